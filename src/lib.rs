@@ -1,0 +1,32 @@
+//! Wardline: a "duty to warn" relay. One state's agency warns another's of a threat to people, and neither
+//! side, nor the relay's operator, can later deny what was said, received, opened or answered.
+//!
+//! One idea carries everything: **the journal is the only truth, and it is a verifiable log.** All the rest is
+//! derived from it by one pure function and can be thrown away and rebuilt.
+//!
+//! A file imports only from lines above its own; `tests/layers.rs` holds that order.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | [`limits`] | every bound, related by const assertions |
+//! | [`time`] | `Timestamp` and `Clock`, the only reader of the wall clock |
+//! | [`error`] | `ErrorCode`: closed, append-only |
+//! | [`domain`] | ids, addresses, warnings, acknowledgements, directory entries, records: plain types that parse or fail |
+//! | `wire` | generated protobuf, proto to domain and back, the strict walker over signed payloads |
+//! | [`seal`] | DSSE, keys and their roles, audience commitments |
+//! | [`transparency`] | leaf hashing, the tree, checkpoints, proofs |
+//! | `ledger` | the rules, pure: `decide` and `apply` |
+//! | [`journal`] | the `Journal` contract; sled, memory; the derived index |
+//! | `relay` | the engine: admission, the sequencer (the single writer), delivery |
+//! | `tls`, `grpc`, `http`, `server` | the edge, and the one file that names concrete backends |
+//! | `client` | the SDK: signs, keeps an outbox and an inbox, verifies every receipt itself |
+//! | `audit` | replay and verification; needs no relay logic |
+//! | `cli` | the commands of the one binary |
+
+pub mod domain;
+pub mod error;
+pub mod journal;
+pub mod limits;
+pub mod seal;
+pub mod time;
+pub mod transparency;

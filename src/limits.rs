@@ -1,0 +1,95 @@
+//! Every bound of the system, in one place, with assertions that relate them.
+//!
+//! A bound that is part of a format (what an agency may sign, what is stored) is marked so; it cannot be
+//! tightened later without refusing what was accepted before.
+
+/// One gRPC message, either way: a submission with the largest body and audience fits with room to spare.
+pub const GRPC_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+/// A signed payload (the header of a warning, an acknowledgement, a directory entry). Format.
+pub const PAYLOAD_BYTES_MAX: usize = 64 * 1024;
+/// The detached body of a warning. Format.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+/// The detached free text of an acknowledgement. Format.
+pub const TEXT_BYTES_MAX: usize = 16 * 1024;
+/// Entries of a padded audience: 8, 64 or 256. Format.
+pub const AUDIENCE_SIZES: [usize; 3] = [8, 64, 256];
+/// Real (not padding) audience entries of one warning. Format.
+pub const AUDIENCE_MAX: usize = 256;
+/// Signatures of one envelope: one, or two where a rule says so. Format.
+pub const SIGNATURES_MAX: usize = 2;
+/// Characters of an id, an address, a desk. Format.
+pub const ID_CHARS_MAX: usize = 64;
+/// Languages of one body. Format.
+pub const LANGUAGES_MAX: usize = 16;
+/// References of one warning to earlier ones. Format.
+pub const REFERENCES_MAX: usize = 16;
+/// Extensions of one signed payload. Format.
+pub const EXTENSIONS_MAX: usize = 16;
+/// Desks of one agency. Format.
+pub const DESKS_MAX: usize = 256;
+/// How deeply messages nest in a signed payload.
+pub const NESTING_MAX: usize = 16;
+
+/// Bytes of one block: the records of one group commit, their envelopes and bodies. Format.
+pub const BLOCK_BYTES_MAX: usize = 1024 * 1024;
+/// Records of one block. Format.
+pub const BLOCK_RECORDS_MAX: usize = 4096;
+/// One stored record. Format.
+pub const RECORD_BYTES_MAX: usize = 256 * 1024;
+/// A value in sled: larger ones may reach blob files, which sled never syncs (measured). Format.
+pub const SLED_VALUE_BYTES_MAX: usize = 6 * 1024;
+/// sled's page cache; its default is 1 GiB.
+pub const SLED_CACHE_BYTES: u64 = 64 * 1024 * 1024;
+/// Below this much free space submissions stop: a full disk poisons sled.
+pub const DISK_FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
+
+/// Commands waiting for the sequencer; more are shed with `OVERLOADED`.
+pub const SEQUENCER_QUEUE_MAX: usize = 4096;
+/// Submissions in flight on one `SubmitMany` stream.
+pub const SUBMISSIONS_IN_FLIGHT_MAX: usize = 256;
+/// Credit that one delivery session may hold.
+pub const SESSION_CREDIT_MAX: u32 = 1024;
+/// Sessions of one desk at a time.
+pub const SESSIONS_PER_DESK_MAX: usize = 16;
+/// Sessions (delivery and watch) of the whole relay.
+pub const SESSIONS_MAX: usize = 4096;
+/// TLS connections at a time.
+pub const CONNECTIONS_MAX: usize = 4096;
+/// Concurrent streams of one connection.
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 512;
+/// A TLS handshake that takes longer is cut off.
+pub const HANDSHAKE_MS_MAX: u64 = 10_000;
+/// A session that does not take a delivery for this long is cut off: slow is never a brake.
+pub const SESSION_STALL_MS_MAX: u64 = 30_000;
+/// What is not `RECEIVED` comes again on the same session after this long.
+pub const REDELIVER_AFTER_MS: u64 = 60_000;
+/// Deliveries read from the index at once.
+pub const DELIVERY_BATCH_MAX: usize = 64;
+/// `HANDED_OVER` records in an hour for one (warning, recipient). Format.
+pub const HANDOVER_RECORDS_PER_HOUR_MAX: u32 = 8;
+/// Acknowledgement records of one (warning, recipient). Format.
+pub const ACKNOWLEDGEMENTS_PER_THREAD_MAX: u32 = 64;
+/// `REJECTED` records an hour for one principal; beyond it a refusal leaves none.
+pub const REJECTED_RECORDS_PER_HOUR_MAX: u32 = 256;
+
+/// How far `sent` may lie ahead of the relay's clock. Rule.
+pub const SENT_AHEAD_MS_MAX: i64 = 5 * 60 * 1000;
+/// How far `expires` may lie after `sent`. Rule.
+pub const LIFETIME_MS_MAX: i64 = 366 * 24 * 3600 * 1000;
+
+/// Rows of one page.
+pub const PAGE_MAX: u32 = 1000;
+/// Directory records of one response.
+pub const DIRECTORY_PAGE_MAX: usize = 512;
+/// Near names offered with `UNKNOWN_RECIPIENT`.
+pub const NEAR_NAMES_MAX: usize = 5;
+/// How long a drain on SIGTERM may take before what is left is cut.
+pub const DRAIN_MS_MAX: u64 = 10_000;
+/// How often the heartbeat file is rewritten.
+pub const HEARTBEAT_MS: u64 = 5_000;
+
+const _: () = assert!(BODY_BYTES_MAX + PAYLOAD_BYTES_MAX + 64 * 1024 < GRPC_MESSAGE_BYTES_MAX);
+const _: () = assert!(RECORD_BYTES_MAX > 2 * PAYLOAD_BYTES_MAX);
+const _: () = assert!(BODY_BYTES_MAX + 2 * RECORD_BYTES_MAX < BLOCK_BYTES_MAX);
+const _: () = assert!(SLED_VALUE_BYTES_MAX < 8_000);
+const _: () = assert!(AUDIENCE_SIZES[2] == AUDIENCE_MAX);

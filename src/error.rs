@@ -1,1 +1,208 @@
-//! To come.
+//! `ErrorCode`: closed and append-only. Each says whether the same bytes may succeed later and whether anything
+//! can have happened. The numbers are those of `wardline.v1.ErrorCode`; they never change their meaning.
+
+use std::fmt;
+
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $variant:ident = $number:literal, $name:literal, $retryable:literal, $what_to_do:literal;)+) => {
+        /// Why something was refused or failed.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ErrorCode { $($(#[$doc])* $variant,)+ }
+
+        impl ErrorCode {
+            /// All of them, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The number on the wire.
+            pub const fn number(self) -> i32 {
+                match self { $(Self::$variant => $number,)+ }
+            }
+
+            /// From the number on the wire.
+            pub const fn from_number(number: i32) -> Option<Self> {
+                match number { $($number => Some(Self::$variant),)+ _ => None }
+            }
+
+            /// The name, as in `google.rpc.ErrorInfo.reason` and in `REJECTED` records.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// From the name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.name() == name)
+            }
+
+            /// Whether the same bytes may succeed later.
+            pub const fn retryable(self) -> bool {
+                match self { $(Self::$variant => $retryable,)+ }
+            }
+
+            /// What to do about it, one sentence.
+            pub const fn what_to_do(self) -> &'static str {
+                match self { $(Self::$variant => $what_to_do,)+ }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// Not protobuf, or not this message.
+    Malformed = 1, "MALFORMED", false, "Send the message that the call takes, encoded by a protobuf library.";
+    /// A signed payload holds a field that its message does not have.
+    UnknownField = 2, "UNKNOWN_FIELD", false, "Sign only fields of this version; use extensions for others.";
+    /// A singular field stands twice, or two members of a oneof.
+    DuplicateField = 3, "DUPLICATE_FIELD", false, "Sign each singular field once.";
+    /// A field has another wire type than its message says.
+    WrongType = 4, "WRONG_TYPE", false, "Encode the field as the proto file says.";
+    /// A value outside of what the field may hold.
+    InvalidValue = 5, "INVALID_VALUE", false, "Correct the named field and sign anew under a new id.";
+    /// A required field is absent.
+    MissingField = 6, "MISSING_FIELD", false, "Fill the named field and sign anew under a new id.";
+    /// The envelope's payload type is not what the call takes.
+    WrongPayloadType = 7, "WRONG_PAYLOAD_TYPE", false, "Use the call that takes this payload type.";
+    /// Signed for another log.
+    WrongOrigin = 8, "WRONG_ORIGIN", false, "Sign for this log's origin, or connect to the relay that it was signed for.";
+    /// The unsigned hint differs from what is signed.
+    HintMismatch = 9, "HINT_MISMATCH", false, "Send the lane and id of the signed payload as the hint.";
+    /// A signature does not verify, is missing, or is one too many.
+    BadSignature = 10, "BAD_SIGNATURE", false, "Check the key and that the exact signed bytes are sent.";
+    /// Not canonical, of small order, or not torsion-free.
+    WeakKey = 11, "WEAK_KEY", false, "Make a new key with a sound generator.";
+    /// Not certified as the rules ask.
+    UncertifiedKey = 12, "UNCERTIFIED_KEY", false, "Have the key certified by its state's root and published.";
+    /// The key's role may not sign this.
+    WrongKeyRole = 13, "WRONG_KEY_ROLE", false, "Sign with the key of the right role.";
+    /// No such key or principal is enrolled.
+    UnknownSigner = 14, "UNKNOWN_SIGNER", false, "Have the key published, or sign with one that is.";
+    /// The key is revoked.
+    RevokedKey = 15, "REVOKED_KEY", false, "Sign with a key that is valid.";
+    /// The agency's submissions are suspended.
+    Suspended = 16, "SUSPENDED", false, "Ask the relay's operator; acknowledgements still pass.";
+    /// The session's agency is not the signer.
+    SessionSignerMismatch = 17, "SESSION_SIGNER_MISMATCH", false, "Send over a session of the agency that signed.";
+    /// `seen` is not on this log's history.
+    SeenNotOnLog = 18, "SEEN_NOT_ON_LOG", false, "Wake someone: what was verified before and this relay's log contradict each other.";
+    /// No such agency or desk.
+    UnknownRecipient = 19, "UNKNOWN_RECIPIENT", false, "Check the address against the directory.";
+    /// An audience entry has no opening.
+    AudienceUnopened = 20, "AUDIENCE_UNOPENED", false, "Send an opening for every audience entry, padding too.";
+    /// An audience entry, an opening or an address stands twice.
+    AudienceRepeated = 21, "AUDIENCE_REPEATED", false, "Name each address once.";
+    /// An opening matches no entry, or the audience is not sorted and padded.
+    AudienceMismatch = 22, "AUDIENCE_MISMATCH", false, "Build the audience from the openings that are sent.";
+    /// After exclusions nobody is left.
+    NoRecipient = 23, "NO_RECIPIENT", false, "Address at least one desk that is not excluded.";
+    /// An ACTUAL ALERT without harm, or not asserted credible, specific and impending.
+    HarmNotAsserted = 24, "HARM_NOT_ASSERTED", false, "Assert the harm, or send a NOTICE.";
+    /// Expired when it arrived.
+    Expired = 25, "EXPIRED", false, "Sign anew with a later expiry.";
+    /// `sent` lies too far ahead.
+    SentAhead = 26, "SENT_AHEAD", false, "Set the clock of the signing machine and sign anew.";
+    /// No expiry.
+    ExpiresMissing = 27, "EXPIRES_MISSING", false, "Say when the warning expires and sign anew.";
+    /// The expiry is not after `sent`.
+    ExpiresBeforeSent = 28, "EXPIRES_BEFORE_SENT", false, "Set an expiry after the time of signing.";
+    /// The body is too large.
+    BodyTooLarge = 29, "BODY_TOO_LARGE", false, "Keep the body to 256 KiB.";
+    /// The body does not match its digest or length.
+    BodyMismatch = 30, "BODY_MISMATCH", false, "Send the body and salt that the header's digest is over.";
+    /// Too many recipients.
+    TooManyRecipients = 31, "TOO_MANY_RECIPIENTS", false, "Address at most 256 recipients in one warning.";
+    /// The id was used for other bytes.
+    IdReused = 32, "ID_REUSED", false, "Sign under a new id.";
+    /// The warning was not routed to this desk.
+    NotYours = 33, "NOT_YOURS", false, "Acknowledge only warnings that were routed to your desk.";
+    /// The warning of that id has another digest.
+    DigestMismatch = 34, "DIGEST_MISMATCH", false, "Acknowledge the digest of the very bytes that were delivered.";
+    /// Sealed bodies are not supported yet.
+    SealedUnsupported = 35, "SEALED_UNSUPPORTED", false, "Send the body in clear, knowing that the operator can read it.";
+    /// The session's certificate is not enrolled.
+    UnknownCertificate = 36, "UNKNOWN_CERTIFICATE", false, "Have this TLS key certified by your root and published.";
+    /// A reserved part of the protocol.
+    Unsupported = 37, "UNSUPPORTED", false, "Leave the named field as this version supports it.";
+    /// An extension that this relay does not know is critical.
+    CriticalExtension = 38, "CRITICAL_EXTENSION", false, "Leave the extension out, or mark it not critical.";
+    /// No such thing, or none that is yours to see.
+    NotFound = 39, "NOT_FOUND", false, "Check the id; what is not yours is not shown.";
+    /// The call is not for this principal.
+    PermissionDenied = 40, "PERMISSION_DENIED", false, "Use a session of a principal that the call is for.";
+    /// Too many acknowledgements of this thread.
+    AcknowledgementsExhausted = 41, "ACKNOWLEDGEMENTS_EXHAUSTED", false, "No more than 64 acknowledgements of one warning by one desk are recorded.";
+    /// The answer lacks what its kind needs, or has what it may not have.
+    InvalidAnswer = 42, "INVALID_ANSWER", false, "Give what the kind of answer needs, and nothing else.";
+    /// A public key is enrolled once, ever.
+    KeyAlreadyEnrolled = 43, "KEY_ALREADY_ENROLLED", false, "Make a new key.";
+    /// The state or agency is enrolled.
+    AlreadyEnrolled = 44, "ALREADY_ENROLLED", false, "Nothing is to be done, or another id is meant.";
+    /// The state or agency is not enrolled.
+    NotEnrolled = 45, "NOT_ENROLLED", false, "Enrol the state first, then the agency.";
+    /// It would change nothing.
+    NoChange = 46, "NO_CHANGE", false, "Nothing is to be done: it is so already.";
+    /// Too much at once.
+    Overloaded = 47, "OVERLOADED", true, "Wait a little and send the same bytes again.";
+    /// The relay is shutting down.
+    Draining = 48, "DRAINING", true, "Reconnect and send the same bytes again.";
+    /// The relay's disk is nearly full.
+    DiskFull = 49, "DISK_FULL", true, "Send the same bytes again later; the operator is alarmed.";
+    /// A quota of this principal is used up.
+    Quota = 50, "QUOTA", true, "Close what is not needed, or wait, and try again.";
+    /// The outcome is not known.
+    Unavailable = 51, "UNAVAILABLE", true, "Send the same bytes again: they are recorded at most once.";
+    /// A fault of the relay's.
+    Internal = 52, "INTERNAL", true, "Send the same bytes again, and tell the operator.";
+    /// The signed payload is too large.
+    PayloadTooLarge = 53, "PAYLOAD_TOO_LARGE", false, "Keep the signed payload to 64 KiB.";
+    /// The text does not match its digest or length.
+    TextMismatch = 54, "TEXT_MISMATCH", false, "Send the text and salt that the acknowledgement's digest is over.";
+    /// The text is too large.
+    TextTooLarge = 55, "TEXT_TOO_LARGE", false, "Keep the text to 16 KiB.";
+    /// The request itself is wrong.
+    InvalidRequest = 56, "INVALID_REQUEST", false, "Correct the request.";
+}
+
+impl ErrorCode {
+    /// Whether it says that nothing happened. Only a lost or failed answer leaves that open.
+    pub const fn side_effect_free(self) -> bool {
+        !matches!(self, Self::Unavailable | Self::Internal)
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A refusal on its way to a peer: the code, one sentence, and what it is about. Holds no secret and no body.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {sentence}")]
+pub struct Refused {
+    /// Which.
+    pub code: ErrorCode,
+    /// What is wrong, one sentence.
+    pub sentence: String,
+    /// The field it is about (`handling.tlp`); may be empty.
+    pub field: String,
+    /// With `UNKNOWN_RECIPIENT`: names like it.
+    pub near: Vec<String>,
+}
+
+impl Refused {
+    /// A refusal without field or near names.
+    pub fn new(code: ErrorCode, sentence: impl Into<String>) -> Self {
+        Self {
+            code,
+            sentence: sentence.into(),
+            field: String::new(),
+            near: Vec::new(),
+        }
+    }
+
+    /// The same, about a field.
+    #[must_use]
+    pub fn about(mut self, field: impl Into<String>) -> Self {
+        self.field = field.into();
+        self
+    }
+}

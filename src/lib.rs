@@ -12,7 +12,7 @@
 //! | [`time`] | `Timestamp` and `Clock`, the only reader of the wall clock |
 //! | [`error`] | `ErrorCode`: closed, append-only |
 //! | [`domain`] | ids, addresses, warnings, acknowledgements, directory entries, records: plain types that parse or fail |
-//! | `wire` | generated protobuf, proto to domain and back, the strict walker over signed payloads |
+//! | [`wire`] | generated protobuf, proto to domain and back, the strict walker over signed payloads |
 //! | [`seal`] | DSSE, keys and their roles, audience commitments |
 //! | [`transparency`] | leaf hashing, the tree, checkpoints, proofs |
 //! | `ledger` | the rules, pure: `decide` and `apply` |
@@ -30,3 +30,4 @@ pub mod limits;
 pub mod seal;
 pub mod time;
 pub mod transparency;
+pub mod wire;

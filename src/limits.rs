@@ -19,6 +19,10 @@ pub const AUDIENCE_MAX: usize = 256;
 pub const SIGNATURES_MAX: usize = 2;
 /// Characters of an id, an address, a desk. Format.
 pub const ID_CHARS_MAX: usize = 64;
+/// Bytes of one address expression of an audience: the longest is `competence:` and two ids. Format.
+pub const ADDRESS_BYTES_MAX: usize = 2 * ID_CHARS_MAX + 16;
+/// Characters of a log's origin. Format.
+pub const ORIGIN_CHARS_MAX: usize = 128;
 /// Languages of one body. Format.
 pub const LANGUAGES_MAX: usize = 16;
 /// References of one warning to earlier ones. Format.
@@ -42,6 +46,24 @@ pub const SLED_VALUE_BYTES_MAX: usize = 6 * 1024;
 pub const SLED_CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// Below this much free space submissions stop: a full disk poisons sled.
 pub const DISK_FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
+
+/// Records of one log: proofs and stored-hash indexes are computed without overflow up to here. Format.
+pub const LOG_SIZE_MAX: u64 = 1 << 62;
+/// Hashes of one inclusion or consistency proof: two a level and one.
+pub const PROOF_HASHES_MAX: usize = 2 * 62 + 1;
+/// A checkpoint with its cosignatures; a signed note must have room for 16 signatures of 5 kB (C2SP signed-note).
+pub const CHECKPOINT_BYTES_MAX: usize = 128 * 1024;
+/// Opaque extra data of one tlog-proof.
+pub const PROOF_EXTRA_BYTES_MAX: usize = 64 * 1024;
+/// A tlog-proof with its checkpoint, as text.
+pub const PROOF_TEXT_BYTES_MAX: usize = 256 * 1024;
+
+/// A key file.
+pub const KEY_FILE_BYTES_MAX: usize = 16 * 1024;
+/// What an exec signer may print.
+pub const EXEC_SIGNER_OUTPUT_BYTES_MAX: usize = 256;
+/// How long an exec signer may take: an officer may have to touch a token.
+pub const EXEC_SIGNER_MS_MAX: u64 = 60_000;
 
 /// Commands waiting for the sequencer; more are shed with `OVERLOADED`.
 pub const SEQUENCER_QUEUE_MAX: usize = 4096;
@@ -93,3 +115,8 @@ const _: () = assert!(RECORD_BYTES_MAX > 2 * PAYLOAD_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX + 2 * RECORD_BYTES_MAX < BLOCK_BYTES_MAX);
 const _: () = assert!(SLED_VALUE_BYTES_MAX < 8_000);
 const _: () = assert!(AUDIENCE_SIZES[2] == AUDIENCE_MAX);
+const _: () = assert!(LOG_SIZE_MAX == 1 << 62 && PROOF_HASHES_MAX > 2 * 62);
+const _: () = assert!(
+    CHECKPOINT_BYTES_MAX + PROOF_EXTRA_BYTES_MAX * 4 / 3 + (PROOF_HASHES_MAX + 1) * 64 < PROOF_TEXT_BYTES_MAX
+);
+const _: () = assert!(PROOF_TEXT_BYTES_MAX < GRPC_MESSAGE_BYTES_MAX);

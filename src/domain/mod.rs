@@ -1,5 +1,40 @@
 //! The words of the field as plain types: each parses or fails, and holds no I/O.
 
+mod acknowledgement;
+mod address;
+mod audience;
+mod directory;
+mod envelope;
 mod hash;
+mod ids;
+mod key_role;
+mod origin;
+mod record;
+mod warning;
+mod words;
 
-pub use hash::{Digest, Hash, KeyId};
+pub use acknowledgement::{Acknowledgement, DetachedPart, Extension, PartReference, Text};
+pub use address::{Address, DeskAddress};
+pub use audience::{AudienceKind, AudienceOpening};
+pub use directory::{
+    AgencyEnrolment, Desk, Desks, KeyCertificate, KeyRevocation, Mandate, RootSuccession, StateEnrolment,
+    Suspension,
+};
+pub use envelope::{EnvelopeSignature, SignedEnvelope};
+pub use hash::{Digest, Hash, KeyId, NotThirtyTwoBytes};
+pub use ids::{AgencyId, BadName, Country, OperatorName, PayloadId, Principal, StateId};
+pub use key_role::{KeyRole, UnknownKeyRole};
+pub use origin::{InvalidOrigin, Origin};
+pub use record::{
+    Accepted, DirectoryLink, DirectoryPosition, Genesis, HandedOver, Record, RecordKind, Rejected,
+    RelayStarted, Routed, ThreadLink,
+};
+pub use warning::{
+    Area, Assertions, Body, Common, ContentBlock, Deadlines, Handling, Language, Reference, ReplyKey, Seen,
+    SignedBy, Signer, Specifics, Warning,
+};
+pub use words::{
+    AcknowledgementKind, AgencyKind, Assessment, Attribution, Category, Certainty, Form, Harm, Known, Lane,
+    NotifyVictim, Onward, Precedence, RefusalReason, RevocationReason, Severity, Specific, Status, Step, Tlp,
+    Urgency, WarningType,
+};

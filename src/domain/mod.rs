@@ -10,6 +10,7 @@ mod ids;
 mod key_role;
 mod origin;
 mod record;
+mod submission;
 mod warning;
 mod words;
 
@@ -28,6 +29,9 @@ pub use origin::{InvalidOrigin, Origin};
 pub use record::{
     Accepted, DirectoryLink, DirectoryPosition, Genesis, HandedOver, Record, RecordKind, Rejected,
     RelayStarted, Routed, ThreadLink,
+};
+pub use submission::{
+    AcknowledgementSubmission, Hint, InboxOpening, Receipt, RecipientStep, Submission, WarningSummary,
 };
 pub use warning::{
     Area, Assertions, Body, Common, ContentBlock, Deadlines, Handling, Language, Reference, ReplyKey, Seen,

@@ -1,0 +1,123 @@
+//! A signer that is a program: `signer = "exec:CMD"` lets a key stay in a token.
+//!
+//! CMD is split at white space, no shell is involved; it is run with the arguments `ROLE KEYID` added, gets the PAE
+//! on its standard input and prints the signature: 64 raw bytes, 128 hex digits, or base64. Its standard
+//! error is the caller's, so that it can ask for a touch or a PIN.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::Command;
+
+use crate::domain::KeyRole;
+use crate::limits;
+use crate::seal::{PublicKey, Signer, SignerError};
+
+/// Runs a program for each signature, one after another or several at once.
+#[derive(Debug, Clone)]
+pub struct ExecSigner {
+    program: String,
+    arguments: Vec<String>,
+    role: KeyRole,
+    public_key: PublicKey,
+    timeout_ms: u64,
+}
+
+impl ExecSigner {
+    /// Reads `exec:CMD`; `public_key` is the key that the program is expected to sign with.
+    pub fn parse(spec: &str, role: KeyRole, public_key: PublicKey) -> Result<Self, SignerError> {
+        let command = spec.strip_prefix("exec:").ok_or(SignerError::Command)?;
+        let mut words = command.split_whitespace().map(str::to_owned);
+        let program = words.next().ok_or(SignerError::Command)?;
+        Ok(Self {
+            program,
+            arguments: words.collect(),
+            role,
+            public_key,
+            timeout_ms: limits::EXEC_SIGNER_MS_MAX,
+        })
+    }
+
+    /// The same signer with a shorter patience.
+    #[must_use]
+    pub fn with_timeout_ms(mut self, timeout_ms: u64) -> Self {
+        self.timeout_ms = timeout_ms.min(limits::EXEC_SIGNER_MS_MAX);
+        self
+    }
+
+    async fn run(&self, pae: &[u8]) -> Result<(ExitStatus, Vec<u8>), std::io::Error> {
+        let mut child = Command::new(&self.program)
+            .args(&self.arguments)
+            .arg(self.role.as_str())
+            .arg(self.public_key.keyid().to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let stdin = child.stdin.take();
+        let stdout = child.stdout.take();
+        let write = async {
+            if let Some(mut stdin) = stdin {
+                // A program that closes its input early fails by its exit code or its signature, not here.
+                let _ = stdin.write_all(pae).await;
+            }
+        };
+        let read = async {
+            let mut output = Vec::new();
+            if let Some(stdout) = stdout {
+                // One byte more than allowed, which then is no signature.
+                let bound = u64::try_from(limits::EXEC_SIGNER_OUTPUT_BYTES_MAX).unwrap_or(u64::MAX);
+                stdout
+                    .take(bound.saturating_add(1))
+                    .read_to_end(&mut output)
+                    .await?;
+            }
+            Ok::<_, std::io::Error>(output)
+        };
+        let ((), output) = tokio::join!(write, read);
+        let output = output?;
+        Ok((child.wait().await?, output))
+    }
+}
+
+#[async_trait]
+impl Signer for ExecSigner {
+    fn public_key(&self) -> PublicKey {
+        self.public_key
+    }
+
+    async fn sign(&self, pae: &[u8]) -> Result<[u8; 64], SignerError> {
+        let patience = Duration::from_millis(self.timeout_ms);
+        let (status, output) = tokio::time::timeout(patience, self.run(pae))
+            .await
+            .map_err(|_| SignerError::TimedOut(self.timeout_ms))?
+            .map_err(SignerError::Run)?;
+        if !status.success() {
+            return Err(SignerError::Failed(status));
+        }
+        let sig = parse_signature(&output).ok_or(SignerError::Output)?;
+        self.public_key
+            .verify(pae, &sig)
+            .map_err(|_| SignerError::BadSignature(self.public_key.keyid()))?;
+        Ok(sig)
+    }
+}
+
+/// 64 bytes are the signature itself; else it is text, with white space around it allowed.
+fn parse_signature(output: &[u8]) -> Option<[u8; 64]> {
+    if let Ok(raw) = output.try_into() {
+        return Some(raw);
+    }
+    if output.len() > limits::EXEC_SIGNER_OUTPUT_BYTES_MAX {
+        return None;
+    }
+    let text = output.trim_ascii();
+    let mut sig = [0u8; 64];
+    if hex::decode_to_slice(text, &mut sig).is_ok() {
+        return Some(sig);
+    }
+    BASE64_STANDARD.decode(text).ok()?.try_into().ok()
+}

@@ -1,0 +1,162 @@
+//! Secret keys in files: PEM PKCS#8 (RFC 8410), as `openssl genpkey -algorithm ed25519` writes it.
+//!
+//! A private file appears whole or not at all, with mode 0600, never over another, and durable when the call returns;
+//! one that others may read is refused when it is opened.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use zeroize::Zeroizing;
+
+use crate::limits;
+use crate::seal::{SecretKey, random_bytes};
+
+/// Why a key file was not written or not read. Holds the path, never the content.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// The file is there already; a key is never overwritten.
+    #[error("{0} exists already, and a key is never overwritten")]
+    Exists(PathBuf),
+    /// Others than its owner may read or write it.
+    #[error("{0} may be read or written by others than its owner (mode {1:03o}): chmod 600")]
+    NotPrivate(PathBuf, u32),
+    /// No regular file.
+    #[error("{0} is not a regular file")]
+    NotAFile(PathBuf),
+    /// Too long to be one.
+    #[error("{0} is longer than a key file can be")]
+    TooLong(PathBuf),
+    /// Not an Ed25519 key in PEM PKCS#8.
+    #[error("{0} holds no Ed25519 key in PEM PKCS#8")]
+    Malformed(PathBuf),
+    /// The file system failed.
+    #[error("{0}: {1}")]
+    Io(PathBuf, #[source] io::Error),
+}
+
+impl SecretKey {
+    /// Writes the key to a new private file.
+    pub fn write_to(&self, path: &Path) -> Result<(), KeyFileError> {
+        write_private_file(path, self.to_pem().as_bytes())
+    }
+
+    /// Reads a key from a file that only its owner may read.
+    pub fn read_from(path: &Path) -> Result<Self, KeyFileError> {
+        let bytes = read_private_file(path)?;
+        std::str::from_utf8(&bytes)
+            .ok()
+            .and_then(Self::from_pem)
+            .ok_or_else(|| KeyFileError::Malformed(path.to_owned()))
+    }
+
+    fn to_pem(&self) -> Zeroizing<String> {
+        let mut der = Zeroizing::new([0u8; PKCS8_HEAD.len() + 32]);
+        let (head, seed) = der.split_at_mut(PKCS8_HEAD.len());
+        head.copy_from_slice(&PKCS8_HEAD);
+        seed.copy_from_slice(self.seed());
+        let text = Zeroizing::new(BASE64_STANDARD.encode(der.as_slice()));
+        Zeroizing::new(format!("{PEM_BEGIN}\n{}\n{PEM_END}\n", text.as_str()))
+    }
+
+    /// Whatever stands before and after the PEM block (openssl writes nothing there) is refused too.
+    fn from_pem(text: &str) -> Option<Self> {
+        let inner = text.trim().strip_prefix(PEM_BEGIN)?.strip_suffix(PEM_END)?;
+        let mut joined = Zeroizing::new(String::with_capacity(inner.len()));
+        joined.extend(inner.split_ascii_whitespace());
+        let der = Zeroizing::new(BASE64_STANDARD.decode(joined.as_bytes()).ok()?);
+        let seed: &[u8; 32] = der.strip_prefix(&PKCS8_HEAD)?.try_into().ok()?;
+        Some(Self::from_seed(seed))
+    }
+}
+
+const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
+const PEM_END: &str = "-----END PRIVATE KEY-----";
+
+/// RFC 8410 §7, version 1: all of the DER before the seed is fixed.
+const PKCS8_HEAD: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
+
+/// Writes a new file of mode 0600, whole, durable, and never over another.
+pub fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
+    let io_error = |error| KeyFileError::Io(path.to_owned(), error);
+    let (directory, temporary) = temporary_beside(path).map_err(io_error)?;
+    let written = write_and_move(&temporary, path, bytes);
+    if written.is_err() {
+        // Best effort: what failed matters more than what is left, which is private too.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    match written {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(KeyFileError::Exists(path.to_owned()));
+        }
+        Err(error) => return Err(io_error(error)),
+    }
+    File::open(&directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(io_error)
+}
+
+/// The directory of `path`, and a fresh name in it.
+fn temporary_beside(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let directory = match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => return Err(io::ErrorKind::InvalidInput.into()),
+    };
+    let random = random_bytes::<8>().map_err(io::Error::other)?;
+    let mut temporary = std::ffi::OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".{}", hex::encode(random)));
+    Ok((directory.to_owned(), directory.join(temporary)))
+}
+
+fn write_and_move(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    drop(file);
+    match renameat_with(CWD, temporary, CWD, path, RenameFlags::NOREPLACE) {
+        // A file system (NFS) that cannot rename without replacing can still link without replacing.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {
+            std::fs::hard_link(temporary, path)?;
+            std::fs::remove_file(temporary)
+        }
+        renamed => Ok(renamed?),
+    }
+}
+
+/// Reads a file that only its owner may read, whole and bounded; the bytes are wiped when dropped.
+pub fn read_private_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    let io_error = |error| KeyFileError::Io(path.to_owned(), error);
+    let file = File::open(path).map_err(io_error)?;
+    // Asked of the open file, so that what is checked is what is read.
+    let metadata = file.metadata().map_err(io_error)?;
+    if !metadata.is_file() {
+        return Err(KeyFileError::NotAFile(path.to_owned()));
+    }
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KeyFileError::NotPrivate(path.to_owned(), mode));
+    }
+    // Room for all of it at once: a buffer that grows leaves copies behind that nobody wipes.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(limits::KEY_FILE_BYTES_MAX + 1));
+    let bound = u64::try_from(limits::KEY_FILE_BYTES_MAX).unwrap_or(u64::MAX);
+    file.take(bound.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(io_error)?;
+    if bytes.len() > limits::KEY_FILE_BYTES_MAX {
+        return Err(KeyFileError::TooLong(path.to_owned()));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,156 @@
+//! The one way from an envelope to a payload that may be parsed.
+//!
+//! A [`Verified`] exists only if every signature of the envelope was checked with a key that the caller vouches
+//! for. Which principal and role that key has, and whether it was valid at an index, is the ledger's matter.
+
+use bytes::Bytes;
+
+use crate::domain::{Digest, KeyId};
+use crate::limits;
+use crate::seal::{PayloadKind, PublicKey, SignedEnvelope};
+
+/// An envelope of which every signature has been checked. Only [`verify_envelope`] makes one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Verified {
+    kind: PayloadKind,
+    digest: Digest,
+    envelope: SignedEnvelope,
+}
+
+impl Verified {
+    /// What the payload is.
+    pub fn kind(&self) -> PayloadKind {
+        self.kind
+    }
+
+    /// The exact bytes signed, which may now be parsed.
+    pub fn payload(&self) -> &Bytes {
+        &self.envelope.payload
+    }
+
+    /// The digest of what was signed.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The keys that signed, each once, in the envelope's order; never empty.
+    pub fn keyids(&self) -> impl ExactSizeIterator<Item = KeyId> + '_ {
+        self.envelope.signatures.iter().map(|signature| signature.keyid)
+    }
+
+    /// The key of the first signature: the only one, where the rules want one.
+    pub fn keyid(&self) -> KeyId {
+        // Never the default: an envelope without signatures is not verified.
+        self.keyids().next().unwrap_or_default()
+    }
+
+    /// Whether this key is among the signers.
+    pub fn is_signed_by(&self, keyid: &KeyId) -> bool {
+        self.keyids().any(|signer| signer == *keyid)
+    }
+
+    /// The envelope as it came.
+    pub fn envelope(&self) -> &SignedEnvelope {
+        &self.envelope
+    }
+
+    /// The envelope as it came, to be stored or forwarded.
+    pub fn into_envelope(self) -> SignedEnvelope {
+        self.envelope
+    }
+}
+
+/// Why an envelope is not verified.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// The payload type is not one of ours.
+    #[error("the payload type is not one of wardline v1")]
+    UnknownPayloadType,
+    /// The payload type is ours, but not the one that belongs here.
+    #[error("the payload type is {actual}, not {expected}")]
+    WrongPayloadType {
+        /// What belongs here.
+        expected: PayloadKind,
+        /// What came.
+        actual: PayloadKind,
+    },
+    /// The payload is too long to be looked at.
+    #[error("the signed payload has {0} bytes, more than {max}", max = limits::PAYLOAD_BYTES_MAX)]
+    PayloadTooLong(usize),
+    /// Nobody signed.
+    #[error("the envelope has no signature")]
+    NoSignature,
+    /// More signatures than any rule asks for.
+    #[error("the envelope has {0} signatures, more than {max}", max = limits::SIGNATURES_MAX)]
+    TooManySignatures(usize),
+    /// One key signed twice, which would let one party look like two.
+    #[error("the key {0} signed twice")]
+    RepeatedKey(KeyId),
+    /// The caller knows no such key.
+    #[error("the key {0} is not known")]
+    UnknownKey(KeyId),
+    /// The signature does not verify.
+    #[error("the signature of key {0} does not verify")]
+    BadSignature(KeyId),
+}
+
+/// Checks every signature of `envelope`, which is to be of one kind: [`verify_envelope`] where only that kind belongs.
+pub fn verify_envelope_as(
+    envelope: SignedEnvelope,
+    expected: PayloadKind,
+    find_key: impl FnMut(&KeyId) -> Option<PublicKey>,
+) -> Result<Verified, VerifyError> {
+    let actual: PayloadKind = envelope
+        .payload_type
+        .parse()
+        .map_err(|_| VerifyError::UnknownPayloadType)?;
+    if actual != expected {
+        return Err(VerifyError::WrongPayloadType { expected, actual });
+    }
+    verify_envelope(envelope, find_key)
+}
+
+/// Checks every signature of `envelope`; `find_key` gives the key of an id, or `None` for one that the caller does
+/// not vouch for. Where several kinds may come; look at [`Verified::kind`] before parsing.
+pub fn verify_envelope(
+    envelope: SignedEnvelope,
+    mut find_key: impl FnMut(&KeyId) -> Option<PublicKey>,
+) -> Result<Verified, VerifyError> {
+    let kind: PayloadKind = envelope
+        .payload_type
+        .parse()
+        .map_err(|_| VerifyError::UnknownPayloadType)?;
+    if envelope.payload.len() > limits::PAYLOAD_BYTES_MAX {
+        return Err(VerifyError::PayloadTooLong(envelope.payload.len()));
+    }
+    if envelope.signatures.is_empty() {
+        return Err(VerifyError::NoSignature);
+    }
+    if envelope.signatures.len() > limits::SIGNATURES_MAX {
+        return Err(VerifyError::TooManySignatures(envelope.signatures.len()));
+    }
+    for (position, signature) in envelope.signatures.iter().enumerate() {
+        if envelope
+            .signatures
+            .iter()
+            .take(position)
+            .any(|earlier| earlier.keyid == signature.keyid)
+        {
+            return Err(VerifyError::RepeatedKey(signature.keyid));
+        }
+    }
+    let pae = envelope.pae();
+    for signature in &envelope.signatures {
+        // A finder that answers with another key than it was asked for is treated as not knowing it.
+        let key = find_key(&signature.keyid)
+            .filter(|key| key.keyid() == signature.keyid)
+            .ok_or(VerifyError::UnknownKey(signature.keyid))?;
+        key.verify(&pae, &signature.sig)
+            .map_err(|_| VerifyError::BadSignature(signature.keyid))?;
+    }
+    Ok(Verified {
+        kind,
+        digest: envelope.digest(),
+        envelope,
+    })
+}

@@ -229,3 +229,271 @@ fn check_addresses(openings: &[AudienceOpening]) -> Result<(), AudienceError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The audience of two addresses and one exclusion, with salts 01…, 02…, and so on.
+    fn golden() -> BuiltAudience {
+        let mut next = 0u8;
+        build_with_salts(&["ru.ctc", "be.ctc/aviation"], &["fr.ctc"], || {
+            next += 1;
+            Ok([next; 32])
+        })
+        .unwrap()
+    }
+
+    /// Golden bytes of an audience: commitments, order and padding, with each opening beside its entry.
+    #[test]
+    fn golden_audience() {
+        let expected = [
+            (
+                "1fb0b223a910605d5deb68dcc3ee6009bcd3aa57b38fdd04b279b834e52051d2",
+                6,
+                AudienceKind::Pad,
+                "",
+            ),
+            (
+                "4d60602da481f976e663596740ce6f3ed466f682eb4ea67c0fe792fcd26539d2",
+                5,
+                AudienceKind::Pad,
+                "",
+            ),
+            (
+                "4f23411636820c23406f39d66c55f3bc6160b7672cfc88c1e6c4d55f3c7e98f0",
+                4,
+                AudienceKind::Pad,
+                "",
+            ),
+            (
+                "504241c025fca30296a731f25fd29659cfeccc253770e7bb994892c6ba812095",
+                1,
+                AudienceKind::To,
+                "ru.ctc",
+            ),
+            (
+                "7557b9116bb9271d1842d78e731ac04465f6e4c8c5852ed7931e3274bf22fa4b",
+                2,
+                AudienceKind::To,
+                "be.ctc/aviation",
+            ),
+            (
+                "8babc9bcd0bbf6fc3c3b7881b720ee667104820235a4af4429bf4f594152aca9",
+                8,
+                AudienceKind::Pad,
+                "",
+            ),
+            (
+                "929fff3a8c27339680f149ba60a03c4df53734ac92d0cf7e0b173ae9a32eb2da",
+                7,
+                AudienceKind::Pad,
+                "",
+            ),
+            (
+                "c298bce7744af5831d79aaac63563927b4641c8df75a7b526a46322cfe17e2bf",
+                3,
+                AudienceKind::Excluded,
+                "fr.ctc",
+            ),
+        ];
+        let built = golden();
+        assert_eq!((built.entries.len(), built.openings.len()), (8, 8));
+        for ((entry, opening), (hash, salt, kind, address)) in
+            built.entries.iter().zip(&built.openings).zip(expected)
+        {
+            assert_eq!(hex::encode(entry), hash);
+            let expected = AudienceOpening {
+                kind,
+                salt: [salt; 32],
+                address: address.to_owned(),
+            };
+            assert!(*opening == expected, "{opening:?}");
+        }
+    }
+
+    /// Each thing that can be wrong between entries and openings has its own error; a table of one change each.
+    #[test]
+    fn what_is_wrong_is_told_apart() {
+        type Change = fn(&mut BuiltAudience);
+        let table: [(Change, AudienceError); 10] = [
+            (
+                |a| drop(a.openings.remove(3)),
+                AudienceError::Unopened { entry: 3 },
+            ),
+            (
+                |a| a.openings[7] = a.openings[0].clone(),
+                AudienceError::Repeated { opening: 7 },
+            ),
+            (
+                |a| a.openings.push(a.openings[2].clone()),
+                AudienceError::Repeated { opening: 8 },
+            ),
+            (
+                |a| a.openings[4].address = "be.ctc".to_owned(),
+                AudienceError::NotMatching { opening: 4 },
+            ),
+            (
+                |a| a.openings[4].kind = AudienceKind::Excluded,
+                AudienceError::NotMatching { opening: 4 },
+            ),
+            (
+                |a| a.openings[0].salt[0] ^= 1,
+                AudienceError::NotMatching { opening: 0 },
+            ),
+            (|a| a.entries.swap(1, 2), AudienceError::NotSorted { entry: 2 }),
+            (
+                |a| a.entries[1] = a.entries[0],
+                AudienceError::NotSorted { entry: 1 },
+            ),
+            (
+                |a| {
+                    a.entries.remove(0);
+                    a.openings.remove(0);
+                },
+                AudienceError::Size {
+                    expected: 8,
+                    actual: 7,
+                },
+            ),
+            (
+                |a| a.entries = vec![[0; 32]; 2],
+                AudienceError::NotSorted { entry: 1 },
+            ),
+        ];
+        for (row, (change, expected)) in table.into_iter().enumerate() {
+            let mut audience = golden();
+            change(&mut audience);
+            let refused = open_audience(&audience.entries, audience.openings);
+            assert_eq!(refused, Err(expected), "row {row}");
+        }
+        let opened = open_audience(&golden().entries, golden().openings).unwrap();
+        assert!(
+            opened
+                .to()
+                .map(|o| o.address.as_str())
+                .eq(["ru.ctc", "be.ctc/aviation"])
+        );
+        assert!(opened.excluded().map(|o| o.address.as_str()).eq(["fr.ctc"]));
+    }
+
+    /// A sender whose entries and openings fit each other, and still break a rule on addresses, is refused; each
+    /// case is built without the checks of the builder.
+    #[test]
+    fn addresses_have_rules() {
+        fn fit(openings: &[(AudienceKind, &str)]) -> Result<OpenedAudience, AudienceError> {
+            let openings = openings
+                .iter()
+                .zip(1u8..)
+                .map(|((kind, address), salt)| AudienceOpening {
+                    kind: *kind,
+                    salt: [salt; 32],
+                    address: (*address).to_owned(),
+                });
+            let openings: Vec<_> = openings.collect();
+            let mut entries: Vec<_> = openings.iter().map(commitment).collect();
+            entries.sort_unstable();
+            open_audience(&entries, openings)
+        }
+        use AudienceKind::{Excluded, Pad, To};
+        let padded = |first: &[(AudienceKind, &'static str)], size: usize| {
+            let mut all = first.to_vec();
+            all.resize(size, (Pad, ""));
+            all
+        };
+        let long: &'static str = Box::leak("a".repeat(limits::ADDRESS_BYTES_MAX + 1).into_boxed_str());
+        for (openings, expected) in [
+            (padded(&[], 8), AudienceError::Nobody),
+            (padded(&[(Excluded, "a")], 8), AudienceError::Nobody),
+            (
+                padded(&[(To, "a"), (To, "a")], 8),
+                AudienceError::RepeatedAddress { opening: 1 },
+            ),
+            (
+                padded(&[(To, "a"), (To, "")], 8),
+                AudienceError::Address { opening: 1 },
+            ),
+            (padded(&[(To, long)], 8), AudienceError::Address { opening: 0 }),
+            (
+                padded(&[(To, "a"), (Pad, "b")], 8),
+                AudienceError::PaddingWithAddress { opening: 1 },
+            ),
+            (
+                padded(&[(To, "a")], 64),
+                AudienceError::Size {
+                    expected: 8,
+                    actual: 64,
+                },
+            ),
+            (
+                padded(&[(To, "a")], 9),
+                AudienceError::Size {
+                    expected: 8,
+                    actual: 9,
+                },
+            ),
+        ] {
+            assert_eq!(fit(&openings), Err(expected));
+        }
+        assert!(
+            fit(&padded(&[(To, "a"), (Excluded, "a")], 8)).is_ok(),
+            "the exclusion beats it; the rules decide"
+        );
+    }
+
+    /// The sizes that audiences are padded to, at their borders.
+    #[test]
+    fn sizes_are_8_64_and_256() {
+        for (addresses, size) in [
+            (0, Some(8)),
+            (8, Some(8)),
+            (9, Some(64)),
+            (64, Some(64)),
+            (65, Some(256)),
+            (256, Some(256)),
+            (257, None),
+        ] {
+            assert_eq!(padded_size(addresses), size, "{addresses}");
+        }
+        let many: Vec<String> = (0..257).map(|i| format!("xx.a{i}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(build_audience(&many, &[]), Err(AudienceError::TooMany(257)));
+        assert_eq!(build_audience(&many[..256], &[]).unwrap().entries.len(), 256);
+        assert_eq!(build_audience(&[], &["fr.ctc"]), Err(AudienceError::Nobody));
+    }
+
+    /// No salt of an opening is ever shown by `Debug`.
+    #[test]
+    fn debug_shows_no_salt() {
+        let opening = AudienceOpening {
+            kind: AudienceKind::To,
+            salt: [0xab; 32],
+            address: "ru.ctc".to_owned(),
+        };
+        assert!(!format!("{opening:?}").contains("171") && !format!("{opening:x?}").contains("ab"));
+    }
+
+    proptest! {
+        /// Whatever is built opens, in whatever order the openings come, to the same addresses; and with fresh
+        /// salts the same audience is never committed to twice in the same way.
+        #[test]
+        fn what_is_built_opens(to in 1usize..70, excluded in 0usize..70, seed in any::<u64>()) {
+            let to: Vec<String> = (0..to).map(|i| format!("xx.t{i}")).collect();
+            let to: Vec<&str> = to.iter().map(String::as_str).collect();
+            let excluded: Vec<String> = (0..excluded).map(|i| format!("xx.e{i}")).collect();
+            let excluded: Vec<&str> = excluded.iter().map(String::as_str).collect();
+            let mut built = build_audience(&to, &excluded).unwrap();
+            prop_assert!(built != build_audience(&to, &excluded).unwrap());
+            let in_order = built.openings.clone();
+            built.openings.sort_by_key(|opening| crate::seal::h("shuffle", &[&seed.to_be_bytes(), &opening.salt]));
+            let opened = open_audience(&built.entries, built.openings).unwrap();
+            prop_assert_eq!(opened.openings(), &in_order[..]);
+            let mut found: Vec<&str> = opened.to().map(|opening| opening.address.as_str()).collect();
+            found.sort_by_key(|address| address[4..].parse::<u32>().unwrap());
+            prop_assert_eq!(found, to);
+            prop_assert_eq!(opened.excluded().count(), excluded.len());
+        }
+    }
+}

@@ -1,12 +1,10 @@
-//! The DSSE envelope as plain data, its pre-authentication encoding (PAE), and the digest of a signed thing.
+//! DSSE's pre-authentication encoding (PAE), which is what signatures are over, and the digest of a signed thing.
 //!
-//! The exact bytes signed are stored, hashed and forwarded, never encoded anew. Its fields are what a peer sent:
-//! nothing here says that a signature is good (see [`crate::seal::Verified`]). Protobuf is `wire`'s matter.
+//! The exact bytes signed are stored, hashed and forwarded, never encoded anew. Protobuf is `wire`'s matter.
 
-use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::{Digest, KeyId};
+use crate::domain::{Digest, SignedEnvelope};
 
 /// DSSE's PAE: `"DSSEv1" SP LEN(type) SP type SP LEN(payload) SP payload`, the lengths in ASCII decimal.
 ///
@@ -32,26 +30,6 @@ pub fn digest(payload_type: &str, payload: &[u8]) -> Digest {
 /// All of the PAE that stands before the payload.
 fn pae_head(payload_type: &str, payload_len: usize) -> String {
     format!("DSSEv1 {} {payload_type} {payload_len} ", payload_type.len())
-}
-
-/// One signature of an envelope.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct EnvelopeSignature {
-    /// The signing key, named by SHA-256 of its raw public key.
-    pub keyid: KeyId,
-    /// Ed25519 over the PAE.
-    pub sig: [u8; 64],
-}
-
-/// A DSSE envelope as it came: nothing in it has been checked.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SignedEnvelope {
-    /// The exact bytes signed. Not to be parsed before [`crate::seal::verify_envelope`].
-    pub payload: Bytes,
-    /// The DSSE payload type.
-    pub payload_type: String,
-    /// The signatures, in the order in which they came.
-    pub signatures: Vec<EnvelopeSignature>,
 }
 
 impl SignedEnvelope {

@@ -121,3 +121,100 @@ fn parse_signature(output: &[u8]) -> Option<[u8; 64]> {
     }
     BASE64_STANDARD.decode(text).ok()?.try_into().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::seal::SecretKey;
+    use std::path::Path;
+
+    const PAE: &[u8] = b"DSSEv1 0  0 ";
+
+    fn secret() -> SecretKey {
+        SecretKey::from_seed(&[6; 32])
+    }
+
+    /// A signer that runs `script` with `sh`, from `directory`.
+    fn signer(directory: &Path, script: &str) -> ExecSigner {
+        let path = directory.join("sign.sh");
+        std::fs::write(&path, script).unwrap();
+        let spec = format!("exec:sh {}", path.display());
+        ExecSigner::parse(&spec, KeyRole::Officer, secret().public_key()).unwrap()
+    }
+
+    /// The program gets the PAE, its role and key id, and its signature is taken raw, as hex and as base64.
+    #[tokio::test]
+    async fn a_program_signs() {
+        let directory = tempfile::tempdir().unwrap();
+        let sig = secret().sign(PAE);
+        for (name, printed) in [
+            ("raw", sig.to_vec()),
+            ("hex", hex::encode(sig).into_bytes()),
+            ("hex line", format!("{}\n", hex::encode_upper(sig)).into_bytes()),
+            (
+                "base64 line",
+                format!("{}\r\n", BASE64_STANDARD.encode(sig)).into_bytes(),
+            ),
+        ] {
+            let output = directory.path().join("output");
+            std::fs::write(&output, printed).unwrap();
+            let got = directory.path().join("got");
+            let script = format!(
+                "cat > {0}; echo $1 $2 >> {0}; cat {1}",
+                got.display(),
+                output.display()
+            );
+            let signed = signer(directory.path(), &script).sign(PAE).await;
+            assert_eq!(signed.unwrap(), sig, "{name}");
+            let expected = format!("DSSEv1 0  0 officer {}\n", secret().public_key().keyid());
+            assert_eq!(std::fs::read_to_string(&got).unwrap(), expected, "{name}");
+        }
+    }
+
+    /// A program that fails, prints no signature, prints without end or signs something else gives its own error;
+    /// that it leaves its input unread hangs nobody.
+    #[tokio::test]
+    async fn a_program_that_does_not_sign_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let large = vec![b'x'; limits::PAYLOAD_BYTES_MAX + 1024];
+        let other = hex::encode(secret().sign(b"something else"));
+        type Expected = fn(&SignerError) -> bool;
+        let table: [(String, Expected); 5] = [
+            ("exit 3".to_owned(), |e| matches!(e, SignerError::Failed(_))),
+            ("cat > /dev/null".to_owned(), |e| matches!(e, SignerError::Output)),
+            ("echo no signature".to_owned(), |e| {
+                matches!(e, SignerError::Output)
+            }),
+            ("exec cat /dev/zero".to_owned(), |e| {
+                matches!(e, SignerError::Failed(_))
+            }),
+            (format!("echo {other}"), |e| {
+                matches!(e, SignerError::BadSignature(_))
+            }),
+        ];
+        for (script, expected) in table {
+            let refused = signer(directory.path(), &script).sign(&large).await.unwrap_err();
+            assert!(expected(&refused), "{script}: {refused}");
+        }
+    }
+
+    /// A program that never answers is given up.
+    #[tokio::test]
+    async fn a_program_that_hangs_is_given_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let signer = signer(directory.path(), "exec sleep 3600").with_timeout_ms(1);
+        assert!(matches!(signer.sign(PAE).await, Err(SignerError::TimedOut(1))));
+    }
+
+    /// A specification without a command, or of another form, is refused; a missing program is told.
+    #[tokio::test]
+    async fn a_wrong_command_is_refused() {
+        let parse = |spec| ExecSigner::parse(spec, KeyRole::Officer, secret().public_key());
+        for spec in ["", "exec:", "exec:  ", "sh sign.sh", "file:key.pem"] {
+            assert!(matches!(parse(spec), Err(SignerError::Command)), "{spec:?}");
+        }
+        let missing = parse("exec:/no/such/program").unwrap();
+        assert!(matches!(missing.sign(PAE).await, Err(SignerError::Run(_))));
+    }
+}

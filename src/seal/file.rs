@@ -160,3 +160,115 @@ pub fn read_private_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::fs::{self, Permissions};
+
+    /// The seed 00 01 … 1f as `openssl genpkey` would write it.
+    const PEM: &str = "-----BEGIN PRIVATE KEY-----\n\
+                       MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n\
+                       -----END PRIVATE KEY-----\n";
+
+    fn write(path: &Path, bytes: &[u8], mode: u32) {
+        fs::write(path, bytes).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// Golden bytes of the key file; it is private, alone in its directory, and reads back as the same key.
+    #[test]
+    fn a_key_is_written_privately_and_read_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("originate.pem");
+        let key = SecretKey::from_seed(&std::array::from_fn(|i| u8::try_from(i).unwrap()));
+        key.write_to(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), PEM);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        assert_eq!(
+            SecretKey::read_from(&path).unwrap().public_key(),
+            key.public_key()
+        );
+    }
+
+    /// A key is never written over another file, and the attempt leaves nothing behind.
+    #[test]
+    fn a_key_is_never_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("root.pem");
+        fs::write(&path, b"precious").unwrap();
+        let refused = SecretKey::from_seed(&[1; 32]).write_to(&path);
+        assert!(matches!(refused, Err(KeyFileError::Exists(_))), "{refused:?}");
+        assert_eq!(fs::read(&path).unwrap(), b"precious");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    /// A file that others may read or write is refused, whatever is in it; a table of modes.
+    #[test]
+    fn a_key_file_that_others_may_read_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        for mode in [0o640, 0o604, 0o660, 0o620, 0o601, 0o644] {
+            let path = directory.path().join(format!("{mode:o}"));
+            write(&path, PEM.as_bytes(), mode);
+            let refused = SecretKey::read_from(&path);
+            assert!(
+                matches!(&refused, Err(KeyFileError::NotPrivate(_, m)) if *m == mode),
+                "{refused:?}"
+            );
+        }
+        let path = directory.path().join("400");
+        write(&path, PEM.as_bytes(), 0o400);
+        assert!(SecretKey::read_from(&path).is_ok());
+    }
+
+    /// What is no Ed25519 key in PEM is refused, and the error does not repeat it; a table.
+    #[test]
+    fn a_malformed_key_file_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = [
+            String::new(),
+            "-----BEGIN PRIVATE KEY-----".to_owned(),
+            "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n".to_owned(),
+            PEM.replace("PRIVATE", "PUBLIC"),
+            PEM.replace("MC4C", "MC4D"),
+            PEM.replace("HR4f", "HR4"),
+            PEM.replace("HR4f", "HR4fAAAA"),
+            format!("{PEM}{PEM}"),
+            "\u{fffd}".to_owned(),
+        ];
+        for (row, text) in table.iter().enumerate() {
+            let path = directory.path().join(row.to_string());
+            write(&path, text.as_bytes(), 0o600);
+            let refused = SecretKey::read_from(&path).unwrap_err();
+            assert!(
+                matches!(refused, KeyFileError::Malformed(_)),
+                "row {row}: {refused:?}"
+            );
+            assert!(!refused.to_string().contains("BwYF"), "row {row}");
+        }
+    }
+
+    /// A directory, a missing file and a huge one are refused, each with its own error.
+    #[test]
+    fn what_is_no_key_file_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(matches!(
+            SecretKey::read_from(directory.path()),
+            Err(KeyFileError::NotAFile(_))
+        ));
+        let path = directory.path().join("key");
+        assert!(matches!(SecretKey::read_from(&path), Err(KeyFileError::Io(..))));
+        write(&path, &vec![b'A'; limits::KEY_FILE_BYTES_MAX + 1], 0o600);
+        assert!(matches!(
+            SecretKey::read_from(&path),
+            Err(KeyFileError::TooLong(_))
+        ));
+        let nowhere = directory.path().join("no/such/key");
+        assert!(matches!(
+            SecretKey::from_seed(&[1; 32]).write_to(&nowhere),
+            Err(KeyFileError::Io(..))
+        ));
+    }
+}

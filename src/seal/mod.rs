@@ -19,7 +19,7 @@ mod verify;
 pub use audience::{
     AudienceError, BuiltAudience, OpenedAudience, build_audience, open_audience, padded_size,
 };
-pub use envelope::{EnvelopeSignature, SignedEnvelope, digest, pae};
+pub use envelope::{digest, pae};
 pub use exec_signer::ExecSigner;
 pub use file::{KeyFileError, read_private_file, write_private_file};
 pub use hash::{
@@ -31,3 +31,6 @@ pub use payload_kind::{PayloadKind, UnknownPayloadType};
 pub use random::{RandomError, random_bytes};
 pub use signer::{FileSigner, Signer, SignerError, add_signature, sign_envelope};
 pub use verify::{Verified, VerifyError, verify_envelope, verify_envelope_as};
+
+#[cfg(test)]
+mod golden;

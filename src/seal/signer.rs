@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use std::path::Path;
 
+use crate::domain::{EnvelopeSignature, SignedEnvelope};
 use crate::limits;
-use crate::seal::{EnvelopeSignature, KeyFileError, PayloadKind, PublicKey, SecretKey, SignedEnvelope};
+use crate::seal::{KeyFileError, PayloadKind, PublicKey, SecretKey};
 
 /// Signs with one key. The key may live in a token: an implementation may take long, and may fail.
 #[async_trait]
@@ -110,4 +111,78 @@ pub async fn add_signature(envelope: &mut SignedEnvelope, signer: &dyn Signer) -
         .map_err(|_| SignerError::BadSignature(keyid))?;
     envelope.signatures.push(EnvelopeSignature { keyid, sig });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::seal::{VerifyError, verify_envelope_as};
+
+    fn file_signer(seed: u8) -> FileSigner {
+        FileSigner::new(SecretKey::from_seed(&[seed; 32]))
+    }
+
+    /// What a signer signs verifies; a second key's signature joins it over the same bytes.
+    #[tokio::test]
+    async fn an_envelope_is_signed_by_one_key_and_then_another() {
+        let (first, second) = (file_signer(1), file_signer(2));
+        let mut envelope = sign_envelope(&first, PayloadKind::KeyCertificate, b"payload".as_slice())
+            .await
+            .unwrap();
+        let digest = envelope.digest();
+        add_signature(&mut envelope, &second).await.unwrap();
+        let keys = [first.public_key(), second.public_key()];
+        let verified = verify_envelope_as(envelope, PayloadKind::KeyCertificate, |id| {
+            keys.into_iter().find(|key| key.keyid() == *id)
+        });
+        let verified = verified.unwrap();
+        assert_eq!(verified.digest(), digest);
+        assert!(verified.keyids().eq(keys.map(|key| key.keyid())));
+    }
+
+    /// A signer whose signature does not verify is found out before its envelope leaves.
+    #[tokio::test]
+    async fn a_broken_signer_is_found_out() {
+        struct Broken;
+        #[async_trait]
+        impl Signer for Broken {
+            fn public_key(&self) -> PublicKey {
+                file_signer(1).public_key()
+            }
+            async fn sign(&self, _: &[u8]) -> Result<[u8; 64], SignerError> {
+                Ok([0; 64])
+            }
+        }
+        let refused = sign_envelope(&Broken, PayloadKind::Warning, b"payload".as_slice()).await;
+        assert!(
+            matches!(refused, Err(SignerError::BadSignature(_))),
+            "{refused:?}"
+        );
+    }
+
+    /// No key signs twice, no third signature and no oversized payload is made: each would be refused later.
+    #[tokio::test]
+    async fn what_no_verifier_takes_is_not_signed() {
+        let mut envelope = sign_envelope(&file_signer(1), PayloadKind::Warning, Bytes::new())
+            .await
+            .unwrap();
+        let twice = add_signature(&mut envelope, &file_signer(1)).await;
+        assert!(matches!(twice, Err(SignerError::TooMany(_))), "{twice:?}");
+        add_signature(&mut envelope, &file_signer(2)).await.unwrap();
+        let third = add_signature(&mut envelope, &file_signer(3)).await;
+        assert!(matches!(third, Err(SignerError::TooMany(_))), "{third:?}");
+        let payload = vec![0; limits::PAYLOAD_BYTES_MAX + 1];
+        let too_long = sign_envelope(&file_signer(1), PayloadKind::Warning, payload).await;
+        assert!(
+            matches!(too_long, Err(SignerError::PayloadTooLong(_))),
+            "{too_long:?}"
+        );
+        let unsigned = SignedEnvelope {
+            signatures: Vec::new(),
+            ..envelope
+        };
+        let refused = verify_envelope_as(unsigned, PayloadKind::Warning, |_| None);
+        assert_eq!(refused, Err(VerifyError::NoSignature));
+    }
 }

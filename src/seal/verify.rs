@@ -5,9 +5,9 @@
 
 use bytes::Bytes;
 
-use crate::domain::{Digest, KeyId};
+use crate::domain::{Digest, KeyId, SignedEnvelope};
 use crate::limits;
-use crate::seal::{PayloadKind, PublicKey, SignedEnvelope};
+use crate::seal::{PayloadKind, PublicKey};
 
 /// An envelope of which every signature has been checked. Only [`verify_envelope`] makes one.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -153,4 +153,126 @@ pub fn verify_envelope(
         digest: envelope.digest(),
         envelope,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+    use crate::domain::EnvelopeSignature;
+    use crate::seal::SecretKey;
+
+    fn secret(seed: u8) -> SecretKey {
+        SecretKey::from_seed(&[seed; 32])
+    }
+
+    /// An envelope of `payload`, signed by the keys of these seeds.
+    fn envelope(payload: &'static [u8], seeds: &[u8]) -> SignedEnvelope {
+        let mut envelope = SignedEnvelope {
+            payload: Bytes::from_static(payload),
+            payload_type: PayloadKind::Warning.payload_type().to_owned(),
+            signatures: Vec::new(),
+        };
+        let pae = envelope.pae();
+        for seed in seeds {
+            let key = secret(*seed);
+            let keyid = key.public_key().keyid();
+            envelope.signatures.push(EnvelopeSignature {
+                keyid,
+                sig: key.sign(&pae),
+            });
+        }
+        envelope
+    }
+
+    /// Vouches for the keys of seeds 1 and 2.
+    fn find(keyid: &KeyId) -> Option<PublicKey> {
+        [1, 2]
+            .into_iter()
+            .map(|seed| secret(seed).public_key())
+            .find(|key| key.keyid() == *keyid)
+    }
+
+    /// A good envelope comes out as it went in, with its kind, digest and signers.
+    #[test]
+    fn a_good_envelope_is_verified() {
+        for seeds in [&[1][..], &[1, 2], &[2, 1]] {
+            let envelope = envelope(b"payload", seeds);
+            let verified = verify_envelope(envelope.clone(), find).unwrap();
+            assert_eq!(verified.kind(), PayloadKind::Warning);
+            assert_eq!(verified.payload(), &envelope.payload);
+            assert_eq!(verified.digest(), envelope.digest());
+            assert_eq!(verified.keyid(), envelope.signatures[0].keyid);
+            assert_eq!(verified.keyids().len(), seeds.len());
+            assert!(verified.is_signed_by(&envelope.signatures[seeds.len() - 1].keyid));
+            assert!(!verified.is_signed_by(&KeyId([0; 32])));
+            assert_eq!(verified.into_envelope(), envelope);
+        }
+    }
+
+    /// What is wrong with an envelope is told apart; a table of one change each.
+    #[test]
+    fn a_bad_envelope_is_refused() {
+        let id = |seed: u8| secret(seed).public_key().keyid();
+        type Change = fn(&mut SignedEnvelope);
+        let table: [(&[u8], Change, VerifyError); 10] = [
+            (
+                &[1],
+                |e| e.payload_type = "text/plain".to_owned(),
+                VerifyError::UnknownPayloadType,
+            ),
+            (
+                &[1],
+                |e| e.payload_type = PayloadKind::Desks.payload_type().to_owned(),
+                VerifyError::BadSignature(id(1)),
+            ),
+            (
+                &[1],
+                |e| e.payload = Bytes::from_static(b"Payload"),
+                VerifyError::BadSignature(id(1)),
+            ),
+            (
+                &[1],
+                |e| e.signatures[0].sig[0] ^= 1,
+                VerifyError::BadSignature(id(1)),
+            ),
+            (
+                &[1, 2],
+                |e| e.signatures[1].sig[63] ^= 1,
+                VerifyError::BadSignature(id(2)),
+            ),
+            (&[], |_| (), VerifyError::NoSignature),
+            (&[1, 1], |_| (), VerifyError::RepeatedKey(id(1))),
+            (&[1, 2, 3], |_| (), VerifyError::TooManySignatures(3)),
+            (&[1, 3], |_| (), VerifyError::UnknownKey(id(3))),
+            (
+                &[1],
+                |e| e.payload = vec![0; limits::PAYLOAD_BYTES_MAX + 1].into(),
+                VerifyError::PayloadTooLong(limits::PAYLOAD_BYTES_MAX + 1),
+            ),
+        ];
+        for (row, (seeds, change, expected)) in table.into_iter().enumerate() {
+            let mut envelope = envelope(b"payload", seeds);
+            change(&mut envelope);
+            assert_eq!(verify_envelope(envelope, find), Err(expected), "row {row}");
+        }
+    }
+
+    /// A finder that answers with another key than it was asked for is not believed.
+    #[test]
+    fn a_finder_cannot_swap_keys() {
+        let mut envelope = envelope(b"payload", &[1]);
+        envelope.signatures[0].keyid = KeyId([9; 32]);
+        let refused = verify_envelope(envelope, |_| Some(secret(1).public_key()));
+        assert_eq!(refused, Err(VerifyError::UnknownKey(KeyId([9; 32]))));
+    }
+
+    /// Where one kind belongs, another is refused before any key is looked up.
+    #[test]
+    fn another_kind_is_refused_first() {
+        let refused = verify_envelope_as(envelope(b"payload", &[1]), PayloadKind::Desks, |_| unreachable!());
+        let (expected, actual) = (PayloadKind::Desks, PayloadKind::Warning);
+        assert_eq!(refused, Err(VerifyError::WrongPayloadType { expected, actual }));
+        assert!(verify_envelope_as(envelope(b"payload", &[1]), PayloadKind::Warning, find).is_ok());
+    }
 }

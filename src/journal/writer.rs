@@ -1,0 +1,220 @@
+//! The one thread that writes: it drains its queue, stages what it finds, syncs once, and only then answers. What is
+//! written while a sync runs waits for the next one, so batches grow with load and a lone block waits for nobody.
+//! A failed write or sync is final: nothing is tried over it, and every later call hears [`AppendError::Unknown`].
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{AppendError, Block, Head, PartKind};
+use crate::limits;
+
+/// Where the writer writes. Nothing is promised before [`sync`](Store::sync) returns, and all of it after.
+pub(super) trait Store: Send + Sync + 'static {
+    /// Writes a checked block whose fresh head is `head`, atomically.
+    fn stage_block(&self, block: &Block, head: &Head) -> Result<(), String>;
+    /// Whether the newest staged block is `block`, so that its append is a retry.
+    fn holds(&self, block: &Block, first: u64) -> Result<bool, String>;
+    /// Removes a part.
+    fn stage_erasure(&self, index: u64, kind: PartKind) -> Result<(), String>;
+    /// Puts all that was staged on stable storage.
+    fn sync(&self) -> Result<(), String>;
+    /// Why nothing must be written now, if so.
+    fn refusal(&self) -> Option<String>;
+}
+
+enum Command {
+    Append {
+        block: Block,
+        expected: Head,
+        answer: oneshot::Sender<Result<Head, AppendError>>,
+    },
+    Erase {
+        index: u64,
+        kind: PartKind,
+        answer: oneshot::Sender<Result<(), AppendError>>,
+    },
+}
+
+/// The handle of the thread. Dropping it lets the thread finish what is queued, and waits for that.
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Command>>,
+    thread: Option<JoinHandle<()>>,
+    tail: watch::Receiver<Head>,
+    failed: Arc<AtomicBool>,
+}
+
+impl Writer {
+    /// Starts the thread over a store whose durable head is `head`.
+    pub(super) fn start<S: Store>(store: Arc<S>, head: Head) -> std::io::Result<Self> {
+        let (queue, commands) = mpsc::channel(limits::JOURNAL_QUEUE_MAX);
+        let (tail, watched) = watch::channel(head);
+        let failed = Arc::new(AtomicBool::new(false));
+        let thread = Thread {
+            store,
+            head,
+            tail,
+            failed: Arc::clone(&failed),
+        };
+        let thread = std::thread::Builder::new()
+            .name("journal".into())
+            .spawn(move || thread.run(commands))?;
+        Ok(Self {
+            queue: Some(queue),
+            thread: Some(thread),
+            tail: watched,
+            failed,
+        })
+    }
+
+    /// The durable head as it moves.
+    pub(super) fn tail(&self) -> watch::Receiver<Head> {
+        self.tail.clone()
+    }
+
+    /// Whether a write failed: then nothing more can be known here.
+    pub(super) fn failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    pub(super) async fn append(&self, block: Block, expected: Head) -> Result<Head, AppendError> {
+        block.check(expected.size)?;
+        self.ask(|answer| Command::Append {
+            block,
+            expected,
+            answer,
+        })
+        .await
+    }
+
+    pub(super) async fn erase(&self, index: u64, kind: PartKind) -> Result<(), AppendError> {
+        self.ask(|answer| Command::Erase { index, kind, answer }).await
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, AppendError>>) -> Command,
+    ) -> Result<T, AppendError> {
+        let (answer, answered) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or_else(after_failure)?;
+        queue.send(command(answer)).await.map_err(|_| after_failure())?;
+        answered.await.unwrap_or_else(|_| Err(after_failure()))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // The thread catches its panics, and there is nobody left to tell.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the thread owns.
+struct Thread<S> {
+    store: Arc<S>,
+    /// The newest staged head: durable between two rounds.
+    head: Head,
+    tail: watch::Sender<Head>,
+    failed: Arc<AtomicBool>,
+}
+
+impl<S: Store> Thread<S> {
+    fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut failure: Option<String> = None;
+        while let Some(first) = commands.blocking_recv() {
+            let mut round = vec![first];
+            while round.len() < limits::JOURNAL_QUEUE_MAX
+                && let Ok(next) = commands.try_recv()
+            {
+                round.push(next);
+            }
+            let outcome = match &failure {
+                Some(reason) => Err(reason.clone()),
+                // A panic inside the storage engine is one more way for a write to fail.
+                None => catch_unwind(AssertUnwindSafe(|| self.write(&round)))
+                    .unwrap_or_else(|_| Err("the storage engine panicked".into())),
+            };
+            match outcome {
+                Ok(results) => {
+                    self.tail
+                        .send_if_modified(|head| std::mem::replace(head, self.head) != self.head);
+                    for (command, result) in round.into_iter().zip(results) {
+                        answer(command, result);
+                    }
+                }
+                Err(reason) => {
+                    self.failed.store(true, Ordering::Release);
+                    if failure.is_none() {
+                        tracing::error!(%reason, "the journal failed; only a restart finds out what was written");
+                    }
+                    for command in round {
+                        answer(
+                            command,
+                            Err(AppendError::Unknown {
+                                reason: reason.clone(),
+                            }),
+                        );
+                    }
+                    failure = Some(reason);
+                }
+            }
+        }
+    }
+
+    /// Stages a round and syncs it. An `Err` means that nobody knows what of it was written.
+    fn write(&mut self, round: &[Command]) -> Result<Vec<Result<Head, AppendError>>, String> {
+        let mut results = Vec::with_capacity(round.len());
+        let mut staged = false;
+        for command in round {
+            let result = match command {
+                Command::Append { block, expected, .. } => self.stage_block(block, *expected)?,
+                Command::Erase { index, kind, .. } => match self.store.refusal() {
+                    Some(reason) => Err(AppendError::NotApplied { reason }),
+                    None => self.store.stage_erasure(*index, *kind).map(|()| Ok(self.head))?,
+                },
+            };
+            staged |= result.is_ok();
+            results.push(result);
+        }
+        if staged {
+            self.store.sync()?;
+        }
+        Ok(results)
+    }
+
+    fn stage_block(&mut self, block: &Block, expected: Head) -> Result<Result<Head, AppendError>, String> {
+        let fresh = expected.after(block);
+        if self.head == fresh && self.store.holds(block, expected.size)? {
+            return Ok(Ok(fresh));
+        }
+        if self.head != expected {
+            return Ok(Err(AppendError::Conflict { actual: self.head }));
+        }
+        if let Some(reason) = self.store.refusal() {
+            return Ok(Err(AppendError::NotApplied { reason }));
+        }
+        self.store.stage_block(block, &fresh)?;
+        self.head = fresh;
+        Ok(Ok(fresh))
+    }
+}
+
+/// A caller that went away is not told; what it asked for has been done.
+fn answer(command: Command, result: Result<Head, AppendError>) {
+    match command {
+        Command::Append { answer, .. } => drop(answer.send(result)),
+        Command::Erase { answer, .. } => drop(answer.send(result.map(|_| ()))),
+    }
+}
+
+fn after_failure() -> AppendError {
+    AppendError::Unknown {
+        reason: "the journal failed earlier and must be opened anew".into(),
+    }
+}

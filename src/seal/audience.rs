@@ -4,7 +4,10 @@
 //! Entries are `H("audience", kind ‖ salt32 ‖ address)`, sorted and padded to 8, 64 or 256. The relay sees every
 //! entry opened exactly once: an entry left closed could later be opened to "prove" that a recipient was withheld.
 
+use std::cmp::Ordering;
+
 use crate::domain::{AudienceKind, AudienceOpening};
+use crate::error::ErrorCode;
 use crate::limits;
 use crate::seal::{RandomError, audience_commitment, random_bytes};
 
@@ -85,6 +88,12 @@ pub enum AudienceError {
         /// Which entry.
         entry: usize,
     },
+    /// Two entries are the same commitment.
+    #[error("entry {entry} of the audience repeats the one before it")]
+    RepeatedEntry {
+        /// The second of them.
+        entry: usize,
+    },
     /// An opening opens no entry.
     #[error("opening {opening} matches no entry of the audience")]
     NotMatching {
@@ -106,6 +115,26 @@ pub enum AudienceError {
     /// No salts.
     #[error("no salts for the audience: {0}")]
     Random(String),
+}
+
+impl AudienceError {
+    /// What a peer is told.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Nobody => ErrorCode::NoRecipient,
+            Self::TooMany(_) => ErrorCode::TooManyRecipients,
+            Self::Address { .. } => ErrorCode::InvalidValue,
+            Self::RepeatedAddress { .. } | Self::RepeatedEntry { .. } | Self::Repeated { .. } => {
+                ErrorCode::AudienceRepeated
+            }
+            Self::PaddingWithAddress { .. }
+            | Self::Size { .. }
+            | Self::NotSorted { .. }
+            | Self::NotMatching { .. } => ErrorCode::AudienceMismatch,
+            Self::Unopened { .. } => ErrorCode::AudienceUnopened,
+            Self::Random(_) => ErrorCode::Internal,
+        }
+    }
 }
 
 impl From<RandomError> for AudienceError {
@@ -158,10 +187,11 @@ pub fn open_audience(
     openings: Vec<AudienceOpening>,
 ) -> Result<OpenedAudience, AudienceError> {
     for (index, (below, above)) in entries.iter().zip(entries.iter().skip(1)).enumerate() {
-        if below >= above {
-            return Err(AudienceError::NotSorted {
-                entry: index.saturating_add(1),
-            });
+        let entry = index.saturating_add(1);
+        match below.cmp(above) {
+            Ordering::Less => {}
+            Ordering::Equal => return Err(AudienceError::RepeatedEntry { entry }),
+            Ordering::Greater => return Err(AudienceError::NotSorted { entry }),
         }
     }
     let largest = limits::AUDIENCE_MAX;
@@ -346,7 +376,7 @@ mod tests {
             (|a| a.entries.swap(1, 2), AudienceError::NotSorted { entry: 2 }),
             (
                 |a| a.entries[1] = a.entries[0],
-                AudienceError::NotSorted { entry: 1 },
+                AudienceError::RepeatedEntry { entry: 1 },
             ),
             (
                 |a| {
@@ -360,7 +390,7 @@ mod tests {
             ),
             (
                 |a| a.entries = vec![[0; 32]; 2],
-                AudienceError::NotSorted { entry: 1 },
+                AudienceError::RepeatedEntry { entry: 1 },
             ),
         ];
         for (row, (change, expected)) in table.into_iter().enumerate() {

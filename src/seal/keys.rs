@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::domain::KeyId;
+use crate::error::ErrorCode;
 use crate::seal::{RandomError, random_bytes};
 
 /// Why 32 bytes (or not 32) are refused as a public key.
@@ -29,6 +30,13 @@ pub enum WeakKey {
     /// A point with a component of small order: verifiers may disagree on its signatures.
     #[error("the public key has a torsion component")]
     Torsion,
+}
+
+impl WeakKey {
+    /// What a peer is told.
+    pub fn code(&self) -> ErrorCode {
+        ErrorCode::WeakKey
+    }
 }
 
 /// The signature does not verify under this key.

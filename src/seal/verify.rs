@@ -6,6 +6,7 @@
 use bytes::Bytes;
 
 use crate::domain::{Digest, KeyId, SignedEnvelope};
+use crate::error::ErrorCode;
 use crate::limits;
 use crate::seal::{PayloadKind, PublicKey};
 
@@ -92,6 +93,20 @@ pub enum VerifyError {
     /// The signature does not verify.
     #[error("the signature of key {0} does not verify")]
     BadSignature(KeyId),
+}
+
+impl VerifyError {
+    /// What a peer is told.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::UnknownPayloadType | Self::WrongPayloadType { .. } => ErrorCode::WrongPayloadType,
+            Self::PayloadTooLong(_) => ErrorCode::PayloadTooLarge,
+            Self::NoSignature | Self::TooManySignatures(_) | Self::RepeatedKey(_) | Self::BadSignature(_) => {
+                ErrorCode::BadSignature
+            }
+            Self::UnknownKey(_) => ErrorCode::UnknownSigner,
+        }
+    }
 }
 
 /// Checks every signature of `envelope`, which is to be of one kind: [`verify_envelope`] where only that kind belongs.

@@ -20,3 +20,10 @@ pub use proof::{
 };
 pub use tlog_proof::{InvalidTlogProof, TlogProof, TlogProofError};
 pub use tree::{EMPTY_ROOT, hashes_for_append, leaf_hash, node_hash, stored_hash_count, stored_hash_index};
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod model;

@@ -23,6 +23,7 @@
 //! | `audit` | replay and verification; needs no relay logic |
 //! | `cli` | the commands of the one binary |
 
+pub mod cli;
 pub mod domain;
 pub mod error;
 pub mod journal;

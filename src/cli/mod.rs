@@ -1,0 +1,94 @@
+//! The commands of the one binary. This file holds the tree's trunk: what every command shares (`--json`,
+//! `--profile`, how it prints and how it ends); one file holds one group. A group is one `mod` line, one variant of
+//! [`Command`] and one line of [`dispatch`].
+
+pub mod exit;
+
+use std::fmt;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+
+pub use exit::{Exit, Fault};
+
+/// A duty-to-warn relay: signed warnings between agencies that trust nobody, and evidence that nobody can deny.
+#[derive(Debug, Parser)]
+#[command(name = "wardline", version, propagate_version = true, max_term_width = 110)]
+struct Cli {
+    #[command(flatten)]
+    context: Context,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command shares.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Context {
+    /// Print JSON, one object a line, with stable snake_case names.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The directory of this agency's keys, outbox, inbox and receipts.
+    #[arg(long, global = true, env = "WARDLINE_PROFILE", value_name = "DIR")]
+    pub profile: Option<PathBuf>,
+}
+
+/// The groups.
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+async fn dispatch(command: Command, _context: &Context) -> Result<Exit, Fault> {
+    match command {}
+}
+
+impl Context {
+    /// Prints one result on standard output: `object` as one line of JSON, or `text` for people.
+    pub fn emit(&self, object: &impl Serialize, text: impl fmt::Display) -> Result<(), Fault> {
+        let line = if self.json {
+            serde_json::to_string(object).map_err(|error| Fault::new(Exit::Unknown, error))?
+        } else {
+            text.to_string()
+        };
+        // Flushed at once: whoever reads the other end of a pipe acts on whole lines.
+        let mut out = io::stdout().lock();
+        writeln!(out, "{line}")
+            .and_then(|()| out.flush())
+            .map_err(|error| Fault::new(Exit::Unknown, format!("cannot print the result: {error}")))
+    }
+}
+
+/// Parses the command line, runs the command, and says what went wrong on standard error.
+pub fn run() -> ExitCode {
+    let Cli { context, command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // --help and --version come this way too, and are no error.
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("wardline: cannot start: {error}");
+            return Exit::Retry.into();
+        }
+    };
+    let ended = runtime.block_on(dispatch(command, &context));
+    // What still runs in the background holds nothing that is not durable.
+    runtime.shutdown_background();
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(fault) => {
+            eprintln!("{}", fault.render(context.json));
+            fault.exit.into()
+        }
+    }
+}

@@ -19,11 +19,12 @@
 //! | [`journal`] | the `Journal` contract; sled, memory; the derived index |
 //! | `relay` | the engine: admission, the sequencer (the single writer), delivery |
 //! | `tls`, `grpc`, `http`, `server` | the edge, and the one file that names concrete backends |
-//! | `client` | the SDK: signs, keeps an outbox and an inbox, verifies every receipt itself |
+//! | [`client`] | the SDK: signs, keeps an outbox and an inbox, verifies every receipt itself |
 //! | `audit` | replay and verification; needs no relay logic |
 //! | `cli` | the commands of the one binary |
 
 pub mod cli;
+pub mod client;
 pub mod domain;
 pub mod error;
 pub mod journal;

@@ -71,6 +71,9 @@ pub const EXEC_SIGNER_OUTPUT_BYTES_MAX: usize = 256;
 /// How long an exec signer may take: an officer may have to touch a token.
 pub const EXEC_SIGNER_MS_MAX: u64 = 60_000;
 
+/// A profile's settings.
+pub const PROFILE_BYTES_MAX: usize = 64 * 1024;
+
 /// Commands waiting for the sequencer; more are shed with `OVERLOADED`.
 pub const SEQUENCER_QUEUE_MAX: usize = 4096;
 /// Submissions in flight on one `SubmitMany` stream.

@@ -17,7 +17,7 @@
 //! | [`transparency`] | leaf hashing, the tree, checkpoints, proofs |
 //! | `ledger` | the rules, pure: `decide` and `apply` |
 //! | [`journal`] | the `Journal` contract; sled, memory; the derived index |
-//! | `relay` | the engine: admission, the sequencer (the single writer), delivery |
+//! | [`relay`] | the engine: admission, the sequencer (the single writer), delivery |
 //! | `tls`, `grpc`, `http`, `server` | the edge, and the one file that names concrete backends |
 //! | [`client`] | the SDK: signs, keeps an outbox and an inbox, verifies every receipt itself |
 //! | `audit` | replay and verification; needs no relay logic |
@@ -29,6 +29,7 @@ pub mod domain;
 pub mod error;
 pub mod journal;
 pub mod limits;
+pub mod relay;
 pub mod seal;
 pub mod time;
 pub mod transparency;

@@ -44,6 +44,8 @@ pub const RECORD_BYTES_MAX: usize = 256 * 1024;
 pub const SLED_VALUE_BYTES_MAX: usize = 6 * 1024;
 /// sled's page cache; its default is 1 GiB.
 pub const SLED_CACHE_BYTES: u64 = 64 * 1024 * 1024;
+/// How often the index hands what it holds in memory to the system; more is only caught up after a kill.
+pub const INDEX_WRITE_BACK_MS: u64 = 1_000;
 /// Below this much free space submissions stop: a full disk poisons sled.
 pub const DISK_FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
 /// Below this much free space the journal writes nothing at all, and says so.

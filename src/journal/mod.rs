@@ -5,6 +5,7 @@
 mod block;
 mod directory;
 mod error;
+pub mod index;
 mod layout;
 pub mod memory;
 pub mod sled;
@@ -15,6 +16,7 @@ mod contract;
 
 pub use block::{Block, Head, Part, PartKind};
 pub use error::{AppendError, OpenError, ReadError};
+pub use index::{Index, IndexError};
 pub use memory::MemoryJournal;
 pub use sled::SledJournal;
 

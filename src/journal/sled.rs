@@ -454,7 +454,7 @@ fn open_sled(path: &Path) -> Result<::sled::Db, OpenError> {
 
 /// Waits until an earlier sled of this process has let go of its log: its threads may hold it for a moment longer
 /// than we hold them. (No other process can have it: we hold the directory's lock.)
-fn released(log: File, path: &Path) -> Result<File, OpenError> {
+pub(super) fn released(log: File, path: &Path) -> Result<File, OpenError> {
     let (sender, receiver) = std::sync::mpsc::channel();
     let waiting = move || sender.send(log.lock().and_then(|()| log.unlock()).map(|()| log));
     std::thread::Builder::new()

@@ -75,6 +75,8 @@ pub const EXEC_SIGNER_MS_MAX: u64 = 60_000;
 
 /// A profile's settings.
 pub const PROFILE_BYTES_MAX: usize = 64 * 1024;
+/// Verified checkpoints that a client remembers besides the newest, so that each is proven once.
+pub const CHECKPOINTS_REMEMBERED_MAX: usize = 256;
 
 /// Commands waiting for the sequencer; more are shed with `OVERLOADED`.
 pub const SEQUENCER_QUEUE_MAX: usize = 4096;

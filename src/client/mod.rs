@@ -6,11 +6,17 @@
 //! is kept as evidence and stops the client. Nothing here imports the journal or the relay.
 
 mod draft;
+mod error;
 #[allow(dead_code)]
 mod files;
 #[allow(dead_code)]
 mod profile;
+#[allow(dead_code)]
+mod trust;
+mod verification;
 
 pub use draft::{AcknowledgementDraft, Draft, When};
+pub use error::{ClientError, Outcome, Refusal};
 pub use files::FileError;
 pub use profile::{BadSetting, ProfileDir, ProfileError, Settings, SignerSetting};
+pub use verification::VerificationError;

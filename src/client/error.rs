@@ -1,0 +1,177 @@
+//! How the SDK fails. What matters to a caller is [`Outcome`]: whether it is refused for good, nothing happened, it is
+//! unknown, or something contradicts itself and a person must look.
+
+use std::path::PathBuf;
+
+use super::files::FileError;
+use super::profile::ProfileError;
+use super::verification::VerificationError;
+use crate::error::{ErrorCode, Refused};
+use crate::seal::{AudienceError, KeyFileError, RandomError, SignerError};
+
+/// What a failure means for whoever asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Refused; the same bytes will be refused again.
+    Refused,
+    /// The request, the profile or a key is wrong; nothing was sent.
+    Usage,
+    /// Nothing happened; the same may succeed later.
+    NothingHappened,
+    /// Whether it happened is not known; what was signed is kept in the outbox.
+    Unknown,
+    /// Something does not verify. Wake someone.
+    VerificationFailed,
+    /// What was waited for did not come.
+    TimedOut,
+}
+
+/// What the relay answered instead of what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{refused}")]
+pub struct Refusal {
+    /// The code, the sentence, the field, near names.
+    pub refused: Refused,
+    /// What to do about it, one sentence, by the relay.
+    pub what_to_do: String,
+    /// Whether the relay says that the same bytes may succeed later.
+    pub retryable: bool,
+    /// The index of the `REJECTED` record, if there is one; its receipt was verified.
+    pub rejected_at: Option<u64>,
+}
+
+/// Why a call of the SDK failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Something does not verify.
+    #[error("{error}{}", evidence_sentence(.evidence))]
+    Verification {
+        /// What.
+        #[source]
+        error: Box<VerificationError>,
+        /// Where both sides of it are kept.
+        evidence: Option<PathBuf>,
+    },
+    /// The relay refused.
+    #[error(transparent)]
+    Refused(Box<Refusal>),
+    /// No connection was made: nothing was sent.
+    #[error("the relay cannot be reached: {0}")]
+    Unreachable(String),
+    /// The connection broke, or the answer was not one of the relay's: it may have happened.
+    #[error("it is not known whether the relay took it: {0}")]
+    Unknown(String),
+    /// The profile is missing or wrong.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// A key file is missing or wrong.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// Nothing was signed.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+    /// The audience of a draft is wrong.
+    #[error(transparent)]
+    Audience(#[from] AudienceError),
+    /// What was asked for cannot be done as it stands.
+    #[error("{0}")]
+    Invalid(String),
+    /// The local disk failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The system gave no randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The handler of a delivery failed; the warning is in the inbox and `RECEIVED` was not signed.
+    #[error("the warning is stored but its handler failed, so RECEIVED was not signed: {0}")]
+    Handler(String),
+    /// What was waited for did not come.
+    #[error("nothing came in time")]
+    TimedOut,
+}
+
+fn evidence_sentence(evidence: &Option<PathBuf>) -> String {
+    match evidence {
+        Some(path) => format!(" (both sides are kept in {})", path.display()),
+        None => String::new(),
+    }
+}
+
+impl ClientError {
+    /// What it means.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Verification { .. } => Outcome::VerificationFailed,
+            Self::Refused(refusal) => {
+                if !refusal.refused.code.side_effect_free() {
+                    Outcome::Unknown
+                } else if refusal.retryable {
+                    Outcome::NothingHappened
+                } else {
+                    Outcome::Refused
+                }
+            }
+            Self::Unreachable(_) | Self::Signer(_) | Self::File(_) | Self::Random(_) | Self::Handler(_) => {
+                Outcome::NothingHappened
+            }
+            Self::Unknown(_) => Outcome::Unknown,
+            Self::Profile(_) | Self::Key(_) | Self::Audience(_) | Self::Invalid(_) => Outcome::Usage,
+            Self::TimedOut => Outcome::TimedOut,
+        }
+    }
+
+    /// The relay's code, if it was the relay that refused.
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.refused.code),
+            Self::Verification { .. }
+            | Self::Unreachable(_)
+            | Self::Unknown(_)
+            | Self::Profile(_)
+            | Self::Key(_)
+            | Self::Signer(_)
+            | Self::Audience(_)
+            | Self::Invalid(_)
+            | Self::File(_)
+            | Self::Random(_)
+            | Self::Handler(_)
+            | Self::TimedOut => None,
+        }
+    }
+
+    /// What to do about it, one sentence; may be empty.
+    pub fn what_to_do(&self) -> String {
+        match self {
+            Self::Refused(refusal) => refusal.what_to_do.clone(),
+            Self::Verification { .. } => {
+                "Wake someone: what is verified and what the relay says contradict each other.".to_owned()
+            }
+            Self::Unreachable(_) => "Try again; what was signed is in the outbox (wardline outbox retry).".to_owned(),
+            Self::Unknown(_) => "What was signed is in the outbox; \"wardline outbox retry\" sends the same bytes, which are recorded at most once.".to_owned(),
+            Self::Profile(_)
+            | Self::Key(_)
+            | Self::Signer(_)
+            | Self::Audience(_)
+            | Self::Invalid(_)
+            | Self::File(_)
+            | Self::Random(_)
+            | Self::Handler(_)
+            | Self::TimedOut => String::new(),
+        }
+    }
+}
+
+impl From<VerificationError> for ClientError {
+    fn from(error: VerificationError) -> Self {
+        Self::Verification {
+            error: Box::new(error),
+            evidence: None,
+        }
+    }
+}
+
+impl From<Refusal> for ClientError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}

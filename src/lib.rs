@@ -11,6 +11,7 @@
 //! | [`limits`] | every bound, related by const assertions |
 //! | [`time`] | `Timestamp` and `Clock`, the only reader of the wall clock |
 //! | [`error`] | `ErrorCode`: closed, append-only |
+//! | [`config`], [`telemetry`] | settings with where each came from; log lines |
 //! | [`domain`] | ids, addresses, warnings, acknowledgements, directory entries, records: plain types that parse or fail |
 //! | [`wire`] | generated protobuf, proto to domain and back, the strict walker over signed payloads |
 //! | [`seal`] | DSSE, keys and their roles, audience commitments |
@@ -25,12 +26,14 @@
 
 pub mod cli;
 pub mod client;
+pub mod config;
 pub mod domain;
 pub mod error;
 pub mod journal;
 pub mod limits;
 pub mod relay;
 pub mod seal;
+pub mod telemetry;
 pub mod time;
 pub mod transparency;
 pub mod wire;

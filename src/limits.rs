@@ -66,6 +66,8 @@ pub const PROOF_EXTRA_BYTES_MAX: usize = 64 * 1024;
 /// A tlog-proof with its checkpoint, as text.
 pub const PROOF_TEXT_BYTES_MAX: usize = 256 * 1024;
 
+/// The configuration file of a relay.
+pub const CONFIG_BYTES_MAX: u64 = 256 * 1024;
 /// A key file.
 pub const KEY_FILE_BYTES_MAX: usize = 16 * 1024;
 /// What an exec signer may print.

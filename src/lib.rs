@@ -35,5 +35,6 @@ pub mod relay;
 pub mod seal;
 pub mod telemetry;
 pub mod time;
+pub mod tls;
 pub mod transparency;
 pub mod wire;

@@ -94,6 +94,8 @@ pub const SESSIONS_MAX: usize = 4096;
 pub const CONNECTIONS_MAX: usize = 4096;
 /// Concurrent streams of one connection.
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 512;
+/// Pause after a connection could not be accepted.
+pub const ACCEPT_PAUSE_MS: u64 = 50;
 /// A TLS handshake that takes longer is cut off.
 pub const HANDSHAKE_MS_MAX: u64 = 10_000;
 /// A session that does not take a delivery for this long is cut off: slow is never a brake.

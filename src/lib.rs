@@ -13,8 +13,8 @@
 //! | [`error`] | `ErrorCode`: closed, append-only |
 //! | [`config`], [`telemetry`] | settings with where each came from; log lines |
 //! | [`domain`] | ids, addresses, warnings, acknowledgements, directory entries, records: plain types that parse or fail |
-//! | [`wire`] | generated protobuf, proto to domain and back, the strict walker over signed payloads |
 //! | [`seal`] | DSSE, keys and their roles, audience commitments |
+//! | [`wire`] | generated protobuf, proto to domain and back, the strict walker over signed payloads |
 //! | [`transparency`] | leaf hashing, the tree, checkpoints, proofs |
 //! | `ledger` | the rules, pure: `decide` and `apply` |
 //! | [`journal`] | the `Journal` contract; sled, memory; the derived index |

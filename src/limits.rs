@@ -29,6 +29,32 @@ pub const LANGUAGES_MAX: usize = 16;
 pub const REFERENCES_MAX: usize = 16;
 /// Extensions of one signed payload. Format.
 pub const EXTENSIONS_MAX: usize = 16;
+/// Harms of one warning: each at most once. Format.
+pub const HARMS_MAX: usize = 8;
+/// Specifics that one acknowledgement says are missing: each at most once. Format.
+pub const MISSING_MAX: usize = 8;
+/// States whose citizens one warning is about. Format.
+pub const VICTIM_STATES_MAX: usize = 256;
+/// Polygons, circles, geocodes of one area, each. Format.
+pub const AREA_ITEMS_MAX: usize = 64;
+/// Certificates enrolled with an agency. Format.
+pub const CERTIFICATES_MAX: usize = 32;
+/// Competences of one desk. Format.
+pub const COMPETENCES_MAX: usize = 64;
+/// Characters of an event or a headline. Format.
+pub const HEADLINE_CHARS_MAX: usize = 500;
+/// Characters of a description or an instruction. Format.
+pub const DESCRIPTION_CHARS_MAX: usize = 20_000;
+/// Characters of where and against whom, in words. Format.
+pub const PLACE_CHARS_MAX: usize = 2_000;
+/// Characters of an office, a label, a name for people, a code of a place. Format.
+pub const NAME_CHARS_MAX: usize = 100;
+/// Characters of a reason for the record. Format.
+pub const REASON_CHARS_MAX: usize = 500;
+/// Bytes of a public key that is not Ed25519: a TLS key's SubjectPublicKeyInfo, a sealing suite's own. Format.
+pub const PUBLIC_KEY_BYTES_MAX: usize = 4096;
+/// Bytes of a payload type; ours are shorter. Format.
+pub const PAYLOAD_TYPE_BYTES_MAX: usize = 128;
 /// Desks of one agency. Format.
 pub const DESKS_MAX: usize = 256;
 /// How deeply messages nest in a signed payload.

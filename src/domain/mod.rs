@@ -23,6 +23,7 @@ pub use directory::{
 };
 pub use envelope::{EnvelopeSignature, SignedEnvelope};
 pub use hash::{Digest, Hash, KeyId, NotThirtyTwoBytes};
+pub(crate) use ids::is_label;
 pub use ids::{AgencyId, BadName, Country, OperatorName, PayloadId, Principal, StateId};
 pub use key_role::{KeyRole, UnknownKeyRole};
 pub use origin::{InvalidOrigin, Origin};

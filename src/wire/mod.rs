@@ -1,5 +1,39 @@
 //! Protobuf: the generated code, the conversions between it and the domain, and the strict walker over signed
 //! payloads. The one place that parses protobuf.
+//!
+//! What is signed goes through the walker before anything else reads it, and only out of something that may be parsed
+//! ([`Parsable`]). What is stored in the log is read leniently where a later version may have written, for its hash
+//! holds in any case. What a peer sends always gives a value or a [`Refused`](crate::error::Refused), never a panic.
+
+mod convert_envelope;
+mod encode;
+mod encode_record;
+mod fields;
+mod parse_body;
+mod parse_common;
+mod parse_directory;
+mod parse_warning;
+mod payload;
+mod record;
+mod schema;
+mod text_rules;
+mod walker;
+
+pub use encode::{
+    encode_acknowledgement, encode_agency_enrolment, encode_body, encode_desks, encode_key_certificate,
+    encode_key_revocation, encode_mandate, encode_reinstatement, encode_root_succession,
+    encode_state_enrolment, encode_suspension, encode_text, encode_warning,
+};
+pub use encode_record::encode_record;
+pub use parse_body::{body, text};
+pub use parse_common::common;
+pub use parse_directory::{
+    agency_enrolment, desks, key_certificate, key_revocation, mandate, reinstatement, root_succession,
+    root_succession_unverified, state_enrolment, suspension,
+};
+pub use parse_warning::{acknowledgement, warning};
+pub use payload::{Parsable, Recorded};
+pub use record::{BadRecord, record};
 
 /// The generated messages and services of `proto/wardline/v1`.
 #[allow(
@@ -16,3 +50,6 @@ pub mod v1 {
 
 /// The compiled descriptors, for reflection and for the walker.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/wardline_descriptor.bin"));
+
+#[cfg(test)]
+mod tests;

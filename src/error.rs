@@ -206,3 +206,47 @@ impl Refused {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn page() -> String {
+        let mut page = String::from(
+            "# Error codes\n\nClosed and append-only. A gRPC status carries `google.rpc.ErrorInfo` (reason: the code; domain: `wardline.v1`) and a\n`wardline.v1.Refusal`. A status without them means \"unknown\": send the same bytes again. Only `UNAVAILABLE` and `INTERNAL`\nleave open whether anything happened; what a refusal leaves in the log is in\n[decision 0001](decisions/0001-what-a-refusal-leaves.md).\n\n| number | code | the same bytes later | what to do |\n|---|---|---|---|\n",
+        );
+        for code in ErrorCode::ALL {
+            let later = if code.retryable() {
+                "may succeed"
+            } else {
+                "will not"
+            };
+            page.push_str(&format!(
+                "| {} | `{code}` | {later} | {} |\n",
+                code.number(),
+                code.what_to_do()
+            ));
+        }
+        page
+    }
+
+    /// `docs/errors.md` lists every code as the code has it. `WARDLINE_WRITE_DOCS=1` writes it anew.
+    #[test]
+    fn the_page_lists_every_code() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/errors.md");
+        if std::env::var_os("WARDLINE_WRITE_DOCS").is_some() {
+            std::fs::write(path, page()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), page());
+    }
+
+    /// Numbers and names lead back to their code; none is used twice.
+    #[test]
+    fn codes_round_trip() {
+        for code in ErrorCode::ALL {
+            assert_eq!(ErrorCode::from_number(code.number()), Some(*code));
+            assert_eq!(ErrorCode::from_name(code.name()), Some(*code));
+        }
+    }
+}

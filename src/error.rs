@@ -176,7 +176,7 @@ impl fmt::Display for ErrorCode {
 
 /// A refusal on its way to a peer: the code, one sentence, and what it is about. Holds no secret and no body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{code}: {sentence}")]
+#[error("{code}: {}{sentence}", InFront(field))]
 pub struct Refused {
     /// Which.
     pub code: ErrorCode,
@@ -204,6 +204,49 @@ impl Refused {
     pub fn about(mut self, field: impl Into<String>) -> Self {
         self.field = field.into();
         self
+    }
+}
+
+/// The field before the sentence, where there is one.
+struct InFront<'a>(&'a str);
+
+impl fmt::Display for InFront<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            "" => Ok(()),
+            field => write!(f, "{field}: "),
+        }
+    }
+}
+
+/// Whether anything happened although a call failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SideEffect {
+    /// Nothing was recorded.
+    None,
+    /// A `REJECTED` record was made, now or by an earlier call.
+    RejectionRecorded,
+    /// Not known: the same bytes may be sent again.
+    Unknown,
+}
+
+impl SideEffect {
+    /// The number on the wire.
+    pub const fn number(self) -> i32 {
+        match self {
+            Self::None => 1,
+            Self::RejectionRecorded => 2,
+            Self::Unknown => 3,
+        }
+    }
+
+    /// From the number on the wire; what is not known says that nothing is known.
+    pub const fn from_number(number: i32) -> Self {
+        match number {
+            1 => Self::None,
+            2 => Self::RejectionRecorded,
+            _ => Self::Unknown,
+        }
     }
 }
 

@@ -118,7 +118,10 @@ impl From<Refused> for Fault {
             (true, true) => Exit::Retry,
             (false, true) => Exit::Refused,
         };
-        let mut sentence = refused.sentence;
+        let mut sentence = match refused.field.as_str() {
+            "" => refused.sentence,
+            field => format!("{field}: {}", refused.sentence),
+        };
         if !refused.near.is_empty() {
             sentence.push_str(&format!(" (near: {})", refused.near.join(", ")));
         }

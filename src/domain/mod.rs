@@ -11,6 +11,7 @@ mod key_role;
 mod origin;
 mod record;
 mod submission;
+mod view;
 mod warning;
 mod words;
 
@@ -34,6 +35,7 @@ pub use record::{
 pub use submission::{
     AcknowledgementSubmission, Hint, InboxOpening, Receipt, RecipientStep, Submission, WarningSummary,
 };
+pub use view::{Direction, ReplayedContent, ReplayedRecord, ThreadView, WarningName};
 pub use warning::{
     Area, Assertions, Body, Common, ContentBlock, Deadlines, Handling, Language, Reference, ReplyKey, Seen,
     SignedBy, Signer, Specifics, Warning,

@@ -3,13 +3,11 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::domain::{
-    AgencyId, DeskAddress, DetachedPart, Digest, Hash, InboxOpening, KeyId, Origin, PayloadId, Principal,
-    Receipt, SignedEnvelope, Step, WarningSummary,
+    AgencyId, DeskAddress, DetachedPart, Digest, Direction, Hash, InboxOpening, KeyId, Origin, Principal,
+    Receipt, SignedEnvelope, Step, ThreadView, WarningSummary,
 };
-use crate::error::{ErrorCode, Refused};
+use crate::error::{ErrorCode, Refused, SideEffect};
 use crate::time::Timestamp;
 
 /// Who calls: an enrolled principal, by the TLS key that its session proved. Only `Relay::authenticate` makes one.
@@ -45,17 +43,6 @@ pub struct Proven {
     pub more: Vec<Receipt>,
     /// Whether it was recorded by an earlier call.
     pub repeated: bool,
-}
-
-/// Whether anything happened although the call failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SideEffect {
-    /// Nothing was recorded.
-    None,
-    /// A `REJECTED` record was made, now or by an earlier call.
-    RejectionRecorded,
-    /// Not known: the same bytes may be sent again.
-    Unknown,
 }
 
 /// A call that did not do what it asked for.
@@ -96,15 +83,6 @@ impl From<Refused> for Failure {
     }
 }
 
-/// Names a warning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WarningName {
-    /// By its digest.
-    Digest(Digest),
-    /// By its originator's id; refused if the caller sees several of that id.
-    Id(PayloadId),
-}
-
 /// One warning, as far as the caller may see it.
 #[derive(Debug, Clone)]
 pub struct WarningView {
@@ -120,28 +98,6 @@ pub struct WarningView {
     pub accepted: Option<Receipt>,
     /// The threads that the caller may see.
     pub threads: Vec<ThreadView>,
-}
-
-/// The records about one (warning, recipient).
-#[derive(Debug, Clone)]
-pub struct ThreadView {
-    /// The recipient.
-    pub desk: DeskAddress,
-    /// Its highest evidence.
-    pub step: Step,
-    /// From `ROUTED` on.
-    pub records: Vec<Receipt>,
-    /// The texts of its acknowledgements that are still kept, each with its record's index.
-    pub texts: Vec<(u64, DetachedPart)>,
-}
-
-/// Which way a warning went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// To the caller.
-    In,
-    /// From the caller.
-    Out,
 }
 
 /// Asks for a page of warnings.
@@ -271,28 +227,6 @@ pub struct ReplayQuery {
     pub warning: Option<Digest>,
     /// Whether detached parts that are still kept come with their records.
     pub with_parts: bool,
-}
-
-/// One index of the log.
-#[derive(Debug, Clone)]
-pub struct ReplayedRecord {
-    /// The index.
-    pub index: u64,
-    /// In scope, or not.
-    pub content: ReplayedContent,
-    /// The body of an `ACCEPTED`, the text of an `ACKNOWLEDGED` record.
-    pub part: Option<DetachedPart>,
-    /// The inbox opening of a `ROUTED` record; the recipient and its auditors only.
-    pub inbox: Option<InboxOpening>,
-}
-
-/// What is shown of one index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReplayedContent {
-    /// In scope: the stored bytes.
-    Record(Bytes),
-    /// Out of scope.
-    LeafHash(Hash),
 }
 
 /// Proves that a record is in the tree of a size.

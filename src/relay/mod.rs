@@ -8,11 +8,12 @@ mod meters;
 mod start;
 mod watch;
 
+pub use crate::domain::{Direction, ReplayedContent, ReplayedRecord, ThreadView, WarningName};
+pub use crate::error::SideEffect;
 pub use answers::{
-    AgencyStatus, Caller, ConsistencyProof, Delivery, DeskStatus, Direction, DirectoryPage, Ending, Evidence,
-    Failure, InclusionProof, ListPage, ListQuery, Proven, RelayStatus, ReplayQuery, ReplayedContent,
-    ReplayedRecord, SessionEvent, SessionOpened, SideEffect, ThreadView, WarningName, WarningView,
-    WatchEvent, WatchedRecord,
+    AgencyStatus, Caller, ConsistencyProof, Delivery, DeskStatus, DirectoryPage, Ending, Evidence, Failure,
+    InclusionProof, ListPage, ListQuery, Proven, RelayStatus, ReplayQuery, SessionEvent, SessionOpened,
+    WarningView, WatchEvent, WatchedRecord,
 };
 pub use delivery::{DeliverySession, SessionHandle};
 pub use meters::Meters;

@@ -35,14 +35,6 @@ impl<T> Within for Result<T, Refused> {
     }
 }
 
-/// The last step before a peer sees it: the sentence names the field too.
-pub(super) fn finished(mut refused: Refused) -> Refused {
-    if !refused.field.is_empty() {
-        refused.sentence = format!("{}: {}", refused.field, refused.sentence);
-    }
-    refused
-}
-
 /// A message that must be there.
 pub(super) fn required<T>(message: Option<T>, field: &str) -> Result<T, Refused> {
     message.ok_or_else(|| missing(field))

@@ -6,6 +6,9 @@
 //! holds in any case. What a peer sends always gives a value or a [`Refused`](crate::error::Refused), never a panic.
 
 mod convert_envelope;
+mod convert_proof;
+mod convert_refusal;
+mod convert_submission;
 mod encode;
 mod encode_record;
 mod fields;
@@ -19,6 +22,9 @@ mod schema;
 mod text_rules;
 mod walker;
 
+pub use convert_proof::{checkpoint, proof_hashes, proven, with_checkpoint};
+pub use convert_refusal::{ToldRefusal, refusal};
+pub use convert_submission::{optional_as, optional_digest, optional_name, required_as};
 pub use encode::{
     encode_acknowledgement, encode_agency_enrolment, encode_body, encode_desks, encode_key_certificate,
     encode_key_revocation, encode_mandate, encode_reinstatement, encode_root_succession,

@@ -21,7 +21,8 @@ use crate::seal::PayloadKind;
 use crate::time::Timestamp;
 
 /// The [`Common`] of a payload that does not parse whole, as far as it can be told: for the record of its refusal.
-/// Leave out nothing that is signed twice: with several `Common`s in one payload it says nothing.
+/// `None` where the payload does not say it once and clearly. Nothing in it may be acted upon but the id and who
+/// claims to have signed.
 pub fn common(kind: PayloadKind, payload: &[u8]) -> Option<Common> {
     /// Any payload: field 1 is its `Common`, whatever else it holds.
     #[derive(Clone, PartialEq, prost::Message)]

@@ -5,7 +5,6 @@
 use bytes::Bytes;
 use prost::Message;
 
-use super::fields::finished;
 use super::walker::walk;
 use crate::domain::SignedEnvelope;
 use crate::error::{ErrorCode, Refused};
@@ -106,7 +105,6 @@ pub(super) fn strict<M: Message + Default, T>(
                 .map_err(|_| Refused::new(ErrorCode::Malformed, "not protobuf, or not this message"))
         })
         .and_then(convert)
-        .map_err(finished)
 }
 
 /// The protobuf message of a kind of payload.

@@ -3,7 +3,7 @@
 
 use super::convert_envelope::{envelope, openings};
 use super::fields::{
-    Within, exactly, finished, invalid, name, optional_exactly, optional_time, payload_id, required, word,
+    Within, exactly, invalid, name, optional_exactly, optional_time, payload_id, required, word,
 };
 use super::parse_warning::deadlines;
 use super::v1;
@@ -25,7 +25,7 @@ pub enum BadRecord {
     #[error("a record is protobuf, this is not")]
     NotProtobuf,
     /// A field that this version knows holds what it may not.
-    #[error("a record's {} ({})", .0.sentence, .0.code)]
+    #[error("a field of a record is wrong: {0}")]
     Field(Refused),
 }
 
@@ -35,7 +35,7 @@ pub fn record(bytes: &[u8]) -> Result<Record, BadRecord> {
         return Err(BadRecord::TooLarge(bytes.len()));
     }
     let message: v1::Record = prost::Message::decode(bytes).map_err(|_| BadRecord::NotProtobuf)?;
-    parse_record(message).map_err(|refused| BadRecord::Field(finished(refused)))
+    parse_record(message).map_err(BadRecord::Field)
 }
 
 fn parse_record(message: v1::Record) -> Result<Record, Refused> {

@@ -57,6 +57,12 @@ pub const PUBLIC_KEY_BYTES_MAX: usize = 4096;
 pub const PAYLOAD_TYPE_BYTES_MAX: usize = 128;
 /// Desks of one agency. Format.
 pub const DESKS_MAX: usize = 256;
+/// A draft of a warning, as text. YAML spends more characters than the body that it becomes.
+pub const DRAFT_BYTES_MAX: usize = 1024 * 1024;
+/// How deeply lists and maps nest in a draft; its format needs four.
+pub const DRAFT_NESTING_MAX: usize = 8;
+/// Faults of one draft that are told; what comes after that many is noise.
+pub const DRAFT_FAULTS_MAX: usize = 32;
 /// How deeply messages nest in a signed payload.
 pub const NESTING_MAX: usize = 16;
 

@@ -5,7 +5,7 @@
 //! Nothing is reported as done before its receipt was verified against the pinned log. And what contradicts itself
 //! is kept as evidence and stops the client. Nothing here imports the journal or the relay.
 
-mod draft;
+pub mod draft;
 mod error;
 #[allow(dead_code)]
 mod files;

@@ -1,5 +1,18 @@
 //! What a sender or an officer says, before it is signed: everything but what the client adds (origin, id, time,
-//! signer, `seen`, salts). Holds no rule of the relay's: what may be accepted is the ledger's.
+//! signer, `seen`, salts). [`Draft::parse`] reads what a person wrote in YAML or JSON and tells every fault with
+//! its line. What may be *accepted* is the ledger's.
+
+mod body;
+mod fault;
+mod fields;
+mod read;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+pub use fault::{Fault, Faults, Position};
+pub use read::Positions;
 
 use crate::domain::{
     AcknowledgementKind, Address, Assertions, Assessment, Body, Category, Country, DeskAddress, Digest,
@@ -41,8 +54,24 @@ pub struct Draft {
     pub references: Vec<Reference>,
     /// The office of the person who sends it ("duty officer"); may be empty. Never a person's name.
     pub office: String,
-    /// What is said.
+    /// The earliest time at which the attack is expected; it becomes the body's.
+    pub onset: Option<When>,
+    /// The latest such time; it becomes the body's.
+    pub onset_until: Option<When>,
+    /// What is said. Its own `onset` and `onset_until` are overwritten by the draft's.
     pub body: Body,
+}
+
+impl Draft {
+    /// Reads a draft in YAML 1.2 or JSON, and tells everything that is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, Faults> {
+        read::read(text).map(|(draft, _)| draft)
+    }
+
+    /// The same, with where each key stands, for what is found wrong later.
+    pub fn parse_located(text: &str) -> Result<(Self, Positions), Faults> {
+        read::read(text)
+    }
 }
 
 /// A time, or a span from the moment of signing.

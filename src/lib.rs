@@ -29,6 +29,7 @@ pub mod client;
 pub mod config;
 pub mod domain;
 pub mod error;
+pub mod grpc;
 pub mod journal;
 pub mod limits;
 pub mod relay;

@@ -130,6 +130,22 @@ pub const STREAMS_PER_CONNECTION_MAX: u32 = 512;
 pub const ACCEPT_PAUSE_MS: u64 = 50;
 /// A TLS handshake that takes longer is cut off.
 pub const HANDSHAKE_MS_MAX: u64 = 10_000;
+/// What a peer may send on one stream, and on one connection, before it is told that there is room for more.
+pub const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+/// The same of a whole connection.
+pub const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+/// An idle connection is asked whether its peer is there this often.
+pub const KEEPALIVE_INTERVAL_MS: u64 = 20_000;
+/// A connection whose peer does not answer that in time is closed.
+pub const KEEPALIVE_TIMEOUT_MS: u64 = 10_000;
+/// Headers of one request.
+pub const HEADER_BYTES_MAX: u32 = 16 * 1024;
+/// Messages that wait on one stream for a peer to read them.
+pub const OUTBOUND_QUEUE_MAX: usize = 4;
+/// Acknowledgements in flight on one delivery session.
+pub const ACKNOWLEDGEMENTS_IN_FLIGHT_MAX: usize = 64;
+/// How long a session that has ended may take to be told so.
+pub const ENDING_MS_MAX: u64 = 2_000;
 /// A session that does not take a delivery for this long is cut off: slow is never a brake.
 pub const SESSION_STALL_MS_MAX: u64 = 30_000;
 /// What is not `RECEIVED` comes again on the same session after this long.
@@ -171,3 +187,5 @@ const _: () = assert!(
 const _: () = assert!(PROOF_TEXT_BYTES_MAX < GRPC_MESSAGE_BYTES_MAX);
 const _: () = assert!(JOURNAL_FREE_BYTES_MIN < DISK_FREE_BYTES_MIN);
 const _: () = assert!((2 * JOURNAL_QUEUE_MAX * BLOCK_BYTES_MAX) as u64 <= JOURNAL_FREE_BYTES_MIN);
+const _: () = assert!(STREAM_WINDOW_BYTES as usize >= GRPC_MESSAGE_BYTES_MAX);
+const _: () = assert!(ENDING_MS_MAX < DRAIN_MS_MAX);

@@ -1,0 +1,73 @@
+//! Calls as numbers: how many by method and code, and how long they took. Counted since the start.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// Which calls.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByCode {
+    method: String,
+    code: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByMethod {
+    method: String,
+}
+
+/// Calls as numbers. Clones count together.
+#[derive(Debug, Clone)]
+pub struct CallMeters {
+    calls: Family<ByCode, Counter>,
+    seconds: Family<ByMethod, Histogram, fn() -> Histogram>,
+    open: Gauge,
+}
+
+impl CallMeters {
+    /// Fresh meters, shown by `registry`.
+    pub fn new(registry: &mut Registry) -> Self {
+        let meters = Self {
+            calls: Family::default(),
+            // From 0.25 ms to 4 s.
+            seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_25, 2.0, 15))),
+            open: Gauge::default(),
+        };
+        registry.register(
+            "grpc_calls",
+            "Calls that ended, by method and gRPC code",
+            meters.calls.clone(),
+        );
+        registry.register_with_unit(
+            "grpc_call_duration",
+            "How long calls took, streams to their end",
+            Unit::Seconds,
+            meters.seconds.clone(),
+        );
+        registry.register(
+            "grpc_calls_open",
+            "Calls under way, streams too",
+            meters.open.clone(),
+        );
+        meters
+    }
+
+    pub(super) fn begun(&self) {
+        self.open.inc();
+    }
+
+    pub(super) fn ended(&self, method: &str, code: i32, seconds: f64) {
+        self.open.dec();
+        let code = format!("{:?}", tonic::Code::from_i32(code));
+        let method = method.to_owned();
+        self.seconds
+            .get_or_create(&ByMethod {
+                method: method.clone(),
+            })
+            .observe(seconds);
+        self.calls.get_or_create(&ByCode { method, code }).inc();
+    }
+}

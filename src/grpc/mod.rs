@@ -1,0 +1,109 @@
+//! The edge: gRPC over the proven connections of `tls`, one file a service. It translates and nothing more: a request
+//! becomes domain types or is refused, the engine is asked, its answer becomes a message; [`status`] is the one
+//! place where an error becomes a gRPC status. Whoever calls is looked up once a call, by [`layer`], before any
+//! handler sees the request.
+
+mod audit;
+mod caller;
+mod convert;
+mod directory;
+mod exchange;
+mod inbound;
+mod layer;
+mod meters;
+mod operator;
+mod outbound;
+mod receive;
+mod status;
+mod submit_many;
+
+pub use meters::CallMeters;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tonic::transport::server::Router;
+use tower::layer::util::{Identity, Stack};
+
+use crate::limits;
+use crate::relay::Relay;
+use crate::wire::{DESCRIPTORS, v1};
+use layer::CallLayer;
+
+/// What the services work with.
+#[derive(Clone)]
+pub struct Edge {
+    /// The engine.
+    pub relay: Relay,
+    /// Cancelled when the relay goes down: streams come to an end.
+    pub draining: CancellationToken,
+    /// Free bytes on the journal's disk.
+    pub disk_free_bytes: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// What an operator may lower.
+    pub limits: EdgeLimits,
+    /// Calls by method and code.
+    pub meters: CallMeters,
+}
+
+/// What an operator may lower.
+#[derive(Debug, Clone, Copy)]
+pub struct EdgeLimits {
+    /// Concurrent streams of one connection.
+    pub streams_per_connection_max: u32,
+    /// Submissions in flight on one `SubmitMany` stream.
+    pub submissions_in_flight_max: usize,
+    /// How long a stream may not take what is sent on it.
+    pub stall_ms_max: u64,
+}
+
+impl Default for EdgeLimits {
+    fn default() -> Self {
+        Self {
+            streams_per_connection_max: limits::STREAMS_PER_CONNECTION_MAX,
+            submissions_in_flight_max: limits::SUBMISSIONS_IN_FLIGHT_MAX,
+            stall_ms_max: limits::SESSION_STALL_MS_MAX,
+        }
+    }
+}
+
+/// Who tells the world whether the relay serves.
+pub type HealthReporter = tonic_health::server::HealthReporter;
+
+/// All services behind the layer that knows who calls, and who tells their health.
+pub async fn router(
+    edge: Edge,
+) -> Result<(Router<Stack<CallLayer, Identity>>, HealthReporter), tonic_reflection::server::Error> {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter
+        .set_service_status("", tonic_health::ServingStatus::NotServing)
+        .await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let bytes_max = limits::GRPC_MESSAGE_BYTES_MAX;
+    let exchange = v1::exchange_server::ExchangeServer::new(exchange::Service(edge.clone()))
+        .max_decoding_message_size(bytes_max);
+    let directory = v1::directory_server::DirectoryServer::new(directory::Service(edge.clone()))
+        .max_decoding_message_size(bytes_max);
+    let audit =
+        v1::audit_server::AuditServer::new(audit::Service(edge.clone())).max_decoding_message_size(bytes_max);
+    let operator = v1::operator_server::OperatorServer::new(operator::Service(edge.clone()))
+        .max_decoding_message_size(bytes_max);
+    let router = tonic::transport::Server::builder()
+        .max_concurrent_streams(edge.limits.streams_per_connection_max)
+        .initial_stream_window_size(limits::STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES)
+        .http2_keepalive_interval(Some(Duration::from_millis(limits::KEEPALIVE_INTERVAL_MS)))
+        .http2_keepalive_timeout(Some(Duration::from_millis(limits::KEEPALIVE_TIMEOUT_MS)))
+        .http2_max_header_list_size(limits::HEADER_BYTES_MAX)
+        .layer(CallLayer::new(edge))
+        .add_service(health)
+        .add_service(reflection)
+        .add_service(exchange)
+        .add_service(directory)
+        .add_service(audit)
+        .add_service(operator);
+    Ok((router, reporter))
+}

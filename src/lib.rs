@@ -16,7 +16,7 @@
 //! | [`seal`] | DSSE, keys and their roles, audience commitments |
 //! | [`wire`] | generated protobuf, proto to domain and back, the strict walker over signed payloads |
 //! | [`transparency`] | leaf hashing, the tree, checkpoints, proofs |
-//! | `ledger` | the rules, pure: `decide` and `apply` |
+//! | [`ledger`] | the rules, pure: `decide` and `apply` |
 //! | [`journal`] | the `Journal` contract; sled, memory; the derived index |
 //! | [`relay`] | the engine: admission, the sequencer (the single writer), delivery |
 //! | `tls`, `grpc`, `http`, `server` | the edge, and the one file that names concrete backends |
@@ -31,6 +31,7 @@ pub mod domain;
 pub mod error;
 pub mod grpc;
 pub mod journal;
+pub mod ledger;
 pub mod limits;
 pub mod relay;
 pub mod seal;

@@ -170,6 +170,8 @@ pub const PAGE_MAX: u32 = 1000;
 pub const DIRECTORY_PAGE_MAX: usize = 512;
 /// Near names offered with `UNKNOWN_RECIPIENT`.
 pub const NEAR_NAMES_MAX: usize = 5;
+/// Names that are compared when near ones are looked for.
+pub const NEAR_NAMES_SEARCHED_MAX: usize = 4096;
 /// How long a drain on SIGTERM may take before what is left is cut.
 pub const DRAIN_MS_MAX: u64 = 10_000;
 /// How often the heartbeat file is rewritten.

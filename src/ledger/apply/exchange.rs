@@ -1,0 +1,282 @@
+//! Warnings, their threads and the answers to them.
+
+use super::super::change::Change;
+use super::super::directory::Open;
+use super::super::facts::{Hourly, IdFact, IdKey, ThreadFact, ThreadKey, WarningFact};
+use super::super::rules;
+use super::{ApplyError, Applying, Corrupt, used_id};
+use crate::domain::{
+    Accepted, AcknowledgementKind, HandedOver, Rejected, Routed, SignedEnvelope, Step, ThreadLink,
+};
+use crate::error::{ErrorCode, Refused};
+use crate::limits;
+use crate::seal::PayloadKind;
+use crate::wire::{self, Recorded};
+
+impl<'a> Applying<'a> {
+    /// Re-derives the routing; the `ROUTED` records that must follow are held to it one by one.
+    pub(super) fn accepted(&mut self, accepted: &Accepted) -> Result<(), ApplyError> {
+        let envelope = &accepted.warning;
+        let header = wire::warning(&Recorded(envelope)).map_err(|refused| self.refused(&refused))?;
+        let warning = envelope.digest();
+        let recipients = self
+            .directory
+            .recipients(&accepted.openings)
+            .map_err(|refused| self.refused(&refused))?;
+        if recipients.len() != accepted.routed.len() {
+            return Err(self
+                .corrupt("it lists another number of recipients than its audience gives")
+                .into());
+        }
+        let routed =
+            u32::try_from(recipients.len()).map_err(|_| self.corrupt("it has too many recipients"))?;
+        let records = routed.saturating_add(1);
+        let (key, fact) = used_id(
+            self.index,
+            records,
+            PayloadKind::Warning,
+            &header.common,
+            envelope,
+        )?;
+        let originator = key.principal.agency().cloned();
+        let originator = originator.ok_or_else(|| self.corrupt("its signer is no agency"))?;
+        let expires = header.expires.ok_or_else(|| self.corrupt("it never expires"))?;
+        if self.facts.warning(&warning)?.is_some() {
+            return Err(self.corrupt("the warning was accepted before").into());
+        }
+        let id = key.id;
+        self.use_up(key, fact)?;
+        let fact = WarningFact {
+            accepted: self.index,
+            routed,
+            originator: originator.clone(),
+            id,
+            status: header.status,
+            warning_type: header.warning_type,
+            precedence: header.precedence,
+            sent: header.common.sent,
+            expires,
+        };
+        let index = self.index;
+        self.changes.push(Change::Warning(warning, fact));
+        self.changes.push(Change::Outgoing {
+            agency: originator,
+            index,
+            warning,
+        });
+        let expected = accepted.routed.iter().copied().zip(recipients).collect();
+        self.directory.open = Some(Open::Acceptance { warning, expected });
+        Ok(())
+    }
+
+    pub(super) fn rejected(&mut self, rejected: &Rejected) -> Result<(), ApplyError> {
+        let kind: PayloadKind = rejected
+            .payload_type
+            .parse()
+            .map_err(|_| self.corrupt("it refuses a payload type that is not ours"))?;
+        // A code of a later version still uses up the id.
+        let code = ErrorCode::from_name(&rejected.code).unwrap_or(ErrorCode::Unsupported);
+        let key = IdKey {
+            principal: rejected.principal.clone(),
+            kind,
+            id: rejected.id,
+        };
+        let fact = IdFact {
+            digest: rejected.digest,
+            index: self.index,
+            records: 1,
+            rejected: Some(code),
+        };
+        self.use_up(key, fact)?;
+        let count = self
+            .facts
+            .rejected(&rejected.principal)?
+            .and_one_at(self.record.time);
+        self.changes
+            .push(Change::Rejected(rejected.principal.clone(), count));
+        Ok(())
+    }
+
+    pub(super) fn routed(&mut self, routed: &Routed) -> Result<(), ApplyError> {
+        let link = self.link()?;
+        if link.seq != 0 || link.prev.is_some() {
+            return Err(self.corrupt("a thread begins with its ROUTED record").into());
+        }
+        if link.warning != routed.warning || link.desk != routed.desk {
+            return Err(self.corrupt("it begins another thread than its own").into());
+        }
+        if Some(routed.directory) != self.directory.position() {
+            return Err(self
+                .corrupt("it was resolved by another directory than the newest")
+                .into());
+        }
+        self.expected(routed)?;
+        let key = ThreadKey {
+            warning: routed.warning,
+            desk: routed.desk.clone(),
+        };
+        if self.facts.thread(&key)?.is_some() {
+            return Err(self.corrupt("the thread has begun before").into());
+        }
+        let inbox_number = self.facts.inbox_count(&routed.desk)?.saturating_add(1);
+        let thread = ThreadFact {
+            routed: self.index,
+            inbox_number,
+            seq: 0,
+            prev: self.leaf,
+            step: Step::Routed,
+            answer: None,
+            acknowledgements: 0,
+            received: None,
+            handovers: Hourly::default(),
+        };
+        let (desk, warning, number) = (routed.desk.clone(), routed.warning, inbox_number);
+        self.changes.push(Change::Inbox {
+            desk: desk.clone(),
+            number,
+            warning,
+            index: self.index,
+        });
+        // Who sees the recipient's part only does not know the lane, and delivers nothing.
+        if let Some(fact) = self.facts.warning(&warning)? {
+            self.changes.push(Change::Pending {
+                desk,
+                lane: fact.lane(),
+                number,
+                warning,
+            });
+        }
+        self.thread_record(key, thread);
+        Ok(())
+    }
+
+    /// The next record of an acceptance, by its leaf hash and by what the routing gives.
+    fn expected(&mut self, routed: &Routed) -> Result<(), Corrupt> {
+        let corrupt = |what: &str| Corrupt::new(self.index, what);
+        let Some(Open::Acceptance { warning, expected }) = &mut self.directory.open else {
+            // Who sees the recipient's part only sees no acceptance.
+            return match self.facts.is_whole() {
+                true => Err(corrupt("no acceptance stands before it")),
+                false => Ok(()),
+            };
+        };
+        let Some((leaf, recipient)) = expected.pop_front() else {
+            return Err(corrupt("the acceptance lists no further recipient"));
+        };
+        if *warning != routed.warning || leaf != self.leaf {
+            return Err(corrupt("it is not the next record that the acceptance lists"));
+        }
+        if recipient.desk != routed.desk || recipient.openings != routed.openings {
+            return Err(corrupt("the audience and the directory give another recipient"));
+        }
+        if expected.is_empty() {
+            self.directory.open = None;
+        }
+        Ok(())
+    }
+
+    pub(super) fn handed_over(&mut self, _handed_over: &HandedOver) -> Result<(), ApplyError> {
+        let (key, mut thread) = self.next_in_thread(self.link()?)?;
+        if thread.handovers.in_hour_of(self.record.time) >= limits::HANDOVER_RECORDS_PER_HOUR_MAX {
+            return Err(self
+                .corrupt("the thread has too many HANDED_OVER records in this hour")
+                .into());
+        }
+        thread.handovers = thread.handovers.and_one_at(self.record.time);
+        thread.step = thread.step.max(Step::HandedOver);
+        self.thread_record(key, thread);
+        Ok(())
+    }
+
+    pub(super) fn acknowledged(&mut self, envelope: &SignedEnvelope) -> Result<(), ApplyError> {
+        let content = wire::acknowledgement(&Recorded(envelope)).map_err(|refused| self.refused(&refused))?;
+        let (id, fact) = used_id(
+            self.index,
+            1,
+            PayloadKind::Acknowledgement,
+            &content.common,
+            envelope,
+        )?;
+        let link = self.link()?;
+        let signer = content.common.named().zip(id.principal.agency());
+        let desk = signer.map(|(signer, agency)| rules::desk_or_duty(signer, agency));
+        if desk.as_ref() != Some(&link.desk) || content.warning_digest != link.warning {
+            return Err(self
+                .corrupt("it acknowledges for another thread than its own")
+                .into());
+        }
+        if id.principal.agency() != Some(link.desk.agency()) {
+            return Err(self.corrupt("it acknowledges for another agency's desk").into());
+        }
+        let (key, mut thread) = self.next_in_thread(link)?;
+        if thread.acknowledgements >= limits::ACKNOWLEDGEMENTS_PER_THREAD_MAX {
+            return Err(self.corrupt("the thread has too many acknowledgements").into());
+        }
+        if content.kind == AcknowledgementKind::Received {
+            if thread.received.is_some() {
+                return Err(self.corrupt("the desk has acknowledged receipt before").into());
+            }
+            thread.received = Some((self.index, fact.digest));
+        }
+        self.use_up(id, fact)?;
+        let waited = thread.step < Step::Received;
+        thread.acknowledgements = thread.acknowledgements.saturating_add(1);
+        thread.step = thread.step.max(content.kind.step());
+        if content.kind.is_answer() {
+            thread.answer = Some(content.kind);
+        }
+        if waited && thread.step >= Step::Received {
+            let warning = key.warning;
+            let lane = self.facts.warning(&warning)?.map(|fact| fact.lane());
+            let (desk, number) = (key.desk.clone(), thread.inbox_number);
+            self.changes.push(Change::Settled {
+                desk,
+                lane,
+                number,
+                warning,
+            });
+        }
+        self.thread_record(key, thread);
+        Ok(())
+    }
+
+    /// The thread that a link continues.
+    pub(super) fn next_in_thread(&self, link: &ThreadLink) -> Result<(ThreadKey, ThreadFact), ApplyError> {
+        let key = ThreadKey {
+            warning: link.warning,
+            desk: link.desk.clone(),
+        };
+        let Some(thread) = self.facts.thread(&key)? else {
+            return Err(self.corrupt("its thread has not begun").into());
+        };
+        if link.seq != thread.seq.saturating_add(1) || link.prev != Some(thread.prev) {
+            return Err(self.corrupt("it does not continue its thread").into());
+        }
+        Ok((key, thread))
+    }
+
+    /// The thread has this record as its newest.
+    pub(super) fn thread_record(&mut self, key: ThreadKey, mut thread: ThreadFact) {
+        let seq = self.record.thread.as_ref().map_or(0, |link| link.seq);
+        thread.seq = seq;
+        thread.prev = self.leaf;
+        let (thread_key, index) = (key.clone(), self.index);
+        self.changes.push(Change::Thread(key, thread));
+        self.changes.push(Change::ThreadRecord {
+            thread: thread_key,
+            seq,
+            index,
+        });
+    }
+
+    fn link(&self) -> Result<&'a ThreadLink, Corrupt> {
+        self.record
+            .thread
+            .as_ref()
+            .ok_or_else(|| self.corrupt("it is in no thread"))
+    }
+
+    fn refused(&self, refused: &Refused) -> Corrupt {
+        self.corrupt(refused.to_string())
+    }
+}

@@ -1,0 +1,226 @@
+//! The rules, backwards: what a record changes. One function serves the append, the restart and the auditor's replay.
+//!
+//! It holds a record to its place (chain, thread, acceptance, ids, time) and re-derives the routing; signatures are
+//! [`verify_record`](super::verify_record)'s, which an auditor calls first. Kinds of a later version pass: they hash and chain.
+
+mod directory;
+mod exchange;
+
+pub(super) use directory::directory_after_genesis;
+
+use super::change::Change;
+use super::directory::{Directory, Open};
+use super::facts::{Facts, FactsError, IdFact, IdKey};
+use crate::domain::{Common, Hash, Record, RecordKind, SignedEnvelope};
+use crate::seal::PayloadKind;
+
+/// A record that cannot stand where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("record {index}: {what}")]
+pub struct Corrupt {
+    /// Which record.
+    pub index: u64,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl Corrupt {
+    pub(super) fn new(index: u64, what: impl Into<String>) -> Self {
+        Self {
+            index,
+            what: what.into(),
+        }
+    }
+}
+
+/// Why a record was not applied. The directory is then not to be used further.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// The record cannot stand there.
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+    /// The facts could not be read.
+    #[error(transparent)]
+    Facts(#[from] FactsError),
+}
+
+/// Applies the record at `index`, whose stored bytes have the hash `leaf`: changes the directory, and gives what
+/// changes in the facts.
+pub fn apply(
+    directory: &mut Directory,
+    facts: &dyn Facts,
+    index: u64,
+    leaf: Hash,
+    record: &Record,
+) -> Result<Vec<Change>, ApplyError> {
+    let mut applying = Applying {
+        directory,
+        facts,
+        index,
+        leaf,
+        record,
+        changes: vec![Change::Time(record.time)],
+    };
+    applying.run()?;
+    Ok(applying.changes)
+}
+
+struct Applying<'a> {
+    directory: &'a mut Directory,
+    facts: &'a dyn Facts,
+    index: u64,
+    leaf: Hash,
+    record: &'a Record,
+    changes: Vec<Change>,
+}
+
+impl Applying<'_> {
+    fn run(&mut self) -> Result<(), ApplyError> {
+        if self
+            .facts
+            .last_time()?
+            .is_some_and(|last| self.record.time < last)
+        {
+            return Err(self
+                .corrupt("its time lies before the time of an earlier record")
+                .into());
+        }
+        let routed = matches!(self.record.kind, RecordKind::Routed(_));
+        if !routed && matches!(self.directory.open, Some(Open::Acceptance { .. })) {
+            return Err(self
+                .corrupt("not all ROUTED records of an acceptance stand before it")
+                .into());
+        }
+        self.check_links()?;
+        match &self.record.kind {
+            RecordKind::Genesis(_)
+            | RecordKind::StateEnrolled { .. }
+            | RecordKind::AgencyEnrolled(_)
+            | RecordKind::KeyPublished(_)
+            | RecordKind::KeyRevoked(_)
+            | RecordKind::RootSucceeded(_)
+            | RecordKind::DesksPublished(_)
+            | RecordKind::MandatePublished(_)
+            | RecordKind::AgencySuspended(_)
+            | RecordKind::AgencyReinstated(_)
+            | RecordKind::OperatorKeyPublished(_) => self.directory_record(),
+            RecordKind::RelayStarted(_) => Ok(()),
+            RecordKind::Accepted(accepted) => self.accepted(accepted),
+            RecordKind::Rejected(rejected) => self.rejected(rejected),
+            RecordKind::Routed(routed) => self.routed(routed),
+            RecordKind::HandedOver(handed_over) => self.handed_over(handed_over),
+            RecordKind::Acknowledged(envelope) => self.acknowledged(envelope),
+            RecordKind::Unknown => self.unknown(),
+        }
+    }
+
+    /// A known kind is linked as its kind says; an unknown one may be in either chain.
+    fn check_links(&self) -> Result<(), Corrupt> {
+        let (thread, directory) = match links_of(&self.record.kind) {
+            Links::None => (false, false),
+            Links::Thread => (true, false),
+            Links::Directory => (false, true),
+            Links::Any => return Ok(()),
+        };
+        if self.record.thread.is_some() != thread || self.record.directory.is_some() != directory {
+            return Err(self.corrupt("its links are not those of its kind"));
+        }
+        Ok(())
+    }
+
+    fn directory_record(&mut self) -> Result<(), ApplyError> {
+        let used = self.directory.follow_record(self.index, self.leaf, self.record)?;
+        for (key, fact) in used {
+            self.use_up(key, fact)?;
+        }
+        self.chained();
+        Ok(())
+    }
+
+    fn unknown(&mut self) -> Result<(), ApplyError> {
+        if self.record.directory.is_some() {
+            self.directory.follow_record(self.index, self.leaf, self.record)?;
+            self.chained();
+        }
+        if let Some(link) = &self.record.thread {
+            let (key, mut thread) = self.next_in_thread(link)?;
+            thread.prev = self.leaf;
+            thread.seq = link.seq;
+            self.thread_record(key, thread);
+        }
+        Ok(())
+    }
+
+    fn chained(&mut self) {
+        if let Some(link) = self.record.directory {
+            let index = self.index;
+            self.changes
+                .push(Change::DirectoryRecord { seq: link.seq, index });
+        }
+    }
+
+    /// An id is used once.
+    fn use_up(&mut self, key: IdKey, fact: IdFact) -> Result<(), ApplyError> {
+        if self.facts.id(&key)?.is_some() {
+            return Err(self.corrupt(format!("the id {} was used before", key.id)).into());
+        }
+        self.changes.push(Change::Id(key, fact));
+        Ok(())
+    }
+
+    fn corrupt(&self, what: impl Into<String>) -> Corrupt {
+        Corrupt::new(self.index, what)
+    }
+}
+
+/// Where records of a kind are linked.
+enum Links {
+    None,
+    Thread,
+    Directory,
+    Any,
+}
+
+const fn links_of(kind: &RecordKind) -> Links {
+    match kind {
+        RecordKind::Genesis(_)
+        | RecordKind::StateEnrolled { .. }
+        | RecordKind::AgencyEnrolled(_)
+        | RecordKind::KeyPublished(_)
+        | RecordKind::KeyRevoked(_)
+        | RecordKind::RootSucceeded(_)
+        | RecordKind::DesksPublished(_)
+        | RecordKind::MandatePublished(_)
+        | RecordKind::AgencySuspended(_)
+        | RecordKind::AgencyReinstated(_)
+        | RecordKind::OperatorKeyPublished(_) => Links::Directory,
+        RecordKind::RelayStarted(_) | RecordKind::Accepted(_) | RecordKind::Rejected(_) => Links::None,
+        RecordKind::Routed(_) | RecordKind::HandedOver(_) | RecordKind::Acknowledged(_) => Links::Thread,
+        RecordKind::Unknown => Links::Any,
+    }
+}
+
+/// The id that a recorded payload uses up, and the fact of it.
+fn used_id(
+    index: u64,
+    records: u32,
+    kind: PayloadKind,
+    common: &Common,
+    envelope: &SignedEnvelope,
+) -> Result<(IdKey, IdFact), Corrupt> {
+    let signer = common
+        .named()
+        .ok_or_else(|| Corrupt::new(index, "its signer is not named"))?;
+    let key = IdKey {
+        principal: signer.principal.clone(),
+        kind,
+        id: common.id,
+    };
+    let fact = IdFact {
+        digest: envelope.digest(),
+        index,
+        records,
+        rejected: None,
+    };
+    Ok((key, fact))
+}

@@ -1,0 +1,243 @@
+//! The acceptance of a warning, and its routing.
+
+use super::{Context, Stop, refuse};
+use crate::domain::{
+    Accepted, AgencyId, AgencyKind, Attribution, InboxOpening, Precedence, RecordKind, Routed, SignedBy,
+    Status, ThreadLink, Warning, WarningType,
+};
+use crate::error::{ErrorCode, Refused};
+use crate::ledger::admit::{Admitted, SentWarning};
+use crate::ledger::command::{Decision, NewPart};
+use crate::ledger::directory::Directory;
+use crate::ledger::rules;
+use crate::limits;
+use crate::seal::inbox_commitment;
+use crate::time::Timestamp;
+
+/// `ACCEPTED`, then a `ROUTED` for each recipient, sorted by desk.
+pub(super) fn accept(context: &mut Context<'_>, admitted: &Admitted<SentWarning>) -> Result<Decision, Stop> {
+    context.fresh_and_valid(admitted)?;
+    let SentWarning {
+        header,
+        audience,
+        body,
+    } = admitted.content();
+    header_rules(context.directory, context.time, header)?;
+    context.check_common(admitted)?;
+    check_answer(context, header)?;
+    let recipients = context.directory.recipients(audience.openings())?;
+    let Some(position) = context.directory.position() else {
+        return refuse(ErrorCode::WrongOrigin, "this log has no genesis yet");
+    };
+    let warning = admitted.digest();
+    let mut routed = Vec::with_capacity(recipients.len().saturating_add(1));
+    for recipient in recipients {
+        let number = context.facts.inbox_count(&recipient.desk)?.saturating_add(1);
+        let salt = context.nonces.salt()?;
+        let kind = RecordKind::Routed(Routed {
+            warning,
+            desk: recipient.desk.clone(),
+            openings: recipient.openings,
+            directory: position,
+            inbox_commitment: inbox_commitment(&salt, number, &recipient.desk.to_string()),
+            wrap_digest: None,
+        });
+        let link = ThreadLink {
+            warning,
+            desk: recipient.desk,
+            seq: 0,
+            prev: None,
+        };
+        let opening = NewPart::Inbox(InboxOpening { number, salt });
+        routed.push(context.new_record(Some(link), None, kind, vec![opening])?);
+    }
+    let accepted = RecordKind::Accepted(Accepted {
+        warning: admitted.envelope().clone(),
+        openings: audience.openings().to_vec(),
+        routed: routed.iter().map(|record| record.leaf).collect(),
+    });
+    let accepted = context.new_record(None, None, accepted, vec![NewPart::Body(body.clone())])?;
+    routed.insert(0, accepted);
+    Ok(Decision::Append {
+        records: routed,
+        digest: Some(warning),
+    })
+}
+
+/// What a header must hold to be accepted at `time`; all of the rules that need no past but the directory, so that an
+/// auditor holds the relay to them too.
+pub(in crate::ledger) fn header_rules(
+    directory: &Directory,
+    time: Timestamp,
+    header: &Warning,
+) -> Result<(), Refused> {
+    let refused = |code, sentence: &str, field: &str| Err(Refused::new(code, sentence).about(field));
+    supported(header)?;
+    rules::no_critical_extension(&header.extensions)?;
+    let agency = originator(header)?;
+    let Some(entry) = directory.agency(agency) else {
+        return refused(
+            ErrorCode::UnknownSigner,
+            "the signer is not enrolled",
+            "common.signer.principal",
+        );
+    };
+    match entry.kind {
+        AgencyKind::Agency => {}
+        AgencyKind::Auditor => {
+            return refused(
+                ErrorCode::PermissionDenied,
+                "an auditor sends no warnings",
+                "common.signer.principal",
+            );
+        }
+    }
+    if entry.suspended && stopped_by_suspension(header.warning_type) {
+        return Err(Refused::new(
+            ErrorCode::Suspended,
+            format!("the submissions of {agency} are suspended"),
+        ));
+    }
+    rules::desk_of_signer(directory, &header.common)?;
+    expiry(header, time)?;
+    match header.warning_type {
+        WarningType::Alert if header.status == Status::Actual => asserted(header),
+        WarningType::Notice => notice(header),
+        WarningType::Alert
+        | WarningType::Update
+        | WarningType::Cancel
+        | WarningType::Extend
+        | WarningType::Question
+        | WarningType::Answer
+        | WarningType::Outcome => Ok(()),
+    }
+}
+
+/// The agency that signed.
+pub(super) fn originator(header: &Warning) -> Result<&AgencyId, Refused> {
+    let principal = header.common.named().map(|signer| &signer.principal);
+    principal.and_then(|principal| principal.agency()).ok_or_else(|| {
+        Refused::new(ErrorCode::PermissionDenied, "only an agency sends warnings")
+            .about("common.signer.principal")
+    })
+}
+
+/// A suspended agency still withdraws, extends, answers and closes what it has sent.
+const fn stopped_by_suspension(kind: WarningType) -> bool {
+    match kind {
+        WarningType::Alert | WarningType::Update | WarningType::Notice | WarningType::Question => true,
+        WarningType::Cancel | WarningType::Extend | WarningType::Answer | WarningType::Outcome => false,
+    }
+}
+
+/// What has its place on the wire and no meaning yet is refused by name (docs/decisions/0003).
+fn supported(header: &Warning) -> Result<(), Refused> {
+    let unsupported = |what: &str, field: &str| {
+        let sentence = format!("{what} is not supported yet");
+        Err(Refused::new(ErrorCode::Unsupported, sentence).about(field))
+    };
+    match header.warning_type {
+        WarningType::Alert | WarningType::Notice | WarningType::Question | WarningType::Answer => {}
+        kind @ (WarningType::Update | WarningType::Cancel | WarningType::Extend | WarningType::Outcome) => {
+            return unsupported(kind.word(), "type");
+        }
+    }
+    match header.handling.attribution {
+        Attribution::Named => {}
+        Attribution::ViaRelay => return unsupported("VIA_RELAY", "handling.attribution"),
+    }
+    if matches!(header.common.signer, SignedBy::Committed(_)) {
+        return unsupported("an unnamed sender", "common.signer_commitment");
+    }
+    if header.deadlines.is_some() {
+        return unsupported("a sender's deadline", "deadlines");
+    }
+    if header.reply_key.is_some() {
+        return unsupported("a reply key", "reply_key");
+    }
+    Ok(())
+}
+
+fn expiry(header: &Warning, time: Timestamp) -> Result<(), Refused> {
+    let refused = |code, sentence: &str| Err(Refused::new(code, sentence).about("expires"));
+    let Some(expires) = header.expires else {
+        return refused(ErrorCode::ExpiresMissing, "a warning says when it expires");
+    };
+    if expires <= header.common.sent {
+        return refused(
+            ErrorCode::ExpiresBeforeSent,
+            "the warning expires before it was sent",
+        );
+    }
+    if expires.ms_since(header.common.sent) > limits::LIFETIME_MS_MAX {
+        return refused(
+            ErrorCode::InvalidValue,
+            "the warning expires more than a year after it was sent",
+        );
+    }
+    if expires <= time {
+        return refused(ErrorCode::Expired, "the warning has expired");
+    }
+    Ok(())
+}
+
+fn asserted(header: &Warning) -> Result<(), Refused> {
+    let refused =
+        |sentence: &str, field: &str| Err(Refused::new(ErrorCode::HarmNotAsserted, sentence).about(field));
+    if header.harm.is_empty() {
+        return refused("an ACTUAL ALERT names the harm that is foreseen", "harm");
+    }
+    let asserted = header.assertions;
+    if !(asserted.credible && asserted.specific && asserted.impending) {
+        return refused(
+            "an ACTUAL ALERT is asserted to be credible, specific and impending",
+            "assertions",
+        );
+    }
+    Ok(())
+}
+
+fn notice(header: &Warning) -> Result<(), Refused> {
+    let refused =
+        |sentence: &str, field: &str| Err(Refused::new(ErrorCode::InvalidValue, sentence).about(field));
+    match header.precedence {
+        Precedence::Priority | Precedence::Routine => {}
+        Precedence::Flash | Precedence::Immediate => {
+            return refused("a NOTICE has precedence PRIORITY at most", "precedence");
+        }
+    }
+    let asserted = header.assertions;
+    if !header.harm.is_empty() {
+        return refused("a NOTICE asserts no harm", "harm");
+    }
+    if asserted.credible || asserted.specific || asserted.impending {
+        return refused("a NOTICE asserts nothing", "assertions");
+    }
+    Ok(())
+}
+
+/// An ANSWER refers to a QUESTION that was routed to a desk of its signer.
+fn check_answer(context: &Context<'_>, header: &Warning) -> Result<(), Stop> {
+    if header.warning_type != WarningType::Answer {
+        return Ok(());
+    }
+    let agency = originator(header)?;
+    for reference in &header.references {
+        let question = context.facts.warning(&reference.digest)?;
+        if question.is_none_or(|q| q.warning_type != WarningType::Question || q.id != reference.id) {
+            continue;
+        }
+        if context
+            .facts
+            .desks(&reference.digest)?
+            .iter()
+            .any(|desk| desk.agency() == agency)
+        {
+            return Ok(());
+        }
+    }
+    let sentence = "an ANSWER refers to a QUESTION that its signer received";
+    Err(Refused::new(ErrorCode::InvalidAnswer, sentence)
+        .about("references")
+        .into())
+}

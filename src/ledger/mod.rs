@@ -1,0 +1,35 @@
+//! The rules, pure: [`decide`] makes records of a command, [`apply`] makes state of a record. No I/O, no clock, and no
+//! randomness but what is handed in.
+//!
+//! State is the [`Directory`] (in memory) and [`Facts`] (of ids, warnings, threads and inboxes: in memory or on disk). The
+//! engine decides and applies one command after another on a speculative copy of both; a restart and an auditor only
+//! apply. An auditor calls [`verify_record`] first, and sees what [`visibility`] says.
+
+pub mod admit;
+mod apply;
+mod change;
+mod command;
+mod decide;
+mod directory;
+mod fact_codec;
+mod facts;
+mod memory_facts;
+mod refusal;
+mod resolve;
+mod rules;
+mod scope;
+mod verify;
+
+pub use admit::{Admitted, Condemned, KeyStatement, NotAdmitted};
+pub use apply::{ApplyError, Corrupt, apply};
+pub use change::Change;
+pub use command::{Command, Decision, Existing, HandOver, NewPart, NewRecord, Nonces};
+pub use decide::{decide, original};
+pub use directory::{AgencyEntry, Directory, KeyEntry, Log, StateEntry};
+pub use fact_codec::InvalidFact;
+pub use facts::{Facts, FactsError, Hourly, IdFact, IdKey, ThreadFact, ThreadKey, WarningFact};
+pub use memory_facts::{MemoryFacts, Overlay};
+pub use refusal::{Leaves, leaves};
+pub use resolve::Recipient;
+pub use scope::{Visibility, is_visible, visibility};
+pub use verify::{Checked, seen, verify_record};

@@ -2,6 +2,7 @@
 //! `--profile`, how it prints and how it ends); one file holds one group. A group is one `mod` line, one variant of
 //! [`Command`] and one line of [`dispatch`].
 
+mod draft;
 pub mod exit;
 
 use std::fmt;
@@ -37,10 +38,16 @@ pub struct Context {
 
 /// The groups.
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Write a warning, offline.
+    #[command(subcommand)]
+    Draft(draft::DraftCommand),
+}
 
-async fn dispatch(command: Command, _context: &Context) -> Result<Exit, Fault> {
-    match command {}
+async fn dispatch(command: Command, context: &Context) -> Result<Exit, Fault> {
+    match command {
+        Command::Draft(command) => draft::run(command, context),
+    }
 }
 
 impl Context {

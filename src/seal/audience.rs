@@ -150,13 +150,15 @@ pub fn padded_size(addresses: usize) -> Option<usize> {
 
 /// Builds an audience with fresh salts.
 pub fn build_audience(to: &[&str], excluded: &[&str]) -> Result<BuiltAudience, AudienceError> {
-    build_with_salts(to, excluded, || Ok(random_bytes()?))
+    build_audience_with(to, excluded, random_bytes)
 }
 
-fn build_with_salts(
+/// Builds an audience with the salts that are handed in; each must be fresh, or entries of two warnings can be
+/// linked.
+pub fn build_audience_with(
     to: &[&str],
     excluded: &[&str],
-    mut salt: impl FnMut() -> Result<[u8; 32], AudienceError>,
+    mut salt: impl FnMut() -> Result<[u8; 32], RandomError>,
 ) -> Result<BuiltAudience, AudienceError> {
     let addresses = to.len().saturating_add(excluded.len());
     let size = padded_size(addresses).ok_or(AudienceError::TooMany(addresses))?;
@@ -269,7 +271,7 @@ mod tests {
     /// The audience of two addresses and one exclusion, with salts 01…, 02…, and so on.
     fn golden() -> BuiltAudience {
         let mut next = 0u8;
-        build_with_salts(&["ru.ctc", "be.ctc/aviation"], &["fr.ctc"], || {
+        build_audience_with(&["ru.ctc", "be.ctc/aviation"], &["fr.ctc"], || {
             next += 1;
             Ok([next; 32])
         })

@@ -17,7 +17,8 @@ mod signer;
 mod verify;
 
 pub use audience::{
-    AudienceError, BuiltAudience, OpenedAudience, build_audience, open_audience, padded_size,
+    AudienceError, BuiltAudience, OpenedAudience, build_audience, build_audience_with, open_audience,
+    padded_size,
 };
 pub use envelope::{digest, pae};
 pub use exec_signer::ExecSigner;

@@ -76,7 +76,7 @@ impl Faults {
     }
 
     pub(super) fn sorted(mut self) -> Self {
-        self.0.sort_by(|one, other| one.at.cmp(&other.at));
+        self.0.sort_by_key(|fault| fault.at);
         self
     }
 }

@@ -3,15 +3,20 @@
 //! its line. What may be *accepted* is the ledger's.
 
 mod body;
+mod check;
 mod fault;
 mod fields;
+mod prepare;
 mod read;
 mod yaml;
 
 #[cfg(test)]
+mod check_tests;
+#[cfg(test)]
 mod tests;
 
 pub use fault::{Fault, Faults, Position};
+pub use prepare::{PrepareError, Prepared};
 pub use read::Positions;
 
 use crate::domain::{
@@ -61,6 +66,9 @@ pub struct Draft {
     /// What is said. Its own `onset` and `onset_until` are overwritten by the draft's.
     pub body: Body,
 }
+
+/// A draft to fill in, with a comment on each key. As it is, it is refused for what a sender must decide.
+pub const TEMPLATE: &str = include_str!("template.yaml");
 
 impl Draft {
     /// Reads a draft in YAML 1.2 or JSON, and tells everything that is wrong with it.

@@ -78,14 +78,20 @@ pub const SLED_VALUE_BYTES_MAX: usize = 6 * 1024;
 pub const SLED_CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// How often the index hands what it holds in memory to the system; more is only caught up after a kill.
 pub const INDEX_WRITE_BACK_MS: u64 = 1_000;
+/// sled's segment. What is written between two syncs must stay well below it: sled calls a segment stable that is only
+/// written, and when two begin between two syncs, a power cut can make it throw away all before them (measured).
+/// Format: a journal is opened with the segment size that it was made with.
+pub const SLED_SEGMENT_BYTES: usize = 8 * 1024 * 1024;
+/// Blocks that are written with one sync hold at most this much together; sled writes up to 4 times as much (measured).
+pub const JOURNAL_SYNC_BYTES_MAX: usize = BLOCK_BYTES_MAX;
 /// Below this much free space submissions stop: a full disk poisons sled.
 pub const DISK_FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
 /// Below this much free space the journal writes nothing at all, and says so.
 pub const JOURNAL_FREE_BYTES_MIN: u64 = 128 * 1024 * 1024;
 /// Blocks and erasures waiting for the journal's writer, and at most written with one sync.
 pub const JOURNAL_QUEUE_MAX: usize = 32;
-/// How long an opening journal waits for an earlier one of the same process to let go of its file.
-pub const JOURNAL_RELEASE_MS_MAX: u64 = 10_000;
+/// How long an opening journal waits for a lock on its files before it says that they are in use.
+pub const JOURNAL_LOCK_MS_MAX: u64 = 2_000;
 
 /// Records of one log: proofs and stored-hash indexes are computed without overflow up to here. Format.
 pub const LOG_SIZE_MAX: u64 = 1 << 62;
@@ -187,6 +193,8 @@ const _: () = assert!(
     CHECKPOINT_BYTES_MAX + PROOF_EXTRA_BYTES_MAX * 4 / 3 + (PROOF_HASHES_MAX + 1) * 64 < PROOF_TEXT_BYTES_MAX
 );
 const _: () = assert!(PROOF_TEXT_BYTES_MAX < GRPC_MESSAGE_BYTES_MAX);
+const _: () =
+    assert!(JOURNAL_SYNC_BYTES_MAX >= BLOCK_BYTES_MAX && 8 * JOURNAL_SYNC_BYTES_MAX <= SLED_SEGMENT_BYTES);
 const _: () = assert!(JOURNAL_FREE_BYTES_MIN < DISK_FREE_BYTES_MIN);
 const _: () = assert!((2 * JOURNAL_QUEUE_MAX * BLOCK_BYTES_MAX) as u64 <= JOURNAL_FREE_BYTES_MIN);
 const _: () = assert!(STREAM_WINDOW_BYTES as usize >= GRPC_MESSAGE_BYTES_MAX);

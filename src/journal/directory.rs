@@ -4,8 +4,12 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use super::OpenError;
+use crate::limits;
 
 /// The file whose lock says that a relay uses the directory.
 const LOCK_FILE: &str = "lock";
@@ -62,13 +66,26 @@ pub(super) fn lock(directory: &Path) -> Result<File, OpenError> {
         .write(true)
         .open(&path)
         .map_err(failed("cannot open", &path))?;
+    lock_file(file, &path)
+}
+
+/// Locks a file, within a bounded time: a child that this process has just started holds its locks until it runs
+/// its own program, so that a lock that nobody means to keep can be seen for a moment.
+pub(super) fn lock_file(file: File, path: &Path) -> Result<File, OpenError> {
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path }),
-        Err(TryLockError::Error(source)) => Err(OpenError::Io {
-            what: "cannot lock",
-            path,
-            source,
+        Ok(()) => return Ok(file),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(source)) => return Err(failed("cannot lock", path)(source)),
+    }
+    let (sender, receiver) = mpsc::channel();
+    let waiting = move || sender.send(file.lock().map(|()| file));
+    thread::Builder::new()
+        .spawn(waiting)
+        .map_err(failed("cannot wait for", path))?;
+    match receiver.recv_timeout(Duration::from_millis(limits::JOURNAL_LOCK_MS_MAX)) {
+        Ok(file) => file.map_err(failed("cannot lock", path)),
+        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Err(OpenError::InUse {
+            path: path.to_owned(),
         }),
     }
 }

@@ -9,6 +9,7 @@ pub mod index;
 mod layout;
 pub mod memory;
 pub mod sled;
+mod snapshots;
 mod writer;
 
 #[cfg(test)]

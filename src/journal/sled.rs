@@ -1,6 +1,7 @@
 //! The journal on disk, in sled 0.34.7. Everything of a block goes in by one `apply_batch`, so it is atomic; it is
 //! durable after `flush` *and* `fdatasync`, because sled's own flush ends in `sync_file_range`, which promises
-//! neither the file's length nor the drive's cache. Reading checks what is cheap to check, and never panics.
+//! neither the file's length nor the drive's cache. And what is written between two `fdatasync` stays below a segment
+//! of sled's log, because sled trusts its own flush where it reuses or orders segments. Reading checks what is cheap to check, and never panics.
 //!
 //! `DIRECTORY/lock` is locked while a process has the journal; `DIRECTORY/journal/` is sled's. One tree (sled's default one); numbers are big-endian; every value is at most [`limits::SLED_VALUE_BYTES_MAX`]
 //! long, because larger ones may reach sled's blob files, which are never synced:
@@ -20,9 +21,7 @@
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use ::sled::IVec;
 use bytes::Bytes;
@@ -30,6 +29,7 @@ use tokio::sync::watch;
 
 use super::directory::{self, failed};
 use super::layout::{self, corrupt};
+use super::snapshots;
 use super::writer::{self, Writer};
 use super::{AppendError, Block, Head, Journal, OpenError, Part, PartKind, ReadError};
 use crate::limits;
@@ -40,6 +40,25 @@ const DATABASE: &str = "journal";
 const UNFINISHED: &str = "journal.new";
 /// sled's log, the file that must be synced.
 const LOG_FILE: &str = "db";
+
+/// Sizes that belong together: see [`limits::SLED_SEGMENT_BYTES`].
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct Tuning {
+    /// sled's segment.
+    pub segment_bytes: usize,
+    /// What may be staged before a sync.
+    pub sync_bytes_max: usize,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            segment_bytes: limits::SLED_SEGMENT_BYTES,
+            sync_bytes_max: limits::JOURNAL_SYNC_BYTES_MAX,
+        }
+    }
+}
 
 /// The journal on disk.
 pub struct SledJournal {
@@ -60,33 +79,35 @@ impl SledJournal {
     /// Opens the journal below `directory`, or makes an empty one. Blocks the thread; holds the directory until the
     /// journal and every read in progress are gone.
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
+        Self::open_tuned(directory, Tuning::default())
+    }
+
+    /// [`open`](Self::open) with other sizes: for the power cut, which can look at many more points when they are small.
+    #[doc(hidden)]
+    pub fn open_tuned(directory: &Path, tuning: Tuning) -> Result<Self, OpenError> {
         directory::create(directory)?;
         let lock = directory::lock(directory)?;
         let path = directory.join(DATABASE);
         if !path.is_dir() {
-            create(directory, &path)?;
+            create(directory, &path, tuning)?;
         }
         directory::sync(directory)?;
         // What a killed process wrote may be in the system's cache only: sled would read it, and note in a synced
         // snapshot that it is there. So it is made durable before sled sees it.
         let log_path = path.join(LOG_FILE);
-        let log = File::options()
-            .read(true)
-            .write(true)
-            .open(&log_path)
-            .map_err(failed("cannot open", &log_path))?;
-        let log = released(log, &log_path)?;
+        let log = open_released(&log_path)?;
         log.sync_all().map_err(failed("cannot sync", &log_path))?;
-        let db = open_sled(&path)?;
-        // sled renames its snapshot without syncing the directory.
+        snapshots::keep(&path)?;
+        let db = open_sled(&path, tuning)?;
         log.sync_all().map_err(failed("cannot sync", &log_path))?;
-        directory::sync(&path)?;
+        snapshots::settle(&path)?;
 
         let store = SledStore {
             db,
             log,
             parts: RwLock::new(()),
             directory: directory.to_owned(),
+            tuning,
             _lock: lock,
         };
         let head = catch_unwind(AssertUnwindSafe(|| store.check())).unwrap_or_else(|_| {
@@ -191,6 +212,7 @@ struct SledStore {
     /// Written by an erasure, which readers would otherwise see half done (sled's batches are atomic on disk only).
     parts: RwLock<()>,
     directory: PathBuf,
+    tuning: Tuning,
     // Closed last: whoever gets it finds sled's files free.
     _lock: File,
 }
@@ -227,6 +249,10 @@ impl writer::Store for SledStore {
             }
         }
         Ok(true)
+    }
+
+    fn sync_bytes_max(&self) -> usize {
+        self.tuning.sync_bytes_max
     }
 
     fn stage_erasure(&self, index: u64, kind: PartKind) -> Result<(), String> {
@@ -411,32 +437,27 @@ impl SledStore {
 
 /// Makes an empty database under another name, puts all of it on stable storage, and only then names it: sled
 /// writes some of its files in several steps that it never syncs.
-fn create(directory: &Path, path: &Path) -> Result<(), OpenError> {
+fn create(directory: &Path, path: &Path, tuning: Tuning) -> Result<(), OpenError> {
     let unfinished = directory.join(UNFINISHED);
     if unfinished.exists() {
         fs::remove_dir_all(&unfinished).map_err(failed("cannot remove", &unfinished))?;
     }
-    let db = open_sled(&unfinished)?;
+    let db = open_sled(&unfinished, tuning)?;
     let storage = |e: ::sled::Error| OpenError::Storage(e.to_string());
     db.insert(layout::FORMAT_KEY, &layout::FORMAT.to_be_bytes())
         .map_err(storage)?;
     db.flush().map_err(storage)?;
     drop(db);
-    let log_path = unfinished.join(LOG_FILE);
-    let log = File::options()
-        .read(true)
-        .write(true)
-        .open(&log_path)
-        .map_err(failed("cannot open", &log_path))?;
-    drop(released(log, &log_path)?);
+    drop(open_released(&unfinished.join(LOG_FILE))?);
     directory::sync_tree(&unfinished)?;
     fs::rename(&unfinished, path).map_err(failed("cannot rename", &unfinished))
 }
 
-fn open_sled(path: &Path) -> Result<::sled::Db, OpenError> {
+fn open_sled(path: &Path, tuning: Tuning) -> Result<::sled::Db, OpenError> {
     let config = ::sled::Config::new()
         .path(path)
         .cache_capacity(limits::SLED_CACHE_BYTES)
+        .segment_size(tuning.segment_bytes)
         .use_compression(false)
         .flush_every_ms(None);
     // sled asserts where it should refuse.
@@ -452,20 +473,21 @@ fn open_sled(path: &Path) -> Result<::sled::Db, OpenError> {
         })
 }
 
+fn open_released(path: &Path) -> Result<File, OpenError> {
+    let log = File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(failed("cannot open", path))?;
+    released(log, path)
+}
+
 /// Waits until an earlier sled of this process has let go of its log: its threads may hold it for a moment longer
 /// than we hold them. (No other process can have it: we hold the directory's lock.)
 pub(super) fn released(log: File, path: &Path) -> Result<File, OpenError> {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let waiting = move || sender.send(log.lock().and_then(|()| log.unlock()).map(|()| log));
-    std::thread::Builder::new()
-        .spawn(waiting)
-        .map_err(failed("cannot wait for", path))?;
-    match receiver.recv_timeout(Duration::from_millis(limits::JOURNAL_RELEASE_MS_MAX)) {
-        Ok(log) => log.map_err(failed("cannot lock", path)),
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-            Err(OpenError::InUse { path: path.into() })
-        }
-    }
+    let log = directory::lock_file(log, path)?;
+    log.unlock().map_err(failed("cannot unlock", path))?;
+    Ok(log)
 }
 
 fn read_error(error: ::sled::Error) -> ReadError {

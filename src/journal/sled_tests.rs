@@ -253,3 +253,50 @@ async fn dropping_finishes_what_is_queued() {
         assert_eq!(fixture.open().head().await.unwrap().size, size);
     }
 }
+
+/// A journal survives what a power cut can make of sled's snapshots: a torn new one, an old and a new one, and none but
+/// our copy. Afterwards no copy is left.
+#[tokio::test]
+async fn snapshots_are_put_in_order() {
+    let fixture = OnDisk::new();
+    append_all(&fixture.open(), &[&[10], &[20]]).await;
+    append_all(&fixture.open(), &[&[30]]).await;
+    let database = fixture.0.path().join(DATABASE);
+    let named = |prefix: &str| -> Vec<String> {
+        let entries = fs::read_dir(&database)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        entries.filter(|name| name.starts_with(prefix)).collect()
+    };
+    let [snapshot] = named("snap.").try_into().unwrap();
+    let whole = fs::read(database.join(&snapshot)).unwrap();
+    let torn = &whole[..whole.len() / 2];
+    let cases: [(&str, &dyn Fn()); 4] = [
+        ("a torn new one", &|| {
+            fs::write(database.join("snap.00000000FFFFFFFF.generating"), torn).unwrap()
+        }),
+        ("a torn copy", &|| {
+            fs::write(database.join("kept-snap.00000000FFFFFFFF"), torn).unwrap()
+        }),
+        ("an older one", &|| {
+            fs::write(database.join("snap.0000000000000001"), torn).unwrap()
+        }),
+        ("only our copy", &|| {
+            for snapshot in named("snap.") {
+                fs::rename(
+                    database.join(&snapshot),
+                    database.join(format!("kept-{snapshot}")),
+                )
+                .unwrap();
+            }
+        }),
+    ];
+    for (case, damage) in cases {
+        damage();
+        let opened = SledJournal::open(fixture.0.path());
+        let journal = opened.unwrap_or_else(|error| panic!("{case}: {error}"));
+        assert_eq!(journal.head().await.unwrap().size, 3, "{case}");
+        drop(journal);
+        assert!(named("kept-").is_empty(), "{case}");
+    }
+}

@@ -18,6 +18,8 @@ pub(super) trait Store: Send + Sync + 'static {
     fn stage_block(&self, block: &Block, head: &Head) -> Result<(), String>;
     /// Whether the newest staged block is `block`, so that its append is a retry.
     fn holds(&self, block: &Block, first: u64) -> Result<bool, String>;
+    /// How many bytes, as [`Block::bytes`] counts them, may be staged before a sync.
+    fn sync_bytes_max(&self) -> usize;
     /// Removes a part.
     fn stage_erasure(&self, index: u64, kind: PartKind) -> Result<(), String>;
     /// Puts all that was staged on stable storage.
@@ -170,8 +172,17 @@ impl<S: Store> Thread<S> {
     /// Stages a round and syncs it. An `Err` means that nobody knows what of it was written.
     fn write(&mut self, round: &[Command]) -> Result<Vec<Result<Head, AppendError>>, String> {
         let mut results = Vec::with_capacity(round.len());
-        let mut staged = false;
+        let (mut staged, mut staged_bytes) = (false, 0usize);
         for command in round {
+            let bytes = match command {
+                Command::Append { block, .. } => block.bytes(),
+                Command::Erase { .. } => limits::BODY_BYTES_MAX,
+            };
+            if staged && staged_bytes.saturating_add(bytes) > self.store.sync_bytes_max() {
+                self.store.sync()?;
+                staged_bytes = 0;
+            }
+            staged_bytes = staged_bytes.saturating_add(bytes);
             let result = match command {
                 Command::Append { block, expected, .. } => self.stage_block(block, *expected)?,
                 Command::Erase { index, kind, .. } => match self.store.refusal() {

@@ -1,0 +1,10 @@
+//! The integration tests, as modules of one binary, so that the crate is linked once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+mod powercut;

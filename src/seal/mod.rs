@@ -7,7 +7,6 @@
 
 mod audience;
 mod envelope;
-mod envelope_json;
 mod exec_signer;
 mod file;
 mod hash;
@@ -22,7 +21,6 @@ pub use audience::{
     padded_size,
 };
 pub use envelope::{digest, pae};
-pub use envelope_json::{NotAnEnvelope, envelope_from_json, envelope_to_json};
 pub use exec_signer::ExecSigner;
 pub use file::{KeyFileError, read_private_file, write_private_file};
 pub use hash::{

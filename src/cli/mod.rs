@@ -4,6 +4,7 @@
 
 mod draft;
 pub mod exit;
+pub mod relay;
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -42,11 +43,15 @@ enum Command {
     /// Write a warning, offline.
     #[command(subcommand)]
     Draft(draft::DraftCommand),
+    /// Begin, serve and check a relay.
+    #[command(subcommand)]
+    Relay(relay::RelayCommand),
 }
 
 async fn dispatch(command: Command, context: &Context) -> Result<Exit, Fault> {
     match command {
         Command::Draft(command) => draft::run(command, context),
+        Command::Relay(command) => relay::run(command, context).await,
     }
 }
 

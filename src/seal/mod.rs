@@ -7,6 +7,7 @@
 
 mod audience;
 mod envelope;
+mod envelope_json;
 mod exec_signer;
 mod file;
 mod hash;
@@ -21,6 +22,7 @@ pub use audience::{
     padded_size,
 };
 pub use envelope::{digest, pae};
+pub use envelope_json::{NotAnEnvelope, envelope_from_json, envelope_to_json};
 pub use exec_signer::ExecSigner;
 pub use file::{KeyFileError, read_private_file, write_private_file};
 pub use hash::{

@@ -1,0 +1,124 @@
+//! An envelope in a file or a terminal: DSSE's own JSON. Key requests and certificates travel between people and
+//! machines in this form.
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{EnvelopeSignature, SignedEnvelope};
+use crate::limits;
+
+/// Why a text is no envelope.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a DSSE envelope in JSON: {0}")]
+pub struct NotAnEnvelope(String);
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Json {
+    payload: String,
+    #[serde(rename = "payloadType")]
+    payload_type: String,
+    signatures: Vec<JsonSignature>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JsonSignature {
+    keyid: String,
+    sig: String,
+}
+
+/// Writes an envelope, one line and a line feed.
+pub fn envelope_to_json(envelope: &SignedEnvelope) -> String {
+    let json = Json {
+        payload: BASE64_STANDARD.encode(&envelope.payload),
+        payload_type: envelope.payload_type.clone(),
+        signatures: envelope
+            .signatures
+            .iter()
+            .map(|signature| JsonSignature {
+                keyid: signature.keyid.to_string(),
+                sig: BASE64_STANDARD.encode(signature.sig),
+            })
+            .collect(),
+    };
+    // Three texts and a list of pairs of texts always serialize.
+    let mut text = serde_json::to_string(&json).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Reads an envelope. Nothing in it is checked but its form and its bounds.
+pub fn envelope_from_json(text: &str) -> Result<SignedEnvelope, NotAnEnvelope> {
+    let bad = |what: &str| NotAnEnvelope(what.to_owned());
+    let json: Json = serde_json::from_str(text).map_err(|error| NotAnEnvelope(error.to_string()))?;
+    if json.signatures.len() > limits::SIGNATURES_MAX {
+        return Err(bad("too many signatures"));
+    }
+    let payload = BASE64_STANDARD
+        .decode(&json.payload)
+        .map_err(|_| bad("the payload is no base64"))?;
+    if payload.len() > limits::PAYLOAD_BYTES_MAX {
+        return Err(bad("the payload is too large"));
+    }
+    let signature = |signature: &JsonSignature| {
+        let sig = BASE64_STANDARD
+            .decode(&signature.sig)
+            .ok()
+            .and_then(|sig| sig.try_into().ok())
+            .ok_or_else(|| bad("a signature is not 64 bytes in base64"))?;
+        let keyid = signature.keyid.parse();
+        Ok(EnvelopeSignature {
+            keyid: keyid.map_err(|_| bad("a keyid is not 64 hex digits"))?,
+            sig,
+        })
+    };
+    Ok(SignedEnvelope {
+        payload: Bytes::from(payload),
+        payload_type: json.payload_type,
+        signatures: json.signatures.iter().map(signature).collect::<Result<_, _>>()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::domain::KeyId;
+
+    /// What is written reads back, and looks as DSSE says.
+    #[test]
+    fn an_envelope_is_written_as_dsse_has_it() {
+        let envelope = SignedEnvelope {
+            payload: Bytes::from_static(b"hello"),
+            payload_type: "text/plain".into(),
+            signatures: vec![EnvelopeSignature {
+                keyid: KeyId([0xab; 32]),
+                sig: [0; 64],
+            }],
+        };
+        let text = envelope_to_json(&envelope);
+        let expected = format!(
+            "{{\"payload\":\"aGVsbG8=\",\"payloadType\":\"text/plain\",\"signatures\":[{{\"keyid\":\"{}\",\"sig\":\"{}==\"}}]}}\n",
+            "ab".repeat(32),
+            "A".repeat(86)
+        );
+        assert_eq!(text, expected);
+        assert_eq!(envelope_from_json(&text).unwrap(), envelope);
+    }
+
+    /// What has another form is refused; a table.
+    #[test]
+    fn other_forms_are_refused() {
+        for text in [
+            "",
+            "{}",
+            r#"{"payload":"?","payloadType":"t","signatures":[]}"#,
+            r#"{"payload":"","payloadType":"t","signatures":[],"more":1}"#,
+            r#"{"payload":"","payloadType":"t","signatures":[{"keyid":"ab","sig":""}]}"#,
+        ] {
+            assert!(envelope_from_json(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,493 @@
+//! The settings of a relay: which there are, what they mean, and what may be in them. All are checked here, before a
+//! file is made or a port is bound.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use crate::config::{ConfigError, FlagSetting, Key, Kind, Settings};
+use crate::domain::{Deadlines, OperatorName, Origin, Precedence};
+use crate::grpc::EdgeLimits;
+use crate::limits;
+use crate::telemetry::{LogFormat, LogLevel};
+use crate::tls::AcceptLimits;
+
+const fn key(name: &'static str, kind: Kind, default: Option<&'static str>, help: &'static str) -> Key {
+    Key {
+        name,
+        kind,
+        default,
+        help,
+    }
+}
+
+/// Every setting of a relay.
+pub const KEYS: &[Key] = &[
+    key(
+        "origin",
+        Kind::Text,
+        None,
+        "the log's name, for ever: a host and path of yours",
+    ),
+    key("data_dir", Kind::Path, None, "where the journal is"),
+    key(
+        "listen",
+        Kind::Text,
+        Some("127.0.0.1:8443"),
+        "where agencies connect; port 0: any",
+    ),
+    key(
+        "http_listen",
+        Kind::Text,
+        None,
+        "metrics and health, for your own network; absent: none",
+    ),
+    key(
+        "log_key_file",
+        Kind::Path,
+        None,
+        "the log's secret key; absent: DATA_DIR/keys/log.pem",
+    ),
+    key(
+        "tls.key_file",
+        Kind::Path,
+        None,
+        "the relay's TLS key; absent: DATA_DIR/keys/tls.pem",
+    ),
+    key(
+        "tls.certificate_file",
+        Kind::Path,
+        None,
+        "its certificate; absent: DATA_DIR/keys/tls-cert.pem",
+    ),
+    key(
+        "operators.*",
+        Kind::Paths,
+        None,
+        "an operator's key requests, for the genesis",
+    ),
+    key(
+        "deadlines.flash.received_ms",
+        Kind::Integer,
+        Some("120000"),
+        "FLASH: received within",
+    ),
+    key(
+        "deadlines.flash.opened_ms",
+        Kind::Integer,
+        Some("300000"),
+        "FLASH: opened within",
+    ),
+    key(
+        "deadlines.flash.answered_ms",
+        Kind::Integer,
+        Some("600000"),
+        "FLASH: answered within",
+    ),
+    key(
+        "deadlines.immediate.received_ms",
+        Kind::Integer,
+        Some("600000"),
+        "IMMEDIATE: received within",
+    ),
+    key(
+        "deadlines.immediate.opened_ms",
+        Kind::Integer,
+        Some("1200000"),
+        "IMMEDIATE: opened within",
+    ),
+    key(
+        "deadlines.immediate.answered_ms",
+        Kind::Integer,
+        Some("1800000"),
+        "IMMEDIATE: answered within",
+    ),
+    key(
+        "deadlines.priority.received_ms",
+        Kind::Integer,
+        Some("3600000"),
+        "PRIORITY: received within",
+    ),
+    key(
+        "deadlines.priority.opened_ms",
+        Kind::Integer,
+        Some("7200000"),
+        "PRIORITY: opened within",
+    ),
+    key(
+        "deadlines.priority.answered_ms",
+        Kind::Integer,
+        Some("10800000"),
+        "PRIORITY: answered within",
+    ),
+    key(
+        "deadlines.routine.received_ms",
+        Kind::Integer,
+        Some("21600000"),
+        "ROUTINE: received within",
+    ),
+    key(
+        "deadlines.routine.opened_ms",
+        Kind::Integer,
+        Some("43200000"),
+        "ROUTINE: opened within",
+    ),
+    key(
+        "deadlines.routine.answered_ms",
+        Kind::Integer,
+        Some("86400000"),
+        "ROUTINE: answered within",
+    ),
+    key("log.format", Kind::Text, Some("text"), "text or json"),
+    key(
+        "log.level",
+        Kind::Text,
+        Some("info"),
+        "error, warn, info, debug or trace",
+    ),
+    key(
+        "limits.connections_max",
+        Kind::Integer,
+        None,
+        "connections at a time",
+    ),
+    key(
+        "limits.streams_per_connection_max",
+        Kind::Integer,
+        None,
+        "calls of one connection at a time",
+    ),
+    key(
+        "limits.submissions_in_flight_max",
+        Kind::Integer,
+        None,
+        "submissions in flight on one stream",
+    ),
+    key(
+        "limits.handshake_ms_max",
+        Kind::Integer,
+        None,
+        "how long a TLS handshake may take",
+    ),
+    key(
+        "limits.session_stall_ms_max",
+        Kind::Integer,
+        None,
+        "how long a stream may not be read",
+    ),
+    key(
+        "limits.drain_ms_max",
+        Kind::Integer,
+        None,
+        "how long a shutdown waits for calls under way",
+    ),
+];
+
+/// The settings of a relay, checked.
+#[derive(Debug, Clone)]
+pub struct RelaySettings {
+    /// The log's name.
+    pub origin: Origin,
+    /// Where the journal is.
+    pub data_dir: PathBuf,
+    /// Where agencies connect.
+    pub listen: SocketAddr,
+    /// Metrics and health.
+    pub http_listen: Option<SocketAddr>,
+    /// The log's secret key.
+    pub log_key_file: PathBuf,
+    /// The relay's TLS key.
+    pub tls_key_file: PathBuf,
+    /// Its certificate.
+    pub tls_certificate_file: PathBuf,
+    /// Operators' key requests, for the genesis.
+    pub operators: BTreeMap<OperatorName, Vec<PathBuf>>,
+    /// The defaults, one a precedence; recorded in the genesis.
+    pub deadlines: Vec<(Precedence, Deadlines)>,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Which are written.
+    pub log_level: LogLevel,
+    /// Of connections.
+    pub accept: AcceptLimits,
+    /// Of calls.
+    pub edge: EdgeLimits,
+    /// How long a shutdown waits.
+    pub drain_ms_max: u64,
+    /// SHA-256 of what is effective, without secrets; in `RELAY_STARTED`.
+    pub digest: [u8; 32],
+    effective: Settings,
+}
+
+impl RelaySettings {
+    /// Loads the file, the process's environment and the flags, and checks all of it.
+    pub fn load(file: Option<&Path>, flags: &[FlagSetting]) -> Result<Self, ConfigError> {
+        // A variable that is no text is no setting of ours: our names are ASCII.
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+        });
+        Self::check(Settings::load(KEYS, file, environment, flags)?)
+    }
+
+    /// Checks settings that were loaded.
+    pub fn check(settings: Settings) -> Result<Self, ConfigError> {
+        let data_dir: PathBuf = settings.required("data_dir")?;
+        let file = |key: &str, name: &str| -> Result<PathBuf, ConfigError> {
+            let keys = data_dir.join("keys");
+            Ok(settings.optional(key)?.unwrap_or_else(|| keys.join(name)))
+        };
+        Ok(Self {
+            origin: settings.required("origin")?,
+            listen: settings.required("listen")?,
+            http_listen: settings.optional("http_listen")?,
+            log_key_file: file("log_key_file", "log.pem")?,
+            tls_key_file: file("tls.key_file", "tls.pem")?,
+            tls_certificate_file: file("tls.certificate_file", "tls-cert.pem")?,
+            operators: operators(&settings)?,
+            deadlines: Precedence::ALL
+                .iter()
+                .map(|precedence| Ok((*precedence, deadlines(&settings, *precedence)?)))
+                .collect::<Result<_, ConfigError>>()?,
+            log_format: settings.required("log.format")?,
+            log_level: settings.required("log.level")?,
+            accept: AcceptLimits {
+                connections_max: lowered(&settings, "connections_max", limits::CONNECTIONS_MAX)?,
+                handshake_ms_max: lowered(&settings, "handshake_ms_max", limits::HANDSHAKE_MS_MAX)?,
+            },
+            edge: EdgeLimits {
+                streams_per_connection_max: lowered(
+                    &settings,
+                    "streams_per_connection_max",
+                    limits::STREAMS_PER_CONNECTION_MAX,
+                )?,
+                submissions_in_flight_max: lowered(
+                    &settings,
+                    "submissions_in_flight_max",
+                    limits::SUBMISSIONS_IN_FLIGHT_MAX,
+                )?,
+                stall_ms_max: lowered(&settings, "session_stall_ms_max", limits::SESSION_STALL_MS_MAX)?,
+            },
+            drain_ms_max: lowered(&settings, "drain_ms_max", limits::DRAIN_MS_MAX)?,
+            digest: settings.digest(),
+            data_dir,
+            effective: settings,
+        })
+    }
+
+    /// Every setting with its effective value, where that came from and what it is for, in the order of [`KEYS`].
+    pub fn explain(&self) -> Vec<Explained> {
+        let mut rows = Vec::new();
+        for key in KEYS {
+            let set: Vec<_> = match key.name.strip_suffix(".*") {
+                Some(table) => self
+                    .effective
+                    .iter()
+                    .filter(|(name, _)| name.starts_with(table))
+                    .collect(),
+                None => self
+                    .effective
+                    .iter()
+                    .filter(|(name, _)| *name == key.name)
+                    .collect(),
+            };
+            if set.is_empty() {
+                rows.push(Explained {
+                    key: key.name.to_owned(),
+                    value: self.unset(key.name),
+                    source: "default".to_owned(),
+                    help: key.help,
+                });
+            }
+            rows.extend(set.into_iter().map(|(name, effective)| Explained {
+                key: name.to_owned(),
+                value: Some(effective.values.join(", ")),
+                source: effective.source.to_string(),
+                help: key.help,
+            }));
+        }
+        rows
+    }
+
+    /// What holds where nothing is set and the default depends on other settings or on a bound.
+    fn unset(&self, key: &str) -> Option<String> {
+        let path = |path: &Path| Some(path.display().to_string());
+        match key {
+            "log_key_file" => path(&self.log_key_file),
+            "tls.key_file" => path(&self.tls_key_file),
+            "tls.certificate_file" => path(&self.tls_certificate_file),
+            "limits.connections_max" => Some(self.accept.connections_max.to_string()),
+            "limits.handshake_ms_max" => Some(self.accept.handshake_ms_max.to_string()),
+            "limits.streams_per_connection_max" => Some(self.edge.streams_per_connection_max.to_string()),
+            "limits.submissions_in_flight_max" => Some(self.edge.submissions_in_flight_max.to_string()),
+            "limits.session_stall_ms_max" => Some(self.edge.stall_ms_max.to_string()),
+            "limits.drain_ms_max" => Some(self.drain_ms_max.to_string()),
+            _ => None,
+        }
+    }
+}
+
+/// One row of an explained configuration.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Explained {
+    /// The setting.
+    pub key: String,
+    /// Its effective value; none: it is absent.
+    pub value: Option<String>,
+    /// Where that came from.
+    pub source: String,
+    /// What it is for.
+    pub help: &'static str,
+}
+
+fn operators(settings: &Settings) -> Result<BTreeMap<OperatorName, Vec<PathBuf>>, ConfigError> {
+    let mut operators = BTreeMap::new();
+    for (name, effective) in settings.table("operators") {
+        let parsed: OperatorName = name
+            .parse()
+            .map_err(|error| settings.refuse(&format!("operators.{name}"), error))?;
+        operators.insert(parsed, effective.values.iter().map(PathBuf::from).collect());
+    }
+    Ok(operators)
+}
+
+/// Each later step needs the earlier one, so each later deadline is not before the earlier one.
+fn deadlines(settings: &Settings, precedence: Precedence) -> Result<Deadlines, ConfigError> {
+    let table = format!("deadlines.{}", precedence.word().to_ascii_lowercase());
+    let read = |name: &str, at_least: i64| -> Result<i64, ConfigError> {
+        let key = format!("{table}.{name}");
+        let ms: i64 = settings.required(&key)?;
+        if ms < at_least {
+            return Err(settings.refuse(&key, format!("takes at least {at_least}")));
+        }
+        Ok(ms)
+    };
+    let received_ms = read("received_ms", 1)?;
+    let opened_ms = read("opened_ms", received_ms)?;
+    Ok(Deadlines {
+        received_ms,
+        opened_ms,
+        answered_ms: read("answered_ms", opened_ms)?,
+    })
+}
+
+/// A bound that may be lowered and not raised.
+fn lowered<T>(settings: &Settings, name: &str, bound: T) -> Result<T, ConfigError>
+where
+    T: FromStr + PartialOrd + fmt::Display + Copy + From<u8>,
+    T::Err: fmt::Display,
+{
+    let key = format!("limits.{name}");
+    match settings.optional::<T>(&key)? {
+        None => Ok(bound),
+        Some(value) if value >= T::from(1) && value <= bound => Ok(value),
+        Some(_) => Err(settings.refuse(&key, format!("takes 1 to {bound}: a bound may be lowered only"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn check(settings: &[(&str, &str)]) -> Result<RelaySettings, String> {
+        let base = [("origin", "log.example/relay"), ("data_dir", "/var/lib/wardline")];
+        let flags: Vec<FlagSetting> = base
+            .iter()
+            .chain(settings)
+            .map(|(key, value)| FlagSetting {
+                flag: "--set".into(),
+                key: (*key).into(),
+                value: (*value).into(),
+            })
+            .collect();
+        let settings = Settings::load(KEYS, None, [], &flags).map_err(|error| error.to_string())?;
+        RelaySettings::check(settings).map_err(|error| error.to_string())
+    }
+
+    /// What is not set is the field's own: deadlines as DOMAIN.md has them, bounds as limits.rs has them.
+    #[test]
+    fn defaults_are_the_fields_own() {
+        let settings = check(&[]).unwrap();
+        let minutes: Vec<_> = settings
+            .deadlines
+            .iter()
+            .map(|(precedence, deadlines)| {
+                let minutes = |ms: i64| ms / 60_000;
+                (
+                    precedence.word(),
+                    minutes(deadlines.received_ms),
+                    minutes(deadlines.opened_ms),
+                    minutes(deadlines.answered_ms),
+                )
+            })
+            .collect();
+        assert_eq!(
+            minutes,
+            [
+                ("FLASH", 2, 5, 10),
+                ("IMMEDIATE", 10, 20, 30),
+                ("PRIORITY", 60, 120, 180),
+                ("ROUTINE", 360, 720, 1440)
+            ]
+        );
+        assert_eq!(settings.accept.connections_max, limits::CONNECTIONS_MAX);
+        assert_eq!(settings.tls_key_file, Path::new("/var/lib/wardline/keys/tls.pem"));
+        assert_eq!(settings.http_listen, None);
+    }
+
+    /// Values that do not fit are refused with the place and the reason; a table.
+    #[test]
+    fn values_that_do_not_fit_are_refused() {
+        for (key, value, reason) in [
+            (
+                "origin",
+                "two words",
+                "an origin holds printable ASCII without spaces and '+' only",
+            ),
+            ("listen", "localhost", "invalid socket address syntax"),
+            ("log.format", "xml", "takes text or json"),
+            ("log.level", "loud", "takes error, warn, info, debug or trace"),
+            (
+                "limits.connections_max",
+                "0",
+                "takes 1 to 4096: a bound may be lowered only",
+            ),
+            (
+                "limits.drain_ms_max",
+                "10001",
+                "takes 1 to 10000: a bound may be lowered only",
+            ),
+            (
+                "limits.streams_per_connection_max",
+                "-1",
+                "invalid digit found in string",
+            ),
+            ("deadlines.flash.received_ms", "0", "takes at least 1"),
+            ("deadlines.flash.opened_ms", "60000", "takes at least 120000"),
+            (
+                "operators.Alice",
+                "a",
+                "\"Alice\" is not an operator's name: lower-case letters, digits and hyphens",
+            ),
+        ] {
+            let refused = check(&[(key, value)]).unwrap_err();
+            assert_eq!(refused, format!("flag --set: {key} = {value:?}: {reason}"));
+        }
+    }
+
+    /// An explanation has a row for every setting, with its value and where it came from.
+    #[test]
+    fn every_setting_is_explained() {
+        let rows = check(&[("operators.alice", "a,b"), ("limits.drain_ms_max", "5")])
+            .unwrap()
+            .explain();
+        assert_eq!(rows.len(), KEYS.len());
+        let row = |key: &str| rows.iter().find(|row| row.key == key).unwrap();
+        assert_eq!(row("operators.alice").value.as_deref(), Some("a, b"));
+        assert_eq!(row("limits.drain_ms_max").source, "flag --set");
+        assert_eq!(row("limits.connections_max").value.as_deref(), Some("4096"));
+        assert_eq!(row("http_listen").value, None);
+    }
+}

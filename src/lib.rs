@@ -21,9 +21,10 @@
 //! | [`relay`] | the engine: admission, the sequencer (the single writer), delivery |
 //! | `tls`, `grpc`, `http`, `server` | the edge, and the one file that names concrete backends |
 //! | [`client`] | the SDK: signs, keeps an outbox and an inbox, verifies every receipt itself |
-//! | `audit` | replay and verification; needs no relay logic |
+//! | [`audit`] | replay and verification; needs no relay logic |
 //! | `cli` | the commands of the one binary |
 
+pub mod audit;
 pub mod cli;
 pub mod client;
 pub mod config;

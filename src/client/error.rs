@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::files::FileError;
 use super::profile::ProfileError;
 use super::verification::VerificationError;
-use crate::error::{ErrorCode, Refused, SideEffect};
-use crate::seal::{KeyFileError, RandomError, SignerError};
+use crate::error::{ErrorCode, Refused};
+use crate::seal::{AudienceError, KeyFileError, RandomError, SignerError};
 
 /// What a failure means for whoever asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,17 +32,12 @@ pub enum Outcome {
 pub struct Refusal {
     /// The code, the sentence, the field, near names.
     pub refused: Refused,
-    /// Whether the relay says that anything happened.
-    pub side_effect: SideEffect,
+    /// What to do about it, one sentence, by the relay.
+    pub what_to_do: String,
+    /// Whether the relay says that the same bytes may succeed later.
+    pub retryable: bool,
     /// The index of the `REJECTED` record, if there is one; its receipt was verified.
     pub rejected_at: Option<u64>,
-}
-
-impl Refusal {
-    /// Whether it may have happened all the same.
-    pub fn is_unknown(&self) -> bool {
-        !self.refused.code.side_effect_free() || self.side_effect == SideEffect::Unknown
-    }
 }
 
 /// Why a call of the SDK failed.
@@ -75,6 +70,9 @@ pub enum ClientError {
     /// Nothing was signed.
     #[error(transparent)]
     Signer(#[from] SignerError),
+    /// The audience of a draft is wrong.
+    #[error(transparent)]
+    Audience(#[from] AudienceError),
     /// What was asked for cannot be done as it stands.
     #[error("{0}")]
     Invalid(String),
@@ -105,12 +103,9 @@ impl ClientError {
         match self {
             Self::Verification { .. } => Outcome::VerificationFailed,
             Self::Refused(refusal) => {
-                if refusal.refused.code == ErrorCode::SeenNotOnLog {
-                    // The relay says that what was verified before is not on its log.
-                    Outcome::VerificationFailed
-                } else if refusal.is_unknown() {
+                if !refusal.refused.code.side_effect_free() {
                     Outcome::Unknown
-                } else if refusal.refused.code.retryable() {
+                } else if refusal.retryable {
                     Outcome::NothingHappened
                 } else {
                     Outcome::Refused
@@ -120,7 +115,7 @@ impl ClientError {
                 Outcome::NothingHappened
             }
             Self::Unknown(_) => Outcome::Unknown,
-            Self::Profile(_) | Self::Key(_) | Self::Invalid(_) => Outcome::Usage,
+            Self::Profile(_) | Self::Key(_) | Self::Audience(_) | Self::Invalid(_) => Outcome::Usage,
             Self::TimedOut => Outcome::TimedOut,
         }
     }
@@ -135,6 +130,7 @@ impl ClientError {
             | Self::Profile(_)
             | Self::Key(_)
             | Self::Signer(_)
+            | Self::Audience(_)
             | Self::Invalid(_)
             | Self::File(_)
             | Self::Random(_)
@@ -146,7 +142,7 @@ impl ClientError {
     /// What to do about it, one sentence; may be empty.
     pub fn what_to_do(&self) -> String {
         match self {
-            Self::Refused(refusal) => refusal.refused.code.what_to_do().to_owned(),
+            Self::Refused(refusal) => refusal.what_to_do.clone(),
             Self::Verification { .. } => {
                 "Wake someone: what is verified and what the relay says contradict each other.".to_owned()
             }
@@ -155,6 +151,7 @@ impl ClientError {
             Self::Profile(_)
             | Self::Key(_)
             | Self::Signer(_)
+            | Self::Audience(_)
             | Self::Invalid(_)
             | Self::File(_)
             | Self::Random(_)

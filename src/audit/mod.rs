@@ -1,0 +1,31 @@
+//! What lets anyone check a relay without trusting it: a streaming verifier over a replay, the search for the first
+//! bad record, and the timeline that a verified replay tells.
+//!
+//! Nothing here is the relay's: it imports neither the journal nor the engine. The rules are the ledger's (`apply` is one
+//! function for all); what an auditor must not believe (signatures, the tree, detached parts, who had seen what) is
+//! checked here again.
+
+mod beside;
+mod facts;
+mod fault;
+mod locate;
+mod report;
+mod timeline;
+mod timeline_json;
+mod verify;
+
+pub use fault::{Fault, Wrong};
+pub use locate::{Prover, locate};
+pub use report::{Counts, Report};
+pub use timeline::{
+    Answer, Event, Hand, Note, Recipient, Refusal, SeenBy, Sent, Start, Timeline, WarningTimeline, What,
+    Words,
+};
+pub use verify::{Verdict, Verifier};
+
+#[cfg(test)]
+mod tamper;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod world;

@@ -4,7 +4,7 @@
 //! One idea carries everything: **the journal is the only truth, and it is a verifiable log.** All the rest is
 //! derived from it by one pure function and can be thrown away and rebuilt.
 //!
-//! A file imports only from lines above its own; `tests/layers.rs` holds that order.
+//! A file imports only from lines above its own; `tests/it/layers.rs` holds that order.
 //!
 //! | module | what lives there |
 //! |---|---|
@@ -19,10 +19,10 @@
 //! | [`ledger`] | the rules, pure: `decide` and `apply` |
 //! | [`journal`] | the `Journal` contract; sled, memory; the derived index |
 //! | [`relay`] | the engine: admission, the sequencer (the single writer), delivery |
-//! | `tls`, `grpc`, `http`, `server` | the edge, and the one file that names concrete backends |
+//! | [`tls`], [`grpc`], [`http`], [`server`] | the edge, and the one file that names concrete backends |
 //! | [`client`] | the SDK: signs, keeps an outbox and an inbox, verifies every receipt itself |
 //! | [`audit`] | replay and verification; needs no relay logic |
-//! | `cli` | the commands of the one binary |
+//! | [`cli`] | the commands of the one binary |
 
 pub mod audit;
 pub mod cli;

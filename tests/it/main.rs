@@ -7,4 +7,6 @@
     missing_docs
 )]
 
+mod edge_config;
+mod layers;
 mod powercut;

@@ -115,6 +115,32 @@ pub const EXEC_SIGNER_MS_MAX: u64 = 60_000;
 
 /// A profile's settings.
 pub const PROFILE_BYTES_MAX: usize = 64 * 1024;
+/// How often a client sends the same message of one call.
+pub const CALL_ATTEMPTS_MAX: u32 = 6;
+/// How long one attempt may take.
+pub const CALL_MS_MAX: u64 = 30_000;
+/// A client's first wait before it tries again.
+pub const CLIENT_BACKOFF_MS_MIN: u64 = 100;
+/// A client's longest wait between attempts of one call.
+pub const CLIENT_BACKOFF_MS_MAX: u64 = 2_000;
+/// A client's longest wait before it opens a session again.
+pub const SESSION_BACKOFF_MS_MAX: u64 = 30_000;
+/// How often an idle connection is tried.
+pub const CLIENT_KEEP_ALIVE_MS: u64 = 20_000;
+/// How long the answer to that may take.
+pub const CLIENT_KEEP_ALIVE_ANSWER_MS_MAX: u64 = 10_000;
+/// Deliveries that a client lets come before it has taken them.
+pub const CLIENT_CREDIT: u32 = 64;
+/// Messages up a delivery session that wait to be sent.
+pub const SESSION_REQUESTS_MAX: usize = 128;
+/// Missing inbox numbers that a client names.
+pub const MISSING_NUMBERS_SHOWN_MAX: usize = 16;
+/// One answer of a relay that holds many records (a page of the directory, all threads of a warning).
+pub const GRPC_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The cache of the directory in a profile, and its list of confirmed keys.
+pub const DIRECTORY_CACHE_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// A welcome file.
+pub const WELCOME_BYTES_MAX: usize = 64 * 1024 + CHECKPOINT_BYTES_MAX;
 /// Verified checkpoints that a client remembers besides the newest, so that each is proven once.
 pub const CHECKPOINTS_REMEMBERED_MAX: usize = 256;
 
@@ -187,6 +213,7 @@ const _: () = assert!(BODY_BYTES_MAX + PAYLOAD_BYTES_MAX + 64 * 1024 < GRPC_MESS
 const _: () = assert!(RECORD_BYTES_MAX > 2 * PAYLOAD_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX + 2 * RECORD_BYTES_MAX < BLOCK_BYTES_MAX);
 const _: () = assert!(SLED_VALUE_BYTES_MAX < 8_000);
+const _: () = assert!(CLIENT_CREDIT <= SESSION_CREDIT_MAX && CLIENT_CREDIT as usize <= SESSION_REQUESTS_MAX);
 const _: () = assert!(AUDIENCE_SIZES[2] == AUDIENCE_MAX);
 const _: () = assert!(LOG_SIZE_MAX == 1 << 62 && PROOF_HASHES_MAX > 2 * 62);
 const _: () = assert!(

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::files::FileError;
 use super::profile::ProfileError;
 use super::verification::VerificationError;
-use crate::error::{ErrorCode, Refused};
-use crate::seal::{AudienceError, KeyFileError, RandomError, SignerError};
+use crate::error::{ErrorCode, Refused, SideEffect};
+use crate::seal::{KeyFileError, RandomError, SignerError};
 
 /// What a failure means for whoever asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,12 +32,17 @@ pub enum Outcome {
 pub struct Refusal {
     /// The code, the sentence, the field, near names.
     pub refused: Refused,
-    /// What to do about it, one sentence, by the relay.
-    pub what_to_do: String,
-    /// Whether the relay says that the same bytes may succeed later.
-    pub retryable: bool,
+    /// Whether the relay says that anything happened.
+    pub side_effect: SideEffect,
     /// The index of the `REJECTED` record, if there is one; its receipt was verified.
     pub rejected_at: Option<u64>,
+}
+
+impl Refusal {
+    /// Whether it may have happened all the same.
+    pub fn is_unknown(&self) -> bool {
+        !self.refused.code.side_effect_free() || self.side_effect == SideEffect::Unknown
+    }
 }
 
 /// Why a call of the SDK failed.
@@ -70,9 +75,6 @@ pub enum ClientError {
     /// Nothing was signed.
     #[error(transparent)]
     Signer(#[from] SignerError),
-    /// The audience of a draft is wrong.
-    #[error(transparent)]
-    Audience(#[from] AudienceError),
     /// What was asked for cannot be done as it stands.
     #[error("{0}")]
     Invalid(String),
@@ -103,9 +105,12 @@ impl ClientError {
         match self {
             Self::Verification { .. } => Outcome::VerificationFailed,
             Self::Refused(refusal) => {
-                if !refusal.refused.code.side_effect_free() {
+                if refusal.refused.code == ErrorCode::SeenNotOnLog {
+                    // The relay says that what was verified before is not on its log.
+                    Outcome::VerificationFailed
+                } else if refusal.is_unknown() {
                     Outcome::Unknown
-                } else if refusal.retryable {
+                } else if refusal.refused.code.retryable() {
                     Outcome::NothingHappened
                 } else {
                     Outcome::Refused
@@ -115,7 +120,7 @@ impl ClientError {
                 Outcome::NothingHappened
             }
             Self::Unknown(_) => Outcome::Unknown,
-            Self::Profile(_) | Self::Key(_) | Self::Audience(_) | Self::Invalid(_) => Outcome::Usage,
+            Self::Profile(_) | Self::Key(_) | Self::Invalid(_) => Outcome::Usage,
             Self::TimedOut => Outcome::TimedOut,
         }
     }
@@ -130,7 +135,6 @@ impl ClientError {
             | Self::Profile(_)
             | Self::Key(_)
             | Self::Signer(_)
-            | Self::Audience(_)
             | Self::Invalid(_)
             | Self::File(_)
             | Self::Random(_)
@@ -142,7 +146,7 @@ impl ClientError {
     /// What to do about it, one sentence; may be empty.
     pub fn what_to_do(&self) -> String {
         match self {
-            Self::Refused(refusal) => refusal.what_to_do.clone(),
+            Self::Refused(refusal) => refusal.refused.code.what_to_do().to_owned(),
             Self::Verification { .. } => {
                 "Wake someone: what is verified and what the relay says contradict each other.".to_owned()
             }
@@ -151,7 +155,6 @@ impl ClientError {
             Self::Profile(_)
             | Self::Key(_)
             | Self::Signer(_)
-            | Self::Audience(_)
             | Self::Invalid(_)
             | Self::File(_)
             | Self::Random(_)

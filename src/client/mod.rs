@@ -5,18 +5,51 @@
 //! Nothing is reported as done before its receipt was verified against the pinned log. And what contradicts itself
 //! is kept as evidence and stops the client. Nothing here imports the journal or the relay.
 
+mod acknowledge;
+mod compose;
+mod connection;
+mod delivery;
+mod directory;
 pub mod draft;
 mod error;
-#[allow(dead_code)]
+mod fault;
 mod files;
-#[allow(dead_code)]
+mod handle;
+mod inbox;
+mod matching;
+mod operate;
+mod outbox;
 mod profile;
-#[allow(dead_code)]
+mod proven;
+mod queries;
+mod receipts;
+mod receive;
+mod retry;
+mod submit;
+mod submit_many;
+mod threads;
 mod trust;
 mod verification;
+mod welcome;
 
+pub use acknowledge::Acknowledged;
+pub use delivery::Delivered;
+pub use directory::{DirectoryNews, KnownDirectory};
 pub use draft::{AcknowledgementDraft, Draft, When};
 pub use error::{ClientError, Outcome, Refusal};
 pub use files::FileError;
+pub use handle::Client;
+pub use inbox::{Inbox, InboxName, InboxState};
+pub use matching::RoutedTo;
+pub use operate::Recorded;
+pub use outbox::{Outbox, OutboxEntry, OutboxKind};
 pub use profile::{BadSetting, ProfileDir, ProfileError, Settings, SignerSetting};
+pub use proven::ProvenRecord;
+pub use queries::{ListQuery, VerifiedWarning, WarningWatch, Watched};
+pub use receive::{Deliveries, Incoming};
+pub use retry::Resent;
+pub use submit::Sent;
+pub use submit_many::SubmitMany;
+pub use threads::{Answer, ThreadEvent, ThreadFact, VerifiedThread};
 pub use verification::VerificationError;
+pub use welcome::{Installed, Welcome};

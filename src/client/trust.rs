@@ -74,11 +74,6 @@ impl Trust {
         })
     }
 
-    /// The log's key.
-    pub(crate) fn log(&self) -> &LogVerifier {
-        &self.log
-    }
-
     /// The newest verified checkpoint.
     pub(crate) async fn newest(&self) -> SignedCheckpoint {
         self.state.lock().await.newest.clone()
@@ -119,7 +114,14 @@ impl Trust {
             } else {
                 (&newest, &shown)
             };
-            let proof = source.consistency(old.size(), new.size()).await?;
+            let proof = match source.consistency(old.size(), new.size()).await {
+                Ok(proof) => proof,
+                // It will not prove what it signed.
+                Err(ClientError::Verification { error, .. }) => {
+                    return Err(self.convicted(*error, &newest, &shown));
+                }
+                Err(error) => return Err(error),
+            };
             if verify_consistency(old.size(), &old.root(), new.size(), &new.root(), &proof).is_err() {
                 let error = VerificationError::NotConsistent {
                     old: old.size(),
@@ -128,7 +130,7 @@ impl Trust {
                 return Err(self.convicted(error, &newest, &shown));
             }
             if shown.size() < newest.size() {
-                state.remember(&shown);
+                state.remember(shown.size(), shown.root());
                 return Ok(shown);
             }
             if self.advance(&mut state, &shown).await? {
@@ -156,6 +158,49 @@ impl Trust {
         Ok(shown)
     }
 
+    /// Verifies that what a peer had seen when it signed is on the same history. What is not convicts the log by the
+    /// peer's own signature, which `signed` holds.
+    pub(crate) async fn accept_seen(
+        &self,
+        seen: &Seen,
+        signed: &[u8],
+        source: &dyn ConsistencySource,
+    ) -> Result<(), ClientError> {
+        let mut state = self.state.lock().await;
+        let newest = state.newest.clone();
+        if state.is_known_at(seen.size, &seen.root) {
+            return Ok(());
+        }
+        let proven = if seen.size < newest.size() {
+            let proof = match source.consistency(seen.size, newest.size()).await {
+                Ok(proof) => proof,
+                Err(ClientError::Verification { .. }) => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            verify_consistency(seen.size, &seen.root, newest.size(), &newest.root(), &proof).is_ok()
+        } else {
+            // The same size with another root; or a size beyond the checkpoint that its record was proven against.
+            false
+        };
+        if proven {
+            state.remember(seen.size, seen.root);
+            return Ok(());
+        }
+        let name = format!("seen-{}-{}", seen.size, seen.root);
+        let evidence = keep_evidence(
+            &self.profile,
+            &name,
+            &[
+                ("verified.checkpoint", newest.note().as_bytes()),
+                ("signed", signed),
+            ],
+        );
+        Err(ClientError::Verification {
+            error: Box::new(VerificationError::SeenContradicts { size: seen.size }),
+            evidence,
+        })
+    }
+
     /// Keeps `shown`, which was proven to continue `state.newest`; `false` if another process has moved on, whose
     /// checkpoint then is the newest.
     async fn advance(&self, state: &mut State, shown: &SignedCheckpoint) -> Result<bool, ClientError> {
@@ -172,7 +217,7 @@ impl Trust {
         })
         .await?;
         let newest = state.newest.clone();
-        state.remember(&newest);
+        state.remember(newest.size(), newest.root());
         match moved {
             Some(on_disk) => {
                 state.newest = on_disk;
@@ -216,15 +261,18 @@ impl Trust {
 
 impl State {
     fn is_known(&self, checkpoint: &SignedCheckpoint) -> bool {
-        let this = (checkpoint.size(), checkpoint.root());
-        this == (self.newest.size(), self.newest.root()) || self.known.contains(&this)
+        self.is_known_at(checkpoint.size(), &checkpoint.root())
     }
 
-    fn remember(&mut self, checkpoint: &SignedCheckpoint) {
+    fn is_known_at(&self, size: u64, root: &Hash) -> bool {
+        (size, *root) == (self.newest.size(), self.newest.root()) || self.known.contains(&(size, *root))
+    }
+
+    fn remember(&mut self, size: u64, root: Hash) {
         if self.known.len() >= limits::CHECKPOINTS_REMEMBERED_MAX {
             self.known.pop_front();
         }
-        self.known.push_back((checkpoint.size(), checkpoint.root()));
+        self.known.push_back((size, root));
     }
 }
 

@@ -46,6 +46,12 @@ pub enum VerificationError {
         /// The larger size.
         new: u64,
     },
+    /// What a peer had seen of the log is not on the history that is shown to us.
+    #[error("a peer signed that it saw another log of size {size} than is shown to us: the log is forked")]
+    SeenContradicts {
+        /// The size that the peer saw.
+        size: u64,
+    },
     /// A record's proof does not lead to the checkpoint.
     #[error("the proof of record {index} does not verify")]
     Inclusion {

@@ -1,0 +1,172 @@
+//! Acknowledging a warning, by the machine (`RECEIVED`) or by an officer (everything else).
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use super::compose::{self, role_for};
+use super::draft::AcknowledgementDraft;
+use super::error::ClientError;
+use super::handle::Client;
+use super::matching;
+use super::outbox::{OutboxEntry, OutboxKind};
+use super::receipts;
+use super::submit::damaged;
+use super::threads::check_acknowledgement;
+use super::trust::blocking;
+use super::verification::VerificationError;
+use crate::domain::{
+    Acknowledgement, AcknowledgementKind, AcknowledgementSubmission, DeskAddress, Digest, Hint, PayloadId,
+};
+use crate::seal::{PayloadKind, sign_envelope, verify_envelope_as};
+use crate::wire::{self, Recorded, v1};
+
+/// An acknowledgement that is on the record; everything here was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// The id of what was sent.
+    pub id: PayloadId,
+    /// The digest of what is on the record; of an earlier `RECEIVED` of the desk if there was one.
+    pub digest: Digest,
+    /// What is acknowledged.
+    pub warning_digest: Digest,
+    /// Who acknowledges.
+    pub desk: DeskAddress,
+    /// What was said.
+    pub kind: AcknowledgementKind,
+    /// The record.
+    pub index: u64,
+    /// The tlog-proof of the record.
+    pub receipt: PathBuf,
+    /// It was on the record before.
+    pub repeated: bool,
+}
+
+impl Client {
+    /// Signs an acknowledgement, without keeping or sending it.
+    pub async fn sign_acknowledgement(
+        &self,
+        draft: &AcknowledgementDraft,
+    ) -> Result<AcknowledgementSubmission, ClientError> {
+        let role = role_for(draft.kind);
+        let signer = self.signer(role).await?;
+        let author = self.author(role, Some(draft.desk.clone()), &draft.office).await;
+        let (acknowledgement, text) = compose::acknowledgement(draft, &author)?;
+        let payload = wire::encode_acknowledgement(&acknowledgement);
+        let envelope = sign_envelope(signer.as_ref(), PayloadKind::Acknowledgement, payload).await?;
+        let key = signer.public_key();
+        let verified = verify_envelope_as(envelope.clone(), PayloadKind::Acknowledgement, |_| Some(key))
+            .map_err(|error| ClientError::Invalid(error.to_string()))?;
+        wire::acknowledgement(&verified).map_err(compose::unsignable)?;
+        Ok(AcknowledgementSubmission {
+            envelope,
+            hint: Hint {
+                lane: None,
+                id: acknowledgement.common.id,
+            },
+            text,
+        })
+    }
+
+    /// Signs an acknowledgement into the outbox and sends it.
+    pub async fn acknowledge(&self, draft: &AcknowledgementDraft) -> Result<Acknowledged, ClientError> {
+        let submission = self.sign_acknowledgement(draft).await?;
+        let message = v1::AcknowledgementSubmission::from(&submission).encode_to_vec();
+        let entry = self
+            .put(submission.hint.id, OutboxKind::Acknowledgement, message)
+            .await?;
+        self.acknowledge_entry(&entry).await
+    }
+
+    /// Sends an acknowledgement of the outbox, these very bytes.
+    pub async fn acknowledge_entry(&self, entry: &OutboxEntry) -> Result<Acknowledged, ClientError> {
+        let message =
+            v1::AcknowledgementSubmission::decode(entry.message.clone()).map_err(|_| damaged(entry))?;
+        let submission = AcknowledgementSubmission::try_from(message.clone()).map_err(|_| damaged(entry))?;
+        let request = v1::AcknowledgeRequest {
+            acknowledgement: Some(message),
+        };
+        let answered = self
+            .inner
+            .connection
+            .call(&request, |channel, message| async move {
+                v1::exchange_client::ExchangeClient::new(channel)
+                    .acknowledge(message)
+                    .await
+            })
+            .await;
+        let answer = match answered {
+            Ok(answer) => answer,
+            Err(fault) => return Err(self.not_done(entry, &submission.envelope, fault, None).await),
+        };
+        let evidence = Bytes::from(answer.encode_to_vec());
+        let verified = self.settle_acknowledgement(entry, &submission, answer).await;
+        self.with_evidence(verified, &format!("acknowledge-{}", entry.id), &evidence)
+    }
+
+    async fn settle_acknowledgement(
+        &self,
+        entry: &OutboxEntry,
+        submission: &AcknowledgementSubmission,
+        answer: v1::AcknowledgeResponse,
+    ) -> Result<Acknowledged, ClientError> {
+        // Our own bytes, read with the parser that they passed before they were kept.
+        let ours = wire::acknowledgement(&Recorded(&submission.envelope)).map_err(|_| damaged(entry))?;
+        let desk = acting_desk(&ours).ok_or_else(|| damaged(entry))?;
+        let proven = self.prove_with_own_checkpoint(answer.receipt).await?;
+        let recorded = matching::acknowledged(&submission.envelope, &ours, &desk, &proven)?.clone();
+        let digest = recorded.digest();
+        if answer.digest.as_ref() != digest.as_bytes() {
+            return Err(VerificationError::OtherRecord {
+                index: proven.index(),
+                why: "the relay names another digest",
+            }
+            .into());
+        }
+        if recorded != submission.envelope {
+            let directory = self.directory_to(proven.index().saturating_add(1)).await?;
+            let untrue = |why| VerificationError::Thread {
+                digest: ours.warning_digest,
+                desk: desk.clone(),
+                why,
+            };
+            let (first, _) = check_acknowledgement(&recorded, proven.index(), &desk, &directory)
+                .map_err(|problem| problem.into_error(untrue))?;
+            if first.kind != ours.kind || first.warning_digest != ours.warning_digest {
+                return Err(VerificationError::OtherRecord {
+                    index: proven.index(),
+                    why: "it is no RECEIVED of this desk for this warning",
+                }
+                .into());
+            }
+        }
+        let (profile, outbox, entry) = (self.profile().clone(), self.outbox().clone(), entry.clone());
+        let index = proven.index();
+        let receipt = blocking(move || {
+            let receipt = receipts::keep(&profile, &entry.id.to_string(), &proven, &[])?;
+            outbox.remove(&entry)?;
+            Ok(receipt)
+        })
+        .await?;
+        Ok(Acknowledged {
+            id: ours.common.id,
+            digest,
+            warning_digest: ours.warning_digest,
+            desk,
+            kind: ours.kind,
+            index,
+            receipt,
+            repeated: answer.repeated,
+        })
+    }
+}
+
+/// The desk that an acknowledgement speaks for.
+fn acting_desk(acknowledgement: &Acknowledgement) -> Option<DeskAddress> {
+    let signer = acknowledgement.common.named()?;
+    match &signer.desk {
+        Some(desk) => Some(desk.clone()),
+        None => signer.principal.agency().cloned().map(DeskAddress::duty),
+    }
+}

@@ -1,0 +1,148 @@
+//! What a delivered warning must show before it is stored: that its originator meant this desk, signed these bytes with a key
+//! that was valid then, and that the relay put it on the record under the inbox number that it names.
+
+use super::directory::KnownDirectory;
+use super::matching::begins_thread;
+use super::proven::ProvenRecord;
+use super::verification::VerificationError;
+use crate::domain::{
+    Address, AudienceKind, Body, DeskAddress, DetachedPart, Digest, InboxOpening, KeyId, KeyRole, Origin,
+    RecordKind, SignedEnvelope, Warning,
+};
+use crate::seal::{
+    PayloadKind, PublicKey, Verified, audience_commitment, body_digest, inbox_commitment, verify_envelope_as,
+};
+use crate::time::Timestamp;
+use crate::wire;
+
+/// A warning that was delivered and verified.
+#[derive(Debug, Clone)]
+pub struct Delivered {
+    /// The warning.
+    pub digest: Digest,
+    /// What is signed.
+    pub warning: Warning,
+    /// What it says; none: the body was erased.
+    pub body: Option<Body>,
+    /// The desk that it came to.
+    pub desk: DeskAddress,
+    /// The key that signed it.
+    pub keyid: KeyId,
+    /// Whether a person has confirmed that key.
+    pub key_confirmed: bool,
+    /// Its number in the desk's inbox.
+    pub inbox_number: u64,
+    /// When the relay says that it was routed.
+    pub routed_at: Timestamp,
+    /// The `ROUTED` record.
+    pub routed: ProvenRecord,
+    /// The envelope as it was signed.
+    pub envelope: SignedEnvelope,
+}
+
+/// The warning itself, verified: its header, body and key.
+#[derive(Debug, Clone)]
+pub(crate) struct Checked {
+    pub(crate) verified: Verified,
+    pub(crate) warning: Warning,
+    pub(crate) body: Option<Body>,
+}
+
+/// Checks the signature of a warning with the key that was valid at `index`, and its body.
+pub(crate) fn check_warning(
+    envelope: SignedEnvelope,
+    body: Option<DetachedPart>,
+    index: u64,
+    origin: &Origin,
+    directory: &KnownDirectory,
+) -> Result<Checked, VerificationError> {
+    let digest = envelope.digest();
+    let untrue = |why: &str| VerificationError::Delivery {
+        digest,
+        why: why.to_owned(),
+    };
+    let [signature] = envelope.signatures.as_slice() else {
+        return Err(untrue("it is not signed by exactly one key"));
+    };
+    let keyid = signature.keyid;
+    let key = directory.key_at(&keyid, index, KeyRole::Originate, "originator's key")?;
+    let (principal, public_key) = (key.principal.clone(), key.public_key.clone());
+    let public_key = PublicKey::parse(&public_key).map_err(|error| untrue(&error.to_string()))?;
+    let verified = verify_envelope_as(envelope, PayloadKind::Warning, |_| Some(public_key))
+        .map_err(|error| untrue(&error.to_string()))?;
+    let warning = wire::warning(&verified).map_err(|refused| untrue(&refused.to_string()))?;
+    if warning.common.origin != *origin {
+        return Err(untrue("it was signed for another log"));
+    }
+    let signer = warning
+        .common
+        .named()
+        .ok_or_else(|| untrue("its sender is not named"))?;
+    if signer.principal != principal || signer.role != KeyRole::Originate {
+        return Err(untrue("it names another signer than its key's"));
+    }
+    let body = body.map(|part| check_body(&warning, &part)).transpose();
+    let body = body.map_err(|why| untrue(&why))?;
+    Ok(Checked {
+        verified,
+        warning,
+        body,
+    })
+}
+
+fn check_body(warning: &Warning, part: &DetachedPart) -> Result<Body, String> {
+    let reference = &warning.body;
+    let length = u32::try_from(part.content.len()).ok();
+    if length != Some(reference.length) || body_digest(&part.salt, &part.content) != reference.digest {
+        return Err("its body is not the one that was signed".to_owned());
+    }
+    wire::body(&part.content).map_err(|refused| format!("its body cannot be read: {refused}"))
+}
+
+/// Checks that the sender meant this desk: every opening that led here opens an entry of the header and means the desk.
+pub(crate) fn check_addressed(
+    checked: &Checked,
+    routed: &ProvenRecord,
+    directory: &KnownDirectory,
+) -> Result<DeskAddress, VerificationError> {
+    let digest = checked.verified.digest();
+    let untrue = |why: String| VerificationError::Delivery { digest, why };
+    let (desk, openings) = begins_thread(routed, digest)?;
+    if openings.is_empty() {
+        return Err(untrue(format!("nothing shows that {desk} was meant")));
+    }
+    for opening in openings {
+        let means_it = opening.kind == AudienceKind::To
+            && matches!(opening.address.parse(), Ok(Address::Desk(meant)) if meant == desk);
+        if !means_it {
+            return Err(untrue(format!("an opening that led to {desk} does not mean it")));
+        }
+        let commitment = audience_commitment(opening.kind, &opening.salt, &opening.address);
+        if !checked.warning.audience.contains(&commitment) {
+            return Err(untrue(format!("the sender did not address {desk}")));
+        }
+    }
+    if let RecordKind::Routed(record) = &routed.record().kind {
+        directory.check_position(&record.directory)?;
+    }
+    Ok(desk)
+}
+
+/// Checks that the desk's inbox number is the one that the record commits to.
+pub(crate) fn check_inbox(
+    digest: Digest,
+    desk: &DeskAddress,
+    routed: &ProvenRecord,
+    inbox: &InboxOpening,
+) -> Result<(), VerificationError> {
+    let commitment = inbox_commitment(&inbox.salt, inbox.number, &desk.to_string());
+    if let RecordKind::Routed(record) = &routed.record().kind
+        && record.inbox_commitment == commitment
+    {
+        return Ok(());
+    }
+    Err(VerificationError::Delivery {
+        digest,
+        why: "its inbox number is not the one on the record".to_owned(),
+    })
+}

@@ -1,0 +1,275 @@
+//! Sending a warning: signed once into the outbox, sent as often as it takes, and done only when the acceptance and every
+//! `ROUTED` record were proven to be what was asked for.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use super::compose;
+use super::draft::Draft;
+use super::error::{ClientError, Refusal};
+use super::fault::Fault;
+use super::handle::Client;
+use super::matching::{self, RoutedTo};
+use super::outbox::{OutboxEntry, OutboxKind};
+use super::proven::{prove, prove_all, prove_message};
+use super::receipts;
+use super::trust::{blocking, keep_evidence};
+use super::verification::VerificationError;
+use crate::domain::{Digest, KeyRole, PayloadId, Receipt, SignedEnvelope, Submission};
+use crate::error::{ErrorCode, SideEffect};
+use crate::seal::{PayloadKind, random_bytes, sign_envelope, verify_envelope_as};
+use crate::transparency::SignedCheckpoint;
+use crate::wire::{self, v1};
+
+/// A warning that is on the record and routed; everything here was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// Its id.
+    pub id: PayloadId,
+    /// Its digest.
+    pub digest: Digest,
+    /// The `ACCEPTED` record.
+    pub index: u64,
+    /// Its recipients, in the order of the acceptance.
+    pub recipients: Vec<RoutedTo>,
+    /// The tlog-proof of the acceptance.
+    pub receipt: PathBuf,
+    /// The relay had it before.
+    pub repeated: bool,
+}
+
+impl Client {
+    /// Signs a warning, without keeping or sending it.
+    pub async fn sign(&self, draft: &Draft) -> Result<Submission, ClientError> {
+        let signer = self.signer(KeyRole::Originate).await?;
+        let desk = self.settings().desk.clone();
+        let author = self.author(KeyRole::Originate, desk, &draft.office).await;
+        let prepared = draft
+            .prepare(author.common()?, random_bytes)
+            .map_err(|error| ClientError::Invalid(error.to_string()))?;
+        let payload = prepared.payload.clone();
+        let envelope = sign_envelope(signer.as_ref(), PayloadKind::Warning, payload).await?;
+        // What the strict parser would refuse at the other end is not sent.
+        let key = signer.public_key();
+        let verified = verify_envelope_as(envelope.clone(), PayloadKind::Warning, |_| Some(key))
+            .map_err(|error| ClientError::Invalid(error.to_string()))?;
+        wire::warning(&verified).map_err(compose::unsignable)?;
+        Ok(prepared.submission(envelope))
+    }
+
+    /// Signs a warning into the outbox: on stable storage when it returns, and not sent yet.
+    pub async fn prepare(&self, draft: &Draft) -> Result<OutboxEntry, ClientError> {
+        let submission = self.sign(draft).await?;
+        let message = v1::Submission::from(&submission).encode_to_vec();
+        self.put(submission.hint.id, OutboxKind::Warning, message).await
+    }
+
+    /// Signs a warning into the outbox and sends it.
+    pub async fn submit(&self, draft: &Draft) -> Result<Sent, ClientError> {
+        let entry = self.prepare(draft).await?;
+        self.submit_entry(&entry).await
+    }
+
+    /// Sends a warning of the outbox, these very bytes.
+    pub async fn submit_entry(&self, entry: &OutboxEntry) -> Result<Sent, ClientError> {
+        let message = v1::Submission::decode(entry.message.clone()).map_err(|_| damaged(entry))?;
+        let submission = Submission::try_from(message.clone()).map_err(|_| damaged(entry))?;
+        let request = v1::SubmitRequest {
+            submission: Some(message),
+        };
+        let answered = self
+            .inner
+            .connection
+            .call(&request, |channel, message| async move {
+                v1::exchange_client::ExchangeClient::new(channel)
+                    .max_decoding_message_size(crate::limits::GRPC_ANSWER_BYTES_MAX)
+                    .submit(message)
+                    .await
+            })
+            .await;
+        let answer = match answered {
+            Ok(answer) => answer,
+            Err(fault) => return Err(self.not_done(entry, &submission.envelope, fault, None).await),
+        };
+        let evidence = Bytes::from(answer.encode_to_vec());
+        let verified = async {
+            let note = answer.accepted.as_ref().map(|receipt| receipt.checkpoint.clone());
+            let note = note.ok_or(VerificationError::Incomplete("the acceptance is missing"))?;
+            let checkpoint = self.inner.trust.accept(&note, self).await?;
+            self.settle(&submission, answer, &checkpoint, Some(entry)).await
+        };
+        let verified = verified.await;
+        self.with_evidence(verified, &format!("submit-{}", entry.id), &evidence)
+    }
+
+    /// Verifies an acceptance against a verified checkpoint, keeps its receipts, and clears the outbox.
+    pub(super) async fn settle(
+        &self,
+        submission: &Submission,
+        answer: v1::SubmitResponse,
+        checkpoint: &SignedCheckpoint,
+        entry: Option<&OutboxEntry>,
+    ) -> Result<Sent, ClientError> {
+        let accepted = prove_message(answer.accepted, checkpoint)?;
+        let routed = prove_all(answer.routed, checkpoint)?;
+        let digest = submission.envelope.digest();
+        if answer.digest.as_ref() != digest.as_bytes() {
+            return Err(VerificationError::OtherRecord {
+                index: accepted.index(),
+                why: "the relay names another digest",
+            }
+            .into());
+        }
+        let recipients = matching::accepted(&submission.envelope, &submission.openings, &accepted, &routed)?;
+        let index = accepted.index();
+        let id = submission.hint.id;
+        let receipt = match entry {
+            None => PathBuf::new(),
+            Some(entry) => {
+                let (profile, outbox, entry) = (self.profile().clone(), self.outbox().clone(), entry.clone());
+                blocking(move || {
+                    let receipt = receipts::keep(&profile, &id.to_string(), &accepted, &routed)?;
+                    outbox.remove(&entry)?;
+                    Ok(receipt)
+                })
+                .await?
+            }
+        };
+        Ok(Sent {
+            id,
+            digest,
+            index,
+            recipients,
+            receipt,
+            repeated: answer.repeated,
+        })
+    }
+
+    /// Keeps a signed message in the outbox.
+    pub(super) async fn put(
+        &self,
+        id: PayloadId,
+        kind: OutboxKind,
+        message: Vec<u8>,
+    ) -> Result<OutboxEntry, ClientError> {
+        let entry = OutboxEntry {
+            id,
+            kind,
+            message: message.into(),
+        };
+        let (outbox, kept) = (self.outbox().clone(), entry.clone());
+        blocking(move || Ok(outbox.put(&kept)?)).await?;
+        Ok(entry)
+    }
+
+    /// What a fault means for an entry: a recorded refusal is verified and ends it, a refusal without a record sets it aside,
+    /// anything else leaves it for a retry.
+    pub(super) async fn not_done(
+        &self,
+        entry: &OutboxEntry,
+        envelope: &SignedEnvelope,
+        fault: Fault,
+        checkpoint: Option<&SignedCheckpoint>,
+    ) -> ClientError {
+        match fault {
+            Fault::Failed(error) => error,
+            Fault::Refused(refusal, rejection) => {
+                let refused = self
+                    .verify_refusal(*refusal, rejection, envelope, checkpoint)
+                    .await;
+                match refused {
+                    Ok(refusal) => self.end_refused(entry, refusal).await,
+                    Err(error) => error,
+                }
+            }
+        }
+    }
+
+    /// Verifies the `REJECTED` record that comes with a refusal; without one it is only the relay's word.
+    pub(super) async fn verify_refusal(
+        &self,
+        mut refusal: Refusal,
+        rejection: Option<(Receipt, Option<String>)>,
+        envelope: &SignedEnvelope,
+        checkpoint: Option<&SignedCheckpoint>,
+    ) -> Result<Refusal, ClientError> {
+        let Some((receipt, note)) = rejection else {
+            if refusal.side_effect == SideEffect::RejectionRecorded {
+                return Err(VerificationError::Incomplete("the receipt of the rejection is missing").into());
+            }
+            return Ok(refusal);
+        };
+        let checkpoint = match (note, checkpoint) {
+            (Some(note), _) => self.inner.trust.accept(note.as_bytes(), self).await?,
+            (None, Some(checkpoint)) => checkpoint.clone(),
+            (None, None) => {
+                return Err(VerificationError::Incomplete("the rejection has no checkpoint").into());
+            }
+        };
+        let proven = prove(receipt, &checkpoint)?;
+        matching::rejected(
+            envelope,
+            &self.settings().principal,
+            refusal.refused.code,
+            &proven,
+        )?;
+        refusal.rejected_at = Some(proven.index());
+        let profile = self.profile().clone();
+        let name = format!("rejected-{}", envelope.digest());
+        blocking(move || receipts::keep(&profile, &name, &proven, &[])).await?;
+        Ok(refusal)
+    }
+
+    async fn end_refused(&self, entry: &OutboxEntry, refusal: Refusal) -> ClientError {
+        let keep = refusal.is_unknown()
+            || refusal.refused.code.retryable()
+            || refusal.refused.code == ErrorCode::SeenNotOnLog;
+        if keep {
+            return refusal.into();
+        }
+        let recorded = refusal.rejected_at.is_some();
+        let (outbox, entry) = (self.outbox().clone(), entry.clone());
+        let ended = blocking(move || {
+            if recorded {
+                outbox.remove(&entry)?;
+            } else {
+                outbox.set_aside(&entry)?;
+            }
+            Ok(())
+        });
+        match ended.await {
+            Ok(()) => refusal.into(),
+            Err(error) => error,
+        }
+    }
+
+    /// Keeps the relay's answer as evidence if it did not verify and nothing else was kept.
+    pub(super) fn with_evidence<T>(
+        &self,
+        result: Result<T, ClientError>,
+        name: &str,
+        answer: &[u8],
+    ) -> Result<T, ClientError> {
+        match result {
+            Err(ClientError::Verification {
+                error,
+                evidence: None,
+            }) => Err(ClientError::Verification {
+                error,
+                evidence: keep_evidence(self.profile(), name, &[("answer.pb", answer)]),
+            }),
+            other => other,
+        }
+    }
+}
+
+/// An entry of the outbox that this client did not write.
+pub(super) fn damaged(entry: &OutboxEntry) -> ClientError {
+    ClientError::Invalid(format!(
+        "the outbox's {}.{} is damaged: it cannot be sent",
+        entry.id,
+        entry.kind.name()
+    ))
+}

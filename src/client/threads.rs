@@ -1,0 +1,326 @@
+//! A thread as it is checked record by record: unbroken from `ROUTED`, each acknowledgement signed by a key of that desk's
+//! agency that was valid where it stands. The step is what the records show, never what the relay says of them.
+
+use std::collections::BTreeMap;
+
+use super::directory::KnownDirectory;
+use super::matching::begins_thread;
+use super::proven::ProvenRecord;
+use super::verification::VerificationError;
+use crate::domain::{
+    Acknowledgement, AcknowledgementKind, AudienceOpening, DeskAddress, DetachedPart, Digest, Hash, KeyId,
+    KeyRole, PayloadId, RecipientStep, RecordKind, SignedEnvelope, Step, Text, ThreadLink,
+};
+use crate::seal::{PayloadKind, PublicKey, text_digest, verify_envelope_as};
+use crate::time::Timestamp;
+use crate::wire;
+
+use super::compose::role_for;
+
+/// One record of a thread.
+#[derive(Debug, Clone)]
+pub struct ThreadEvent {
+    /// Where it stands in the log.
+    pub index: u64,
+    /// Its number in the thread.
+    pub seq: u64,
+    /// The relay's time; a claim.
+    pub time: Timestamp,
+    /// What happened.
+    pub what: ThreadFact,
+    /// The record, with its proof.
+    pub proven: ProvenRecord,
+}
+
+/// What one record of a thread says.
+#[derive(Debug, Clone)]
+pub enum ThreadFact {
+    /// The thread began.
+    Routed {
+        /// The openings that led here.
+        openings: Vec<AudienceOpening>,
+    },
+    /// The relay says that it wrote the warning to a session of the recipient.
+    HandedOver {
+        /// The TLS key that the session proved; it is the recipient's agency's.
+        tls_keyid: KeyId,
+        /// Handovers before it that left no record.
+        unrecorded: u32,
+    },
+    /// The recipient signed.
+    Acknowledged(Box<Answer>),
+    /// A record of a later version: it chains, and says nothing to this one.
+    Unknown,
+}
+
+/// What a recipient signed.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The acknowledgement.
+    pub acknowledgement: Acknowledgement,
+    /// Of what was signed.
+    pub digest: Digest,
+    /// The key that signed.
+    pub keyid: KeyId,
+    /// Its text, if it has one that is still kept.
+    pub text: Option<Text>,
+}
+
+/// A thread, as far as it was checked.
+#[derive(Debug, Clone)]
+pub struct VerifiedThread {
+    warning: Digest,
+    id: PayloadId,
+    /// The recipient.
+    pub desk: DeskAddress,
+    /// The highest evidence that the records show.
+    pub step: Step,
+    /// The latest answer.
+    pub answer: Option<AcknowledgementKind>,
+    /// From `ROUTED` on.
+    pub events: Vec<ThreadEvent>,
+    last: Option<(u64, Hash)>,
+}
+
+impl VerifiedThread {
+    /// A thread of which nothing was seen yet.
+    pub(crate) fn new(warning: Digest, id: PayloadId, desk: DeskAddress) -> Self {
+        Self {
+            warning,
+            id,
+            desk,
+            step: Step::Routed,
+            answer: None,
+            events: Vec::new(),
+            last: None,
+        }
+    }
+
+    /// The recipient, its step and its latest answer.
+    pub fn summary(&self) -> RecipientStep {
+        RecipientStep {
+            desk: self.desk.clone(),
+            step: self.step,
+            answer: self.answer,
+        }
+    }
+
+    /// The leaf hash of its `ROUTED` record.
+    pub(crate) fn routed_leaf(&self) -> Option<Hash> {
+        self.events.first().map(|event| event.proven.leaf())
+    }
+
+    /// Checks the next record and takes it in.
+    pub(crate) fn push(
+        &mut self,
+        proven: ProvenRecord,
+        text: Option<DetachedPart>,
+        directory: &KnownDirectory,
+    ) -> Result<&ThreadEvent, VerificationError> {
+        let seq = u64::try_from(self.events.len()).unwrap_or(u64::MAX);
+        let link = ThreadLink {
+            warning: self.warning,
+            desk: self.desk.clone(),
+            seq,
+            prev: self.last.map(|(_, leaf)| leaf),
+        };
+        if proven.record().thread.as_ref() != Some(&link) {
+            return Err(self.untrue(format!("record {} does not follow number {seq}", proven.index())));
+        }
+        if self.last.is_some_and(|(index, _)| proven.index() <= index) {
+            return Err(self.untrue(format!(
+                "record {} stands before the one before it",
+                proven.index()
+            )));
+        }
+        let what = self.fact(seq, &proven, text, directory)?;
+        self.take_in(&what);
+        self.last = Some((proven.index(), proven.leaf()));
+        self.events.push(ThreadEvent {
+            index: proven.index(),
+            seq,
+            time: proven.record().time,
+            what,
+            proven,
+        });
+        self.events
+            .last()
+            .ok_or(VerificationError::Incomplete("a thread without records"))
+    }
+
+    fn take_in(&mut self, what: &ThreadFact) {
+        let shown = match what {
+            ThreadFact::Routed { .. } | ThreadFact::Unknown => Step::Routed,
+            ThreadFact::HandedOver { .. } => Step::HandedOver,
+            ThreadFact::Acknowledged(answer) => {
+                let kind = answer.acknowledgement.kind;
+                if kind.step() == Step::Answered {
+                    self.answer = Some(kind);
+                }
+                kind.step()
+            }
+        };
+        self.step = self.step.max(shown);
+    }
+
+    fn fact(
+        &self,
+        seq: u64,
+        proven: &ProvenRecord,
+        text: Option<DetachedPart>,
+        directory: &KnownDirectory,
+    ) -> Result<ThreadFact, VerificationError> {
+        if seq == 0 {
+            let (_, openings) = begins_thread(proven, self.warning)?;
+            return Ok(ThreadFact::Routed {
+                openings: openings.to_vec(),
+            });
+        }
+        match &proven.record().kind {
+            RecordKind::HandedOver(handed_over) => {
+                let keyid = handed_over.tls_keyid;
+                let key = directory.key_at(&keyid, proven.index(), KeyRole::Tls, "TLS key")?;
+                if key.principal.agency() != Some(self.desk.agency()) {
+                    return Err(self.untrue(format!(
+                        "record {} hands it over to a session of {}",
+                        proven.index(),
+                        key.principal
+                    )));
+                }
+                Ok(ThreadFact::HandedOver {
+                    tls_keyid: keyid,
+                    unrecorded: handed_over.unrecorded,
+                })
+            }
+            RecordKind::Acknowledged(envelope) => {
+                let answer = self.answer_in(envelope, proven.index(), text, directory)?;
+                Ok(ThreadFact::Acknowledged(Box::new(answer)))
+            }
+            RecordKind::Unknown => Ok(ThreadFact::Unknown),
+            RecordKind::Genesis(_)
+            | RecordKind::RelayStarted(_)
+            | RecordKind::StateEnrolled { .. }
+            | RecordKind::AgencyEnrolled(_)
+            | RecordKind::KeyPublished(_)
+            | RecordKind::KeyRevoked(_)
+            | RecordKind::RootSucceeded(_)
+            | RecordKind::DesksPublished(_)
+            | RecordKind::MandatePublished(_)
+            | RecordKind::AgencySuspended(_)
+            | RecordKind::AgencyReinstated(_)
+            | RecordKind::OperatorKeyPublished(_)
+            | RecordKind::Accepted(_)
+            | RecordKind::Rejected(_)
+            | RecordKind::Routed(_) => {
+                Err(self.untrue(format!("record {} belongs to no thread", proven.index())))
+            }
+        }
+    }
+
+    fn answer_in(
+        &self,
+        envelope: &SignedEnvelope,
+        index: u64,
+        text: Option<DetachedPart>,
+        directory: &KnownDirectory,
+    ) -> Result<Answer, VerificationError> {
+        let (acknowledgement, keyid) = check_acknowledgement(envelope, index, &self.desk, directory)
+            .map_err(|problem| problem.into_error(|why| self.untrue(why)))?;
+        if acknowledgement.warning_digest != self.warning || acknowledgement.warning_id != self.id {
+            return Err(self.untrue(format!("record {index} acknowledges another warning")));
+        }
+        let text = match (&acknowledgement.text, text) {
+            (None, None) | (Some(_), None) => None,
+            (None, Some(_)) => {
+                return Err(self.untrue(format!("record {index} comes with a text that nobody signed")));
+            }
+            (Some(reference), Some(part)) => {
+                let length = u32::try_from(part.content.len()).ok();
+                if length != Some(reference.length)
+                    || text_digest(&part.salt, &part.content) != reference.digest
+                {
+                    return Err(self.untrue(format!(
+                        "the text of record {index} is not the one that was signed"
+                    )));
+                }
+                let text = wire::text(&part.content).map_err(|refused| self.untrue(refused.to_string()))?;
+                Some(text)
+            }
+        };
+        Ok(Answer {
+            acknowledgement,
+            digest: envelope.digest(),
+            keyid,
+            text,
+        })
+    }
+
+    fn untrue(&self, why: String) -> VerificationError {
+        VerificationError::Thread {
+            digest: self.warning,
+            desk: self.desk.clone(),
+            why,
+        }
+    }
+}
+
+/// Why an acknowledgement does not count: a key, or a sentence.
+pub(crate) enum AcknowledgementProblem {
+    Key(VerificationError),
+    Other(String),
+}
+
+impl AcknowledgementProblem {
+    pub(crate) fn into_error(self, other: impl FnOnce(String) -> VerificationError) -> VerificationError {
+        match self {
+            Self::Key(error) => error,
+            Self::Other(why) => other(why),
+        }
+    }
+}
+
+/// Checks that an acknowledgement was signed for a desk by a key of its agency, in the role that its kind takes, valid at
+/// `index`.
+pub(crate) fn check_acknowledgement(
+    envelope: &SignedEnvelope,
+    index: u64,
+    desk: &DeskAddress,
+    directory: &KnownDirectory,
+) -> Result<(Acknowledgement, KeyId), AcknowledgementProblem> {
+    let other = |why: String| AcknowledgementProblem::Other(format!("record {index}: {why}"));
+    let [signature] = envelope.signatures.as_slice() else {
+        return Err(other("it is not signed by exactly one key".to_owned()));
+    };
+    let keyid = signature.keyid;
+    let key = directory
+        .any_key_at(&keyid, index, "recipient's key")
+        .map_err(AcknowledgementProblem::Key)?;
+    let public_key = PublicKey::parse(&key.public_key).map_err(|error| other(error.to_string()))?;
+    let verified = verify_envelope_as(envelope.clone(), PayloadKind::Acknowledgement, |_| {
+        Some(public_key)
+    })
+    .map_err(|error| other(error.to_string()))?;
+    let acknowledgement = wire::acknowledgement(&verified).map_err(|refused| other(refused.to_string()))?;
+    let signer = acknowledgement
+        .common
+        .named()
+        .ok_or_else(|| other("its signer is not named".to_owned()))?;
+    let acts_for = signer
+        .desk
+        .clone()
+        .or_else(|| signer.principal.agency().cloned().map(DeskAddress::duty));
+    let right_key = key.role == role_for(acknowledgement.kind)
+        && signer.role == key.role
+        && signer.principal == key.principal
+        && key.principal.agency() == Some(desk.agency());
+    if !right_key || acts_for.as_ref() != Some(desk) {
+        return Err(other(format!("it is not {desk}'s to sign with that key")));
+    }
+    if directory.origin() != Some(&acknowledgement.common.origin) {
+        return Err(other("it was signed for another log".to_owned()));
+    }
+    Ok((acknowledgement, keyid))
+}
+
+/// The threads of one warning, by recipient.
+pub(crate) type Threads = BTreeMap<DeskAddress, VerifiedThread>;

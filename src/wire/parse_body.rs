@@ -31,7 +31,7 @@ fn within_size(bytes: &[u8], bytes_max: usize, code: ErrorCode) -> Result<(), Re
 }
 
 fn parse_body(message: v1::Body) -> Result<Body, Refused> {
-    let authoritative: Language = name(&message.authoritative_language, "authoritative_language")?;
+    let authoritative = tag(&message.authoritative_language, "authoritative_language")?;
     let blocks = blocks(message.blocks)?;
     if !blocks.iter().any(|block| same(&block.language, &authoritative)) {
         return Err(invalid("authoritative_language", "no block is in this language"));
@@ -65,6 +65,14 @@ fn parse_body(message: v1::Body) -> Result<Body, Refused> {
     })
 }
 
+/// A language tag; what it is instead is not quoted, for it is part of a body.
+fn tag(text: &str, field: &str) -> Result<Language, Refused> {
+    name(text, field).map_err(|refused| match refused.code {
+        ErrorCode::InvalidValue => invalid(field, "not a BCP 47 language tag"),
+        _ => refused,
+    })
+}
+
 /// Language tags are the same in any case (RFC 5646 §2.1.1).
 fn same(a: &Language, b: &Language) -> bool {
     a.as_str().eq_ignore_ascii_case(b.as_str())
@@ -93,7 +101,7 @@ fn parse_block(message: v1::ContentBlock) -> Result<ContentBlock, Refused> {
     let may =
         |text: &str, field, chars_max| without_links(checked(text, field, chars_max, Lines::Many)?, field);
     Ok(ContentBlock {
-        language: name(&message.language, "language")?,
+        language: tag(&message.language, "language")?,
         event: must(&message.event, "event", HEADLINE_CHARS_MAX, Lines::One)?,
         headline: must(&message.headline, "headline", HEADLINE_CHARS_MAX, Lines::One)?,
         description: must(
@@ -136,7 +144,7 @@ fn parse_geocode(message: &v1::Geocode) -> Result<(String, String), Refused> {
 fn parse_text(message: v1::Text) -> Result<Text, Refused> {
     let text = text_rules::required(&message.text, "text", limits::TEXT_BYTES_MAX, Lines::Many)?;
     Ok(Text {
-        language: name(&message.language, "language")?,
+        language: tag(&message.language, "language")?,
         text: without_links(text, "text")?,
     })
 }

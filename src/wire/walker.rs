@@ -17,7 +17,7 @@ pub(super) fn walk(name: &str, bytes: &[u8]) -> Result<(), Refused> {
     walk_with(Schema::get(), name, bytes)
 }
 
-fn walk_with(schema: &Schema, name: &str, bytes: &[u8]) -> Result<(), Refused> {
+pub(super) fn walk_with(schema: &Schema, name: &str, bytes: &[u8]) -> Result<(), Refused> {
     let message = schema
         .message(name)
         .ok_or_else(|| Refused::new(ErrorCode::Internal, "no such message"))?;

@@ -8,4 +8,13 @@
 )]
 
 pub(crate) mod fixed;
+mod golden;
+mod messages;
+mod random;
+mod records;
 mod round_trip;
+mod values;
+mod values_body;
+mod values_directory;
+mod walker;
+mod words;

@@ -1,0 +1,123 @@
+//! What a record may hold, and what of a later version it may hold beside that.
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::fixed;
+use crate::domain::RecordKind;
+use crate::error::ErrorCode::{self, BadSignature, InvalidValue, MissingField};
+use crate::limits;
+use crate::wire::{self, BadRecord, v1};
+
+/// The record, one change to it, and the code and field that it is refused with.
+type Row = (&'static str, fn(&mut v1::Record), ErrorCode, &'static str);
+
+/// A record that this version knows is held to its form; one change each, with the field that is named.
+#[test]
+fn records_say_what_they_may() {
+    use v1::record::Kind;
+    let rows: &[Row] = &[
+        ("unknown", |r| r.nonce.clear(), MissingField, "nonce"),
+        (
+            "unknown",
+            |r| r.nonce = Bytes::from_static(&[1; 15]),
+            InvalidValue,
+            "nonce",
+        ),
+        (
+            "unknown",
+            |r| r.thread.as_mut().unwrap().prev.clear(),
+            InvalidValue,
+            "thread.prev",
+        ),
+        (
+            "genesis",
+            |r| r.thread.as_mut().unwrap().seq = 1,
+            InvalidValue,
+            "thread.prev",
+        ),
+        (
+            "genesis",
+            |r| r.thread.as_mut().unwrap().desk = "x".to_owned(),
+            InvalidValue,
+            "thread.desk",
+        ),
+        (
+            "genesis",
+            |r| r.directory.as_mut().unwrap().prev = vec![1; 32].into(),
+            InvalidValue,
+            "directory.prev",
+        ),
+        (
+            "genesis",
+            |r| {
+                if let Some(Kind::Genesis(genesis)) = &mut r.kind {
+                    genesis.operator_certificates[0].signatures[1].keyid.clear();
+                }
+            },
+            MissingField,
+            "genesis.operator_certificates[0].signatures[1].keyid",
+        ),
+        (
+            "key_published",
+            |r| r.kind = Some(Kind::KeyPublished(v1::KeyPublished::default())),
+            MissingField,
+            "key_published.certificate",
+        ),
+        (
+            "accepted",
+            |r| {
+                if let Some(Kind::Accepted(accepted)) = &mut r.kind {
+                    accepted.warning.as_mut().unwrap().signatures[0].sig.truncate(63);
+                }
+            },
+            BadSignature,
+            "accepted.warning.signatures[0].sig",
+        ),
+        (
+            "accepted",
+            |r| {
+                if let Some(Kind::Accepted(accepted)) = &mut r.kind {
+                    accepted.openings[1].salt.clear();
+                }
+            },
+            MissingField,
+            "accepted.openings[1].salt",
+        ),
+        (
+            "routed",
+            |r| {
+                if let Some(Kind::Routed(routed)) = &mut r.kind {
+                    routed.directory.as_mut().unwrap().head.truncate(31);
+                }
+            },
+            InvalidValue,
+            "routed.directory.head",
+        ),
+    ];
+    let known = fixed::records();
+    for (name, change, code, field) in rows {
+        let (_, good) = known.iter().find(|(other, _)| other == name).unwrap();
+        let mut bad = v1::Record::decode(wire::encode_record(good)).unwrap();
+        change(&mut bad);
+        let Err(BadRecord::Field(refused)) = wire::record(&bad.encode_to_vec()) else {
+            panic!("{name}: {field} passed");
+        };
+        assert_eq!((refused.code, refused.field.as_str()), (*code, *field), "{name}");
+    }
+    let too_large = vec![0; limits::RECORD_BYTES_MAX + 1];
+    assert_eq!(
+        wire::record(&too_large),
+        Err(BadRecord::TooLarge(too_large.len()))
+    );
+    assert_eq!(wire::record(b"\xff"), Err(BadRecord::NotProtobuf));
+}
+
+/// Fields of a later version inside of a kind that is known are passed over.
+#[test]
+fn records_tolerate_what_is_newer() {
+    let (_, record) = fixed::records().swap_remove(15);
+    let newer = [&wire::encode_record(&record)[..], &[0xf8, 0x07, 0x01]].concat();
+    assert_eq!(wire::record(&newer).unwrap(), record);
+    assert!(matches!(record.kind, RecordKind::HandedOver(_)));
+}

@@ -4,6 +4,7 @@
 
 mod draft;
 pub mod exit;
+mod keys;
 pub mod relay;
 
 use std::fmt;
@@ -43,6 +44,9 @@ enum Command {
     /// Write a warning, offline.
     #[command(subcommand)]
     Draft(draft::DraftCommand),
+    /// Make, certify and show keys, offline.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Begin, serve and check a relay.
     #[command(subcommand)]
     Relay(relay::RelayCommand),
@@ -51,6 +55,7 @@ enum Command {
 async fn dispatch(command: Command, context: &Context) -> Result<Exit, Fault> {
     match command {
         Command::Draft(command) => draft::run(command, context),
+        Command::Keys(command) => keys::run(command, context).await,
         Command::Relay(command) => relay::run(command, context).await,
     }
 }

@@ -16,6 +16,7 @@ mod fault;
 mod files;
 mod handle;
 mod inbox;
+pub mod keys;
 mod matching;
 mod operate;
 mod outbox;

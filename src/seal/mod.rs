@@ -10,6 +10,7 @@ mod envelope;
 mod envelope_json;
 mod exec_signer;
 mod file;
+mod fingerprint;
 mod hash;
 mod keys;
 mod payload_kind;
@@ -25,6 +26,7 @@ pub use envelope::{digest, pae};
 pub use envelope_json::{NotAnEnvelope, envelope_from_json, envelope_to_json};
 pub use exec_signer::ExecSigner;
 pub use file::{KeyFileError, read_private_file, write_private_file};
+pub use fingerprint::{FINGERPRINT_WORDS, Fingerprint};
 pub use hash::{
     audience_commitment, body_digest, h, inbox_commitment, plaintext_commitment, signer_commitment,
     text_digest,

@@ -1,0 +1,287 @@
+//! `wardline keys`: making keys, certifying them, and their fingerprints, offline. What is certified is shown first, by
+//! principal, role and words: the person at the root compares the words with what the agency says on another line.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Subcommand};
+use serde_json::{Value, json};
+
+use super::{Context, Exit, Fault};
+use crate::client::ProfileDir;
+use crate::client::keys::{
+    AGENCY_ROLES, Certifier, KeyRequest, KeysError, ShownKey, certify_to_file, make_agency_keys,
+    make_operator_keys, make_root, show,
+};
+use crate::domain::{AgencyId, KeyRole, OperatorName, Origin, StateId};
+use crate::time::{Clock as _, SystemClock};
+
+/// Make, certify and show keys, offline.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a state's root key and its certificate by itself. Keep it on a machine without a network.
+    Root {
+        /// The state (ru) or international body (int.un).
+        #[arg(long)]
+        state: StateId,
+        /// The log that it is for.
+        #[arg(long)]
+        origin: Origin,
+        /// Where to.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Make the keys of an agency, an auditor or an operator in its profile, and a request for each.
+    #[command(group(ArgGroup::new("whose").required(true).args(["agency", "auditor", "operator"])))]
+    New {
+        /// An agency: keys to originate, to receive, of its officers, and TLS.
+        #[arg(long)]
+        agency: Option<AgencyId>,
+        /// An auditor: a TLS key.
+        #[arg(long)]
+        auditor: Option<AgencyId>,
+        /// An operator: a signing key and TLS, certified by itself as a genesis takes them.
+        #[arg(long, value_name = "NAME")]
+        operator: Option<OperatorName>,
+        /// The enrolled operator that is to certify this one's keys.
+        #[arg(long, value_name = "NAME", requires = "operator")]
+        certifier: Option<OperatorName>,
+        /// The log that they are for.
+        #[arg(long)]
+        origin: Origin,
+        /// The profile's directory.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Show what requests ask for, and add the root's signature to each.
+    #[command(group(ArgGroup::new("certifying").required(true).args(["root", "operator"])))]
+    Certify {
+        /// The root's directory.
+        #[arg(long, value_name = "DIR")]
+        root: Option<PathBuf>,
+        /// An enrolled operator's profile, for another operator's keys.
+        #[arg(long, value_name = "DIR")]
+        operator: Option<PathBuf>,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+        /// Requests, as `keys new` wrote them.
+        #[arg(required = true, value_name = "REQUEST")]
+        requests: Vec<PathBuf>,
+    },
+    /// List keys with their fingerprints.
+    Show {
+        /// A profile or a root; without it the profile in use.
+        dir: Option<PathBuf>,
+    },
+}
+
+/// Runs one of them.
+pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit, Fault> {
+    let now = SystemClock.now();
+    match command {
+        KeysCommand::Root { state, origin, out } => {
+            let root = make_root(&out, &state, &origin, now)?;
+            let next = "Give root.cert.json to the relay's operator, and the eight words by another way. root.pem never leaves this machine.";
+            say(context, "made", &[root], next)?;
+        }
+        KeysCommand::New {
+            agency,
+            auditor,
+            operator,
+            certifier,
+            origin,
+            out,
+        } => {
+            let profile = ProfileDir::new(out);
+            let (made, next) = match (agency, auditor, operator) {
+                (Some(agency), _, _) => {
+                    let next = format!(
+                        "Take the requests to the root of {}: wardline keys certify --root DIR REQUEST…",
+                        agency.state()
+                    );
+                    (
+                        make_agency_keys(&profile, &agency, &AGENCY_ROLES, &origin, now)?,
+                        next,
+                    )
+                }
+                (_, Some(auditor), _) => {
+                    let next = format!(
+                        "Take the request to the root of {}: wardline keys certify --root DIR REQUEST",
+                        auditor.state()
+                    );
+                    (
+                        make_agency_keys(&profile, &auditor, &[KeyRole::Tls], &origin, now)?,
+                        next,
+                    )
+                }
+                (_, _, Some(name)) => {
+                    let next = match &certifier {
+                        None => {
+                            "Name the requests under [operators] in the relay's configuration.".to_owned()
+                        }
+                        Some(other) => format!(
+                            "Take the requests to operator {other}: wardline keys certify --operator DIR REQUEST…"
+                        ),
+                    };
+                    (
+                        make_operator_keys(&profile, &name, certifier.as_ref(), &origin, now)?,
+                        next,
+                    )
+                }
+                (None, None, None) => {
+                    return Err(Fault::usage("say whose keys: --agency, --auditor or --operator"));
+                }
+            };
+            say(context, "made", &made, &next)?;
+        }
+        KeysCommand::Certify {
+            root,
+            operator,
+            yes,
+            requests,
+        } => {
+            let certifier = match (root, operator) {
+                (Some(directory), _) => Certifier::root(&directory)?,
+                (None, Some(profile)) => Certifier::operator(&ProfileDir::new(profile))?,
+                (None, None) => return Err(Fault::usage("say who certifies: --root or --operator")),
+            };
+            let read: Vec<KeyRequest> = requests
+                .iter()
+                .map(|path| KeyRequest::read(path))
+                .collect::<Result<_, _>>()?;
+            if !context.json && !yes && std::io::stdin().is_terminal() {
+                confirm(&certifier, &read)?;
+            }
+            let mut certified = Vec::with_capacity(requests.len());
+            // What was shown is what is signed, whatever became of the files meanwhile.
+            for request in read {
+                certified.push(certify_to_file(request, &certifier).await?);
+            }
+            let by = format!("certified by {}", certifier.principal());
+            say(
+                context,
+                &by,
+                &certified,
+                "The certificates go to the relay's operator (enrolment) or to wardline (publication).",
+            )?;
+        }
+        KeysCommand::Show { dir } => {
+            let Some(dir) = dir.or_else(|| context.profile.clone()) else {
+                return Err(Fault::usage(
+                    "name a directory, or a profile with --profile or WARDLINE_PROFILE",
+                ));
+            };
+            let shown = show(&dir)?;
+            if shown.is_empty() {
+                return Err(Fault::usage(format!("{} holds no keys", dir.display())));
+            }
+            for key in &shown {
+                context.emit(&shown_json(key), shown_text(key))?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+impl From<KeysError> for Fault {
+    fn from(error: KeysError) -> Self {
+        match &error {
+            KeysError::NotCertified(..) => Self::refused(error),
+            KeysError::Verify(..) => Self::new(Exit::VerificationFailed, error),
+            KeysError::Missing(_)
+            | KeysError::Exists(_)
+            | KeysError::Wrong(..)
+            | KeysError::Envelope(..)
+            | KeysError::Refused(..)
+            | KeysError::Key(_)
+            | KeysError::Tls(_)
+            | KeysError::Signer(_)
+            | KeysError::Random(_)
+            | KeysError::File(_) => Self::usage(error),
+        }
+    }
+}
+
+/// On a terminal the person at the root sees what is asked before the root signs.
+fn confirm(certifier: &Certifier, requests: &[KeyRequest]) -> Result<(), Fault> {
+    let mut text = format!("{} is asked to certify:\n", certifier.principal());
+    for request in requests {
+        let _ = writeln!(text, "{}", key_text(request));
+    }
+    eprint!("{text}Are these the words that the agency says? Type yes to certify: ");
+    let _ = std::io::stderr().flush();
+    let mut line = String::new();
+    let _ = std::io::stdin().read_line(&mut line);
+    if line.trim() == "yes" {
+        Ok(())
+    } else {
+        Err(Fault::refused("nothing was certified"))
+    }
+}
+
+fn say(context: &Context, what: &str, keys: &[KeyRequest], next: &str) -> Result<(), Fault> {
+    for request in keys {
+        let text = format!("{what}: {}", key_text(request));
+        context.emit(&key_json(request), text)?;
+    }
+    if !context.json {
+        println!("{next}");
+    }
+    Ok(())
+}
+
+fn key_text(request: &KeyRequest) -> String {
+    format!(
+        "{} {} for {}\n    {}\n    {}\n    {}",
+        request.principal(),
+        request.role(),
+        request.certificate.common.origin,
+        request.fingerprint(),
+        request.keyid,
+        request.file.display(),
+    )
+}
+
+fn key_json(request: &KeyRequest) -> Value {
+    json!({
+        "principal": request.principal().to_string(),
+        "role": request.role().as_str(),
+        "origin": request.certificate.common.origin.as_str(),
+        "fingerprint": request.fingerprint().to_string(),
+        "keyid": request.keyid.to_string(),
+        "file": request.file,
+        "signed_by": request.envelope.signatures.iter().map(|it| it.keyid.to_string()).collect::<Vec<_>>(),
+    })
+}
+
+fn shown_text(key: &ShownKey) -> String {
+    let whose = key
+        .principal
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let certified = match &key.certificate {
+        Some(path) => format!("certified: {}", path.display()),
+        None => "not certified yet".to_owned(),
+    };
+    format!(
+        "{whose} {}\n    {}\n    {}\n    {}\n    {certified}",
+        key.role,
+        key.fingerprint(),
+        key.keyid,
+        key.file.display()
+    )
+}
+
+fn shown_json(key: &ShownKey) -> Value {
+    json!({
+        "principal": key.principal.as_ref().map(ToString::to_string),
+        "role": key.role.as_str(),
+        "fingerprint": key.fingerprint().to_string(),
+        "keyid": key.keyid.to_string(),
+        "file": key.file,
+        "certificate": key.certificate,
+    })
+}

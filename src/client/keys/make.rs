@@ -1,0 +1,216 @@
+//! Making keys: each in a private file of its own, with its request. Whatever is there already is left as it is, and
+//! nothing is made beside it.
+
+use std::path::{Path, PathBuf};
+
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::{KeyRequest, KeysError};
+use crate::client::ProfileDir;
+use crate::client::files;
+use crate::domain::{
+    AgencyId, Common, EnvelopeSignature, KeyCertificate, KeyRole, OperatorName, Origin, PayloadId, Principal,
+    SignedBy, SignedEnvelope, Signer, StateId,
+};
+use crate::seal::{PayloadKind, SecretKey, envelope_to_json, random_bytes, write_private_file};
+use crate::time::Timestamp;
+use crate::tls::TlsIdentity;
+use crate::wire;
+
+/// The keys of an agency. An auditor needs only the last.
+pub const AGENCY_ROLES: [KeyRole; 4] = [
+    KeyRole::Originate,
+    KeyRole::Receive,
+    KeyRole::Officer,
+    KeyRole::Tls,
+];
+/// The keys of an operator.
+pub const OPERATOR_ROLES: [KeyRole; 2] = [KeyRole::Operator, KeyRole::Tls];
+
+/// Makes a state's root and its certificate by itself, for the log of `origin`.
+pub fn make_root(
+    directory: &Path,
+    state: &StateId,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<KeyRequest, KeysError> {
+    let (key_file, certificate_file) = (directory.join("root.pem"), directory.join("root.cert.json"));
+    nothing_there(&[&key_file, &certificate_file])?;
+    files::create_directory(directory)?;
+    let principal = Principal::Root(state.clone());
+    let key = new_secret(&key_file)?;
+    let common = common(origin, now, &principal, KeyRole::Root)?;
+    let unsigned = request(
+        common,
+        principal,
+        KeyRole::Root,
+        key.public_key().as_bytes().to_vec(),
+    );
+    write_request(sign(unsigned, &key), &certificate_file)
+}
+
+/// Makes keys of an agency or auditor in its profile, with requests to the root of its state.
+pub fn make_agency_keys(
+    profile: &ProfileDir,
+    agency: &AgencyId,
+    roles: &[KeyRole],
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<Vec<KeyRequest>, KeysError> {
+    let certifier = (Principal::Root(agency.state()), KeyRole::Root);
+    make_keys(
+        profile,
+        &Principal::Agency(agency.clone()),
+        roles,
+        &certifier,
+        origin,
+        now,
+    )
+}
+
+/// Makes an operator's keys in its profile. They are certified by the operator's own signing key, as a genesis takes
+/// them, or name `certifier`, an operator that is enrolled and must add its signature.
+pub fn make_operator_keys(
+    profile: &ProfileDir,
+    name: &OperatorName,
+    certifier: Option<&OperatorName>,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<Vec<KeyRequest>, KeysError> {
+    let principal = Principal::Operator(name.clone());
+    let certifier = (
+        Principal::Operator(certifier.unwrap_or(name).clone()),
+        KeyRole::Operator,
+    );
+    make_keys(profile, &principal, &OPERATOR_ROLES, &certifier, origin, now)
+}
+
+fn make_keys(
+    profile: &ProfileDir,
+    principal: &Principal,
+    roles: &[KeyRole],
+    certifier: &(Principal, KeyRole),
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<Vec<KeyRequest>, KeysError> {
+    let requests = profile.path().join("requests");
+    let request_file = |role: KeyRole| requests.join(format!("{role}.json"));
+    let mut new: Vec<PathBuf> = Vec::new();
+    for role in roles {
+        new.extend([profile.secret_key(*role), request_file(*role)]);
+    }
+    if roles.contains(&KeyRole::Tls) {
+        new.push(profile.tls_certificate());
+    }
+    nothing_there(&new)?;
+    files::create_directory(&profile.keys())?;
+    files::create_directory(&requests)?;
+    let mut made = Vec::with_capacity(roles.len());
+    let mut operator_key = None;
+    for role in roles {
+        let common = common(origin, now, &certifier.0, certifier.1)?;
+        let envelope = match role {
+            KeyRole::Tls => {
+                let name = principal.to_string();
+                let identity =
+                    TlsIdentity::create(&profile.tls_certificate(), &profile.secret_key(*role), &name)?;
+                let unsigned = request(common, principal.clone(), *role, public_key_of(&identity)?);
+                match &operator_key {
+                    Some(key) if certifier.0 == *principal => sign(unsigned, key),
+                    _ => unsigned,
+                }
+            }
+            KeyRole::Originate | KeyRole::Receive | KeyRole::Officer | KeyRole::Operator => {
+                let key = new_secret(&profile.secret_key(*role))?;
+                let public_key = key.public_key().as_bytes().to_vec();
+                let envelope = sign(request(common, principal.clone(), *role, public_key), &key);
+                if *role == KeyRole::Operator {
+                    operator_key = Some(key);
+                }
+                envelope
+            }
+            KeyRole::Root | KeyRole::Seal | KeyRole::TlsCa => {
+                return Err(KeysError::wrong(
+                    profile.path(),
+                    format!("no {role} key is made here"),
+                ));
+            }
+        };
+        made.push(write_request(envelope, &request_file(*role))?);
+    }
+    Ok(made)
+}
+
+/// What a certificate begins with: its certifier, who has seen nothing of the log.
+fn common(
+    origin: &Origin,
+    now: Timestamp,
+    certifier: &Principal,
+    role: KeyRole,
+) -> Result<Common, KeysError> {
+    let unix_ms = u64::try_from(now.unix_ms()).unwrap_or_default();
+    Ok(Common {
+        origin: origin.clone(),
+        id: PayloadId::from_parts(unix_ms, random_bytes()?),
+        sent: now,
+        signer: SignedBy::Named(Signer {
+            principal: certifier.clone(),
+            role,
+            desk: None,
+            office: String::new(),
+            seen: None,
+        }),
+    })
+}
+
+fn request(common: Common, principal: Principal, role: KeyRole, public_key: Vec<u8>) -> SignedEnvelope {
+    let certificate = KeyCertificate {
+        common,
+        principal,
+        role,
+        public_key,
+        label: String::new(),
+        extensions: Vec::new(),
+    };
+    SignedEnvelope {
+        payload: wire::encode_key_certificate(&certificate),
+        payload_type: PayloadKind::KeyCertificate.payload_type().to_owned(),
+        signatures: Vec::new(),
+    }
+}
+
+fn sign(mut envelope: SignedEnvelope, key: &SecretKey) -> SignedEnvelope {
+    envelope.signatures.push(EnvelopeSignature {
+        keyid: key.public_key().keyid(),
+        sig: key.sign(&envelope.pae()),
+    });
+    envelope
+}
+
+fn new_secret(file: &Path) -> Result<SecretKey, KeysError> {
+    let key = SecretKey::generate()?;
+    key.write_to(file)?;
+    Ok(key)
+}
+
+/// The DER SubjectPublicKeyInfo: what a TLS tool prints the pin of.
+fn public_key_of(identity: &TlsIdentity) -> Result<Vec<u8>, KeysError> {
+    match X509Certificate::from_der(identity.certificate()) {
+        Ok((_, certificate)) => Ok(certificate.tbs_certificate.subject_pki.raw.to_vec()),
+        Err(error) => Err(KeysError::wrong(Path::new("tls.crt"), error.to_string())),
+    }
+}
+
+/// Requests hold no secret, but nobody else needs to write them either.
+pub(super) fn write_request(envelope: SignedEnvelope, file: &Path) -> Result<KeyRequest, KeysError> {
+    let request = KeyRequest::of(envelope, file)?;
+    write_private_file(file, envelope_to_json(&request.envelope).as_bytes())?;
+    Ok(request)
+}
+
+pub(super) fn nothing_there(paths: &[impl AsRef<Path>]) -> Result<(), KeysError> {
+    match paths.iter().find(|path| path.as_ref().exists()) {
+        Some(path) => Err(KeysError::Exists(path.as_ref().to_owned())),
+        None => Ok(()),
+    }
+}

@@ -1,7 +1,10 @@
 //! The verifier over what a dishonest relay, or whoever stands in between, would show. Each row changes one thing, and the
 //! first bad index must be named with the right kind of fault, and whether the signed checkpoint commits to it.
 //!
+//! Long because it is one table, of which every row says in its own code what it changes.
+//!
 //! *In between*: the log is honest, what is shown differs. *At the source*: the relay's own key signs the changed log.
+
 
 #![allow(
     clippy::unwrap_used,

@@ -26,6 +26,10 @@ pub use verify::{Verdict, Verifier};
 #[cfg(test)]
 mod tamper;
 #[cfg(test)]
+mod tamper_beside;
+#[cfg(test)]
+mod tampering;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod world;

@@ -129,6 +129,8 @@ pub const SESSION_BACKOFF_MS_MAX: u64 = 30_000;
 pub const CLIENT_KEEP_ALIVE_MS: u64 = 20_000;
 /// How long the answer to that may take.
 pub const CLIENT_KEEP_ALIVE_ANSWER_MS_MAX: u64 = 10_000;
+/// Open warnings that `watch` shows when it begins.
+pub const OPEN_SHOWN_MAX: usize = 100;
 /// Deliveries that a client lets come before it has taken them.
 pub const CLIENT_CREDIT: u32 = 64;
 /// Messages up a delivery session that wait to be sent.

@@ -92,7 +92,6 @@ pub(crate) fn read_file(path: &Path) -> Result<String, Fault> {
 }
 
 /// A draft from its text, or every fault of it with the name of its file.
-#[allow(dead_code, reason = "for wardline send")]
 pub(crate) fn parse(path: &Path, text: &str) -> Result<(Draft, Positions), Fault> {
     Draft::parse_located(text).map_err(|faults: Faults| {
         let lines: Vec<String> = faults

@@ -2,10 +2,20 @@
 //! `--profile`, how it prints and how it ends); one file holds one group. A group is one `mod` line, one variant of
 //! [`Command`] and one line of [`dispatch`].
 
+mod ack;
+mod directory;
 mod draft;
 pub mod exit;
 mod keys;
+mod operator;
+mod outbox;
 pub mod relay;
+mod send;
+mod session;
+mod shown;
+mod status;
+mod trust;
+mod watch;
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -47,6 +57,28 @@ enum Command {
     /// Make, certify and show keys, offline.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Send a warning.
+    Send(send::SendCommand),
+    /// See and resend what has no verified receipt yet.
+    #[command(subcommand)]
+    Outbox(outbox::OutboxCommand),
+    /// Show a desk's warnings as they come.
+    Watch(watch::WatchCommand),
+    /// Acknowledge a warning, as an officer.
+    Ack(Box<ack::AckCommand>),
+    /// Show what became of a warning, proven.
+    Status(status::StatusCommand),
+    /// List warnings, newest first.
+    List(status::ListCommand),
+    /// See who is enrolled, confirm keys, publish your own.
+    #[command(subcommand)]
+    Directory(directory::DirectoryCommand),
+    /// Install a welcome, or begin trust anew.
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
+    /// Enrol, suspend, and see how the relay is.
+    #[command(subcommand)]
+    Operator(operator::OperatorCommand),
     /// Begin, serve and check a relay.
     #[command(subcommand)]
     Relay(relay::RelayCommand),
@@ -56,6 +88,15 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Fault> {
     match command {
         Command::Draft(command) => draft::run(command, context),
         Command::Keys(command) => keys::run(command, context).await,
+        Command::Send(command) => send::run(command, context).await,
+        Command::Outbox(command) => outbox::run(command, context).await,
+        Command::Watch(command) => watch::run(command, context).await,
+        Command::Ack(command) => ack::run(*command, context).await,
+        Command::Status(command) => status::status(command, context).await,
+        Command::List(command) => status::list(command, context).await,
+        Command::Directory(command) => directory::run(command, context).await,
+        Command::Trust(command) => trust::run(command, context).await,
+        Command::Operator(command) => operator::run(command, context).await,
         Command::Relay(command) => relay::run(command, context).await,
     }
 }

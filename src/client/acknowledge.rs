@@ -144,7 +144,7 @@ impl Client {
         let (profile, outbox, entry) = (self.profile().clone(), self.outbox().clone(), entry.clone());
         let index = proven.index();
         let receipt = blocking(move || {
-            let receipt = receipts::keep(&profile, &entry.id.to_string(), &proven, &[])?;
+            let receipt = receipts::keep(&profile, &format!("acknowledgement-{}", entry.id), &proven, &[])?;
             outbox.remove(&entry)?;
             Ok(receipt)
         })

@@ -341,8 +341,9 @@ impl Client {
         check_keys(keys, &proven, &more)?;
         let (profile, outbox, entry) = (self.profile().clone(), self.outbox().clone(), entry.clone());
         let (id, index, checkpoint) = (entry.id, proven.index(), proven.checkpoint().clone());
+        let name = format!("{}-{}", entry.kind.name(), entry.id);
         let receipt = blocking(move || {
-            let receipt = receipts::keep(&profile, &entry.id.to_string(), &proven, &more)?;
+            let receipt = receipts::keep(&profile, &name, &proven, &more)?;
             outbox.remove(&entry)?;
             Ok(receipt)
         })

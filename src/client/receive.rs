@@ -210,8 +210,7 @@ impl Deliveries {
         loop {
             tokio::select! {
                 Some(joined) = self.receiving.join_next(), if !self.receiving.is_empty() => {
-                    let received = joined
-                        .map_err(|error| ClientError::Invalid(format!("signing RECEIVED was cut off: {error}")))??;
+                    let received = joined.map_err(cut_off)??;
                     self.grant().await;
                     return Ok(Incoming::Received(Box::new(received)));
                 }
@@ -226,6 +225,14 @@ impl Deliveries {
                     }
                 }
             }
+        }
+    }
+
+    /// The next `RECEIVED` that is on its way; `None`: none is. Takes nothing new.
+    pub async fn settle(&mut self) -> Result<Option<Acknowledged>, ClientError> {
+        match self.receiving.join_next().await {
+            None => Ok(None),
+            Some(joined) => joined.map_err(cut_off)?.map(Some),
         }
     }
 
@@ -383,6 +390,10 @@ impl Deliveries {
             first_missing,
         })
     }
+}
+
+fn cut_off(error: tokio::task::JoinError) -> ClientError {
+    ClientError::Unknown(format!("signing RECEIVED was cut off: {error}"))
 }
 
 /// What the inbox calls a delivery.

@@ -101,6 +101,19 @@ impl When {
     }
 }
 
+/// Neither a span nor a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("neither a span (90m, 48h, 2d) nor a time with its offset (2024-03-09T21:00:00+03:00)")]
+pub struct NotWhen;
+
+impl std::str::FromStr for When {
+    type Err = NotWhen;
+    /// As a draft writes it: `48h`, `1d12h`, or RFC 3339 with an offset or `Z`.
+    fn from_str(text: &str) -> Result<Self, NotWhen> {
+        fields::parse_when(text).ok_or(NotWhen)
+    }
+}
+
 /// An acknowledgement before it is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcknowledgementDraft {

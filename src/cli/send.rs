@@ -1,0 +1,111 @@
+//! `wardline send`: signs a draft once into the outbox, then sends it until it is on the record and says so only when every
+//! receipt was verified.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::session::{asked_to_type, at_a_terminal, open};
+use super::{Context, Exit, Fault, draft};
+use crate::client::Sent;
+use crate::domain::Status;
+use crate::time::{Clock as _, SystemClock};
+
+/// Send a warning.
+#[derive(Debug, Args)]
+pub(crate) struct SendCommand {
+    /// The draft, in YAML or JSON; - is standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Do not ask to retype ACTUAL.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// A warning that is on the record.
+#[derive(Debug, Serialize)]
+pub(super) struct SentObject {
+    id: String,
+    digest: String,
+    index: u64,
+    recipients: Vec<RecipientObject>,
+    receipt: PathBuf,
+}
+
+#[derive(Debug, Serialize)]
+struct RecipientObject {
+    address: String,
+    desk: String,
+    index: u64,
+}
+
+impl SentObject {
+    pub(super) fn of(sent: &Sent) -> Self {
+        Self {
+            id: sent.id.to_string(),
+            digest: sent.digest.to_string(),
+            index: sent.index,
+            recipients: sent
+                .recipients
+                .iter()
+                .map(|to| RecipientObject {
+                    address: to.address.clone(),
+                    desk: to.desk.to_string(),
+                    index: to.index,
+                })
+                .collect(),
+            receipt: sent.receipt.clone(),
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut text = format!(
+            "On the record at index {}: warning {}\n  digest  {}\n",
+            self.index, self.id, self.digest
+        );
+        for to in &self.recipients {
+            let _ = writeln!(text, "  routed  {} (index {})", to.desk, to.index);
+        }
+        let _ = write!(
+            text,
+            "  receipt {}\nWhat becomes of it: wardline status {}",
+            self.receipt.display(),
+            self.id
+        );
+        text
+    }
+}
+
+pub(crate) async fn run(command: SendCommand, context: &Context) -> Result<Exit, Fault> {
+    let client = open(context)?;
+    let text = draft::read_file(&command.file)?;
+    let (draft, positions) = draft::parse(&command.file, &text)?;
+    let refusals = draft.refusals(SystemClock.now());
+    if !refusals.is_empty() {
+        let lines: Vec<String> = refusals
+            .iter()
+            .map(|refused| {
+                let at = positions.of(&refused.field);
+                format!("{}:{}:{}: {refused}", command.file.display(), at.line, at.column)
+            })
+            .collect();
+        return Err(Fault::refused(lines.join("\n"))
+            .advising("Nothing was signed. Mend the draft; wardline draft check explains it."));
+    }
+    if draft.status == Status::Actual && !command.yes {
+        let to: Vec<String> = draft.to.iter().map(ToString::to_string).collect();
+        let question = format!("This is a real warning to {}.", to.join(", "));
+        if !at_a_terminal() || command.file == Path::new("-") {
+            return Err(Fault::usage(format!(
+                "{question} Nobody can be asked to retype ACTUAL here: say --yes"
+            )));
+        }
+        asked_to_type(&question, "ACTUAL")?;
+    }
+    let sent = client.submit(&draft).await?;
+    let object = SentObject::of(&sent);
+    context.emit(&object, object.text())?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,102 @@
+//! A delivered warning as one JSON object: what `watch --json` prints and what `--exec` gets on its standard input. The
+//! names are an interface and never change their meaning.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::client::Delivered;
+use crate::domain::{Body, ContentBlock};
+
+/// The object. Everything in it was verified.
+pub(super) fn delivered_json(delivered: &Delivered) -> Value {
+    let header = &delivered.warning;
+    let signer = header.common.named();
+    let references: Vec<Value> = header
+        .references
+        .iter()
+        .map(|it| json!({ "id": it.id.to_string(), "digest": it.digest.to_string() }))
+        .collect();
+    let specifics = &header.specifics;
+    let handling = &header.handling;
+    json!({
+        "id": header.common.id.to_string(),
+        "digest": delivered.digest.to_string(),
+        "desk": delivered.desk.to_string(),
+        "index": delivered.routed.index(),
+        "inbox_number": delivered.inbox_number,
+        "originator": signer.map(|signer| signer.principal.to_string()),
+        "office": signer.map(|signer| signer.office.clone()),
+        "keyid": delivered.keyid.to_string(),
+        "key_confirmed": delivered.key_confirmed,
+        "status": header.status.word(),
+        "type": header.warning_type.word(),
+        "precedence": header.precedence.word(),
+        "category": header.category.word(),
+        "sent": header.common.sent.to_string(),
+        "routed": delivered.routed_at.to_string(),
+        "expires": header.expires.map(|time| time.to_string()),
+        "harm": header.harm.iter().map(|harm| harm.word()).collect::<Vec<_>>(),
+        "assertions": {
+            "credible": header.assertions.credible,
+            "specific": header.assertions.specific,
+            "impending": header.assertions.impending,
+        },
+        "specifics": {
+            "place": specifics.place.word(),
+            "time": specifics.time.word(),
+            "method": specifics.method.word(),
+            "target": specifics.target.word(),
+            "perpetrator": specifics.perpetrator.word(),
+        },
+        "handling": {
+            "tlp": handling.tlp.word(),
+            "onward": handling.onward.word(),
+            "notify_victim": handling.notify_victim.word(),
+            "personal_data": handling.personal_data,
+        },
+        "territory": header.territory.as_ref().map(ToString::to_string),
+        "victims_of": header.victims_of.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "references": references,
+        "body": delivered.body.as_ref().map(body_json),
+    })
+}
+
+fn body_json(body: &Body) -> Value {
+    let text: BTreeMap<String, Value> = body
+        .blocks
+        .iter()
+        .map(|block| (block.language.to_string(), block_json(block)))
+        .collect();
+    let geocodes: Vec<Value> = body
+        .area
+        .geocodes
+        .iter()
+        .map(|(system, code)| json!({ "system": system, "code": code }))
+        .collect();
+    json!({
+        "urgency": body.urgency.word(),
+        "severity": body.severity.word(),
+        "certainty": body.certainty.word(),
+        "authoritative": body.authoritative.to_string(),
+        "text": text,
+        "area": {
+            "polygons": body.area.polygons,
+            "circles": body.area.circles,
+            "geocodes": geocodes,
+        },
+        "onset": body.onset.map(|time| time.to_string()),
+        "onset_until": body.onset_until.map(|time| time.to_string()),
+    })
+}
+
+fn block_json(block: &ContentBlock) -> Value {
+    json!({
+        "event": block.event,
+        "headline": block.headline,
+        "description": block.description,
+        "instruction": block.instruction,
+        "area": block.area,
+        "target": block.target,
+    })
+}

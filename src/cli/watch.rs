@@ -1,0 +1,306 @@
+//! `wardline watch`: a desk's warnings as they come. Each is verified and stored before it is shown, `--exec` must take it,
+//! and only then is `RECEIVED` signed; what was taken once is never shown again as new.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::process::Stdio;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::Instant;
+
+use super::session::{open, tell_news};
+use super::shown::delivered_json;
+use super::status::{SummaryObject, pages, shown};
+use super::{Context, Exit, Fault};
+use crate::client::{
+    Acknowledged, Client, ClientError, Delivered, Deliveries, InboxName, Incoming, Outcome, When,
+};
+use crate::domain::{ContentBlock, DeskAddress, Digest, Direction};
+use crate::limits;
+
+/// Show a desk's warnings as they come.
+#[derive(Debug, Args)]
+pub(crate) struct WatchCommand {
+    /// The desk; else the profile's.
+    #[arg(long)]
+    desk: Option<DeskAddress>,
+    /// End after this many new warnings.
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+    /// End after this long (90s, 5m): exit 6.
+    #[arg(long, value_name = "SPAN")]
+    timeout: Option<When>,
+    /// Run this program for each new warning, with the warning as JSON on its standard input; it must exit 0.
+    #[arg(long, value_name = "CMD")]
+    exec: Option<String>,
+    /// Do not sign RECEIVED: this machine only looks on.
+    #[arg(long)]
+    no_receipt: bool,
+}
+
+pub(crate) async fn run(command: WatchCommand, context: &Context) -> Result<Exit, Fault> {
+    let client = open(context)?;
+    let desk = match &command.desk {
+        Some(desk) => desk.clone(),
+        None => client.own_desk()?,
+    };
+    let deadline = match command.timeout {
+        None => None,
+        Some(When::AfterMs(ms)) => {
+            let ms = u64::try_from(ms).unwrap_or(0);
+            Some(Instant::now() + Duration::from_millis(ms))
+        }
+        Some(When::At(_)) => return Err(Fault::usage("--timeout takes a span (90s, 5m)")),
+    };
+    let watching = async {
+        show_open(&client, &desk, context).await?;
+        let deliveries = client.deliveries(desk.clone()).await?;
+        watch(&client, deliveries, &command, context).await
+    };
+    tokio::select! {
+        ended = watching => ended,
+        () = until(deadline) => Err(ClientError::TimedOut.into()),
+        _ = tokio::signal::ctrl_c() => Ok(Exit::Done),
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What is open: out of the inbox where it is there, else as the relay lists it. A relay that cannot be reached does not
+/// keep anybody from waiting for it.
+async fn show_open(client: &Client, desk: &DeskAddress, context: &Context) -> Result<(), Fault> {
+    match client.follow_directory().await {
+        Ok(news) => tell_news(&news),
+        Err(error) => return passing(error),
+    }
+    let listed = pages(
+        client,
+        Some(Direction::In),
+        true,
+        Some(desk.clone()),
+        limits::OPEN_SHOWN_MAX,
+    );
+    let rows = match listed.await {
+        Ok(rows) => rows,
+        Err(fault) if fault.exit == Exit::Retry || fault.exit == Exit::Unknown => {
+            eprintln!("{}", fault.render(false));
+            return Ok(());
+        }
+        Err(fault) => return Err(fault),
+    };
+    let inbox = client.inbox().list().map_err(ClientError::from)?;
+    let here: HashMap<Digest, InboxName> = inbox
+        .into_keys()
+        .filter(|name| name.desk == *desk)
+        .map(|name| (name.digest, name))
+        .collect();
+    // Newest last, where the eye is.
+    for row in rows.iter().rev() {
+        let stored = match here.get(&row.digest) {
+            Some(name) => client.stored(name).await?,
+            None => None,
+        };
+        let (object, text) = match stored {
+            Some(delivered) => (
+                with_event("open", delivered_json(&delivered)),
+                screen(client, &delivered),
+            ),
+            None => {
+                let summary = SummaryObject::of(row);
+                let text = format!("open: {}", summary.cells().join("  "));
+                (with_event("open", json!(summary)), text)
+            }
+        };
+        context.emit(&object, text)?;
+    }
+    Ok(())
+}
+
+/// A relay that is away is waited for; anything else ends the command.
+fn passing(error: ClientError) -> Result<(), Fault> {
+    match error.outcome() {
+        Outcome::NothingHappened | Outcome::Unknown => {
+            eprintln!("{}", Fault::from(error).render(false));
+            Ok(())
+        }
+        Outcome::Refused | Outcome::Usage | Outcome::VerificationFailed | Outcome::TimedOut => {
+            Err(error.into())
+        }
+    }
+}
+
+async fn watch(
+    client: &Client,
+    mut deliveries: Deliveries,
+    command: &WatchCommand,
+    context: &Context,
+) -> Result<Exit, Fault> {
+    let mut taken = 0u64;
+    while command.count.is_none_or(|count| taken < count) {
+        match deliveries.next().await? {
+            Incoming::Warning(delivered) => {
+                let object = with_event("warning", delivered_json(&delivered));
+                context.emit(&object, screen(client, &delivered))?;
+                if let Some(program) = &command.exec {
+                    execute(program, &object).await?;
+                }
+                if command.no_receipt {
+                    deliveries.shown(&delivered).await?;
+                } else {
+                    deliveries.taken(&delivered).await?;
+                }
+                taken += 1;
+            }
+            Incoming::Received(received) => say_received(&received, context)?,
+            Incoming::CaughtUp {
+                newest,
+                missing,
+                first_missing,
+            } => {
+                if missing > 0 {
+                    eprintln!(
+                        "wardline: WARNING: {missing} of the {newest} warnings that were routed to {} never came to this profile (numbers {}{}). Another machine of the desk has received them, or they are withheld.",
+                        deliveries.desk(),
+                        first_missing
+                            .iter()
+                            .map(ToString::to_string)
+                            .collect::<Vec<_>>()
+                            .join(", "),
+                        if u64::try_from(first_missing.len()).is_ok_and(|shown| shown < missing) {
+                            ", …"
+                        } else {
+                            ""
+                        }
+                    );
+                }
+                let object = json!({
+                    "event": "caught_up",
+                    "desk": deliveries.desk().to_string(),
+                    "inbox_number": newest,
+                    "missing": missing,
+                    "first_missing": first_missing,
+                });
+                if context.json {
+                    context.emit(&object, "")?;
+                }
+            }
+        }
+    }
+    while let Some(received) = deliveries.settle().await? {
+        say_received(&received, context)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn say_received(received: &Acknowledged, context: &Context) -> Result<(), Fault> {
+    let object = json!({
+        "event": "received",
+        "id": received.id.to_string(),
+        "digest": received.digest.to_string(),
+        "warning_digest": received.warning_digest.to_string(),
+        "desk": received.desk.to_string(),
+        "index": received.index,
+        "receipt": received.receipt,
+        "repeated": received.repeated,
+    });
+    let text = format!(
+        "RECEIVED is on the record at index {} for {}",
+        received.index, received.warning_digest
+    );
+    context.emit(&object, text)
+}
+
+/// What an officer sees.
+fn screen(client: &Client, delivered: &Delivered) -> String {
+    let header = &delivered.warning;
+    let signer = header.common.named();
+    let from = signer.map_or_else(String::new, |signer| signer.principal.to_string());
+    let blocks = delivered.body.iter().flat_map(|body| &body.blocks);
+    let own = client.settings().languages.iter().map(|it| it.primary());
+    let languages: Vec<String> = own.collect();
+    let rank = |block: &&ContentBlock| {
+        languages
+            .iter()
+            .position(|language| *language == block.language.primary())
+            .unwrap_or(languages.len())
+    };
+    let mut blocks: Vec<&ContentBlock> = blocks.collect();
+    blocks.sort_by_key(rank);
+    let mut text = format!(
+        "{} {} {} for {} from {from}{}",
+        header.status,
+        header.precedence,
+        header.warning_type,
+        delivered.desk,
+        if delivered.key_confirmed {
+            ""
+        } else {
+            " (its key is not confirmed)"
+        }
+    );
+    for block in blocks {
+        let _ = write!(
+            text,
+            "\n  [{}] {}\n    {}",
+            block.language,
+            shown(&block.headline),
+            shown(&block.description)
+        );
+    }
+    let _ = write!(
+        text,
+        "\n  wardline ack {} --as opened --by ROLE",
+        header.common.id
+    );
+    text
+}
+
+fn with_event(event: &str, mut object: Value) -> Value {
+    if let Value::Object(fields) = &mut object {
+        fields.insert("event".to_owned(), json!(event));
+    }
+    object
+}
+
+/// Runs the program with one line of JSON on its standard input. It is split at white space; no shell is involved.
+async fn execute(command: &str, warning: &Value) -> Result<(), Fault> {
+    let failed = |why: String| {
+        Fault::new(
+            Exit::Retry,
+            format!("--exec {why}: RECEIVED was not signed, the warning is in the inbox and comes again"),
+        )
+    };
+    let mut words = command.split_whitespace();
+    let program = words
+        .next()
+        .ok_or_else(|| Fault::usage("--exec names no program"))?;
+    let mut child = tokio::process::Command::new(program)
+        .args(words)
+        .stdin(Stdio::piped())
+        // Standard output is ours: one object a line.
+        .stdout(std::io::stderr())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| failed(format!("cannot run {program:?} ({error})")))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that does not read fails by its exit code, not here.
+        let _ = stdin.write_all(format!("{warning}\n").as_bytes()).await;
+    }
+    let status = child
+        .wait()
+        .await
+        .map_err(|error| failed(format!("{program:?} was lost ({error})")))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(failed(format!("{program:?} failed ({status})")))
+    }
+}

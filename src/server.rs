@@ -292,6 +292,10 @@ impl Running {
         let bound = Duration::from_millis(self.drain_ms_max);
         let drained = tokio::time::timeout(bound, async {
             self.tell_health(tonic_health::ServingStatus::NotServing).await;
+            // Those who watch the health have been told; forgetting the services ends their streams.
+            for service in SERVICES {
+                self.health.clear_service_status(service).await;
+            }
             self.stops.streams.cancel();
             self.relay.drain().await;
             self.stops.connections.cancel();

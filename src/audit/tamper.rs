@@ -5,7 +5,6 @@
 //!
 //! *In between*: the log is honest, what is shown differs. *At the source*: the relay's own key signs the changed log.
 
-
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

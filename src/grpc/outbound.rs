@@ -99,3 +99,54 @@ impl<T> Outbound<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::domain::KeyId;
+
+    fn peer() -> Peer {
+        Peer {
+            tls_keyid: KeyId([7; 32]),
+            address: ([127, 0, 0, 1], 1).into(),
+            cut: CancellationToken::new(),
+        }
+    }
+
+    /// What has been taken is reported as taken, in order, and not before.
+    #[tokio::test]
+    async fn a_message_is_taken_when_it_is_read() {
+        let peer = peer();
+        let (outbound, mut stream) = outbound(&peer, 60_000);
+        let (sender, mut taken) = mpsc::channel(8);
+        for number in [1, 2] {
+            let sender = sender.clone();
+            let sent = outbound
+                .send_then(number, move || sender.try_send(number).unwrap())
+                .await;
+            assert!(sent.is_ok());
+        }
+        assert!(taken.try_recv().is_err());
+        assert_eq!(stream.next().await.unwrap().unwrap(), 1);
+        assert_eq!(taken.try_recv(), Ok(1));
+        assert!(taken.try_recv().is_err());
+        drop(stream);
+        assert!(outbound.send(3).await.is_err());
+        assert!(!peer.cut.is_cancelled(), "a peer that has gone is not slow");
+    }
+
+    /// A peer that does not read is cut once the queue is full, and only then.
+    #[tokio::test]
+    async fn a_peer_that_does_not_read_is_cut() {
+        let peer = peer();
+        let (outbound, stream) = outbound(&peer, 1);
+        for number in 0..OUTBOUND_QUEUE_MAX {
+            assert!(outbound.send(number).await.is_ok());
+        }
+        assert!(!peer.cut.is_cancelled());
+        assert!(outbound.send(0).await.is_err());
+        assert!(peer.cut.is_cancelled());
+        drop(stream);
+    }
+}

@@ -14,8 +14,7 @@ use crate::wire;
 /// the genesis.
 pub(super) fn read(settings: &RelaySettings) -> Result<Vec<SignedEnvelope>, Fault> {
     if settings.operators.is_empty() {
-        let advice =
-            "Make an operator's keys with `wardline keys new`, and name the request files under [operators].";
+        let advice = "Make an operator's keys with `wardline keys new --operator NAME`, and name the request files under [operators].";
         return Err(Fault::usage("the configuration names no operator").advising(advice));
     }
     let mut certificates = Vec::new();

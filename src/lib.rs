@@ -43,3 +43,10 @@ pub mod time;
 pub mod tls;
 pub mod transparency;
 pub mod wire;
+
+/// The world that the tests share with `tests/it`, which knows the crate by its name.
+#[cfg(test)]
+extern crate self as wardline;
+#[cfg(test)]
+#[path = "../tests/it/world/mod.rs"]
+mod world;

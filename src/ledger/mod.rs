@@ -33,3 +33,6 @@ pub use refusal::{Leaves, leaves};
 pub use resolve::Recipient;
 pub use scope::{Visibility, is_visible, visibility};
 pub use verify::{Checked, seen, verify_record};
+
+#[cfg(test)]
+mod tests;

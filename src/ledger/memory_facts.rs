@@ -16,6 +16,7 @@ pub struct MemoryFacts {
     warnings: BTreeMap<Digest, WarningFact>,
     warning_ids: BTreeSet<(PayloadId, Digest)>,
     threads: BTreeMap<ThreadKey, ThreadFact>,
+    desks: BTreeMap<Digest, BTreeSet<DeskAddress>>,
     thread_records: BTreeMap<(ThreadKey, u64), u64>,
     inboxes: BTreeMap<(DeskAddress, u64), (Digest, u64)>,
     pending: BTreeMap<(DeskAddress, Option<Lane>, u64), Digest>,
@@ -103,6 +104,10 @@ impl MemoryFacts {
                 self.warnings.insert(digest, fact);
             }
             Change::Thread(key, fact) => {
+                let desks = self.desks.entry(key.warning).or_default();
+                if !desks.contains(&key.desk) {
+                    desks.insert(key.desk.clone());
+                }
                 self.threads.insert(key, fact);
             }
             Change::ThreadRecord { thread, seq, index } => {
@@ -161,9 +166,10 @@ impl Facts for MemoryFacts {
     }
 
     fn desks(&self, warning: &Digest) -> Result<Vec<DeskAddress>, FactsError> {
-        // Keys sort by warning first; a desk's text is never below the empty start of its warning.
-        let of_warning = self.threads.keys().filter(|key| key.warning == *warning);
-        Ok(of_warning.map(|key| key.desk.clone()).collect())
+        let desks = self.desks.get(warning);
+        Ok(desks
+            .map(|desks| desks.iter().cloned().collect())
+            .unwrap_or_default())
     }
 
     fn thread(&self, key: &ThreadKey) -> Result<Option<ThreadFact>, FactsError> {

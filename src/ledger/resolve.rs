@@ -111,38 +111,43 @@ fn excludes(exclusion: &DeskAddress, desk: &DeskAddress) -> bool {
 fn distance(text: &str, name: &str) -> Option<usize> {
     let bound = (name.len() / 3).clamp(1, 4);
     let begins_alike = !text.is_empty() && (name.starts_with(text) || text.starts_with(name));
-    match edit_distance(text.as_bytes(), name.as_bytes()) {
-        edits if edits <= bound => Some(edits),
-        _ if begins_alike => Some(bound + 1),
-        _ => None,
-    }
+    edit_distance(text.as_bytes(), name.as_bytes(), bound).or(begins_alike.then_some(bound + 1))
 }
 
-/// Levenshtein's distance; both are names, so the work is bounded by their lengths.
-fn edit_distance(a: &[u8], b: &[u8]) -> usize {
+/// Levenshtein's distance, if it is at most `bound`. It gives up as soon as it cannot be: a refusal must not cost the
+/// one writer more than it costs who provokes it.
+fn edit_distance(a: &[u8], b: &[u8], bound: usize) -> Option<usize> {
+    if a.len().abs_diff(b.len()) > bound {
+        return None;
+    }
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
         let mut left = i + 1;
         let mut diagonal = i;
+        let mut least = left;
         for (y, cell) in b.iter().zip(row.iter_mut().skip(1)) {
             let above = *cell;
             let value = (diagonal + usize::from(x != y)).min(above + 1).min(left + 1);
             diagonal = above;
             left = value;
+            least = least.min(value);
             *cell = value;
         }
         if let Some(first) = row.first_mut() {
             *first = i + 1;
         }
+        if least > bound {
+            return None;
+        }
     }
-    row.last().copied().unwrap_or(a.len())
+    row.last().copied().filter(|edits| *edits <= bound)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Levenshtein's distance, on known pairs.
+    /// Levenshtein's distance, on known pairs, and nothing beyond the bound.
     #[test]
     fn edits_are_counted() {
         for (a, b, edits) in [
@@ -153,7 +158,10 @@ mod tests {
             ("ru.ctc", "ru.ctv", 1),
             ("ru.ctc", "ur.ctc", 2),
         ] {
-            assert_eq!(edit_distance(a.as_bytes(), b.as_bytes()), edits, "{a} {b}");
+            let distance = |bound| edit_distance(a.as_bytes(), b.as_bytes(), bound);
+            assert_eq!(distance(edits), Some(edits), "{a} {b}");
+            assert_eq!(distance(9), Some(edits), "{a} {b}");
+            assert!(edits == 0 || distance(edits - 1).is_none(), "{a} {b}");
         }
     }
 }

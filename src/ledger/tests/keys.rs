@@ -218,6 +218,28 @@ fn a_key_is_revoked_by_itself_or_its_root() {
     }
 }
 
+/// A root that is lost can end itself: it certifies nothing any more, has no successor, and what it certified stays valid.
+#[test]
+fn a_root_can_revoke_itself() {
+    let mut scene = Scene::new();
+    let keyid = World::keyid("root:us", KeyRole::Root, 0);
+    let revocation = scene.world.revocation("root:us", KeyRole::Root, "root:us", keyid);
+    assert_eq!(appended(&scene.publish_key(revocation)), 1);
+    assert!(scene.log.directory.root_of(&parsed("us")).is_none());
+    for envelope in [
+        scene
+            .world
+            .certificate("us.ctc", KeyRole::Officer, 1, "root:us", |_| ()),
+        scene.world.succession("us", 0),
+    ] {
+        assert_eq!(
+            code_of(&scene.publish_key(envelope)),
+            Some((E::RevokedKey, false))
+        );
+    }
+    scene.accepted("us.ctc", &["ru.ctc"]);
+}
+
 /// Nobody else revokes a key, and what is not there cannot be revoked.
 #[test]
 fn nobody_else_revokes_a_key() {

@@ -57,6 +57,7 @@ enum Attempt {
     },
     Revoke {
         agency: usize,
+        generation: u32,
     },
     Wait {
         ms: i64,
@@ -79,9 +80,22 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         3 => (0..3usize, any::<bool>()).prop_map(|(agency, aviation)| Attempt::Desks { agency, aviation }),
         2 => (0..3usize, any::<bool>()).prop_map(|(agency, withdrawn)| Attempt::Mandate { agency, withdrawn }),
         2 => (0..3usize, 1..4u32).prop_map(|(agency, generation)| Attempt::NewKey { agency, generation }),
-        1 => (0..3usize).prop_map(|agency| Attempt::Revoke { agency }),
+        1 => (0..3usize, 0..4u32).prop_map(|(agency, generation)| Attempt::Revoke { agency, generation }),
         6 => (-1_000..4_000_000i64).prop_map(|ms| Attempt::Wait { ms }),
     ]
+}
+
+/// A desk that the warning is addressed to, mostly; else any.
+fn address(of: &Submission, desk: usize) -> String {
+    let to: Vec<_> = of
+        .openings
+        .iter()
+        .filter(|opening| opening.kind == AudienceKind::To)
+        .collect();
+    match DESKS[desk] {
+        any @ ("fr.ctc" | "be.ctc") => any.to_owned(),
+        _ => to[desk % to.len()].address.clone(),
+    }
 }
 
 /// Tries them one after another.
@@ -124,17 +138,18 @@ fn play(attempts: &[Attempt]) -> Scene {
             }
             Attempt::Acknowledge { which, desk, kind } => {
                 if let Some((_, submission)) = pick(*which) {
+                    let address = address(&submission, *desk);
                     let kind = AcknowledgementKind::ALL[kind % AcknowledgementKind::ALL.len()];
                     let said = scene
                         .world
                         .acknowledgement(DESKS[*desk], &submission, kind, |_| ());
-                    let agency = parsed::<DeskAddress>(DESKS[*desk]).agency().to_string();
+                    let agency = parsed::<DeskAddress>(&address).agency().to_string();
                     scene.acknowledge(&agency, said);
                 }
             }
             Attempt::HandOver { which, desk } => {
                 if let Some((_, submission)) = pick(*which) {
-                    let desk: DeskAddress = parsed(DESKS[*desk]);
+                    let desk: DeskAddress = parsed(&address(&submission, *desk));
                     let tls_keyid = World::keyid(desk.agency().as_str(), KeyRole::Tls, 0);
                     let thread = ThreadKey {
                         warning: submission.envelope.digest(),
@@ -168,12 +183,16 @@ fn play(attempts: &[Attempt]) -> Scene {
                     .certificate(agency, KeyRole::Receive, *generation, &root, |_| ());
                 scene.publish_key(envelope);
             }
-            Attempt::Revoke { agency } => {
-                let keyid = World::keyid(AGENCIES[*agency], KeyRole::Officer, 0);
-                let root = format!("root:{}", &AGENCIES[*agency][..2]);
-                let envelope = scene
-                    .world
-                    .revocation(&root, KeyRole::Root, AGENCIES[*agency], keyid);
+            Attempt::Revoke { agency, generation } => {
+                let agency = AGENCIES[*agency];
+                // An officer's key of one agency only: the others are to go on answering.
+                let role = match (agency, generation) {
+                    ("fr.ctc", 0) => KeyRole::Officer,
+                    _ => KeyRole::Receive,
+                };
+                let keyid = World::keyid(agency, role, *generation);
+                let root = format!("root:{}", &agency[..2]);
+                let envelope = scene.world.revocation(&root, KeyRole::Root, agency, keyid);
                 scene.publish_key(envelope);
             }
             Attempt::Wait { ms } => scene.world.now = scene.world.now.saturating_add_ms(*ms),

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::operator::{RecordedObject, read_envelope};
+use super::screen::one_line;
 use super::session::{confirmed, open, table, tell_news};
 use super::{Context, Exit, Fault};
 use crate::client::{Client, KnownDirectory};
@@ -176,7 +177,7 @@ pub(super) async fn list(client: &Client, context: &Context) -> Result<Exit, Fau
             .map(|it| {
                 vec![
                     it.agency.clone(),
-                    it.name.clone(),
+                    one_line(&it.name),
                     if it.suspended { "suspended" } else { "" }.to_owned(),
                     it.desks.join(" "),
                     format!("{} ({} not confirmed)", it.keys, it.unconfirmed_keys),

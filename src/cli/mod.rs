@@ -10,6 +10,7 @@ mod keys;
 mod operator;
 mod outbox;
 pub mod relay;
+pub mod screen;
 mod send;
 mod session;
 mod shown;

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 
+use super::screen::width_of;
 use super::{Context, Exit, Fault};
 use crate::client::{Client, ClientError, DirectoryNews, Outcome, ProfileDir};
 
@@ -108,10 +109,10 @@ pub(super) fn tell_news(news: &[DirectoryNews]) {
 
 /// Rows under a header, each column as wide as its widest cell.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = header.iter().map(|cell| cell.chars().count()).collect();
+    let mut widths: Vec<usize> = header.iter().map(|cell| width_of(cell)).collect();
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+            *width = (*width).max(width_of(cell));
         }
     }
     let mut text = String::new();
@@ -119,7 +120,8 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     for row in std::iter::once(&header).chain(rows) {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
-            let _ = write!(line, "{cell:width$}  ");
+            let pad = width.saturating_sub(width_of(cell));
+            let _ = write!(line, "{cell}{:pad$}  ", "");
         }
         text.push_str(line.trim_end());
         text.push('\n');

@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::screen::one_line;
 use super::session::{open, table};
 use super::{Context, Exit, Fault};
 use crate::client::{
@@ -156,7 +157,7 @@ fn answer_line(answer: &Answer) -> String {
     let mut line = said.kind.to_string();
     let office = said.common.named().map_or("", |signer| signer.office.as_str());
     if !office.is_empty() {
-        let _ = write!(line, " by {}", shown(office));
+        let _ = write!(line, " by {}", one_line(office));
     }
     if let Some(assessment) = said.assessment {
         let _ = write!(line, ", {assessment}");
@@ -175,21 +176,9 @@ fn answer_line(answer: &Answer) -> String {
         let _ = write!(line, ", try {to}");
     }
     if let Some(text) = &answer.text {
-        let _ = write!(line, ": {}", shown(&text.text));
+        let _ = write!(line, ": {}", one_line(&text.text));
     }
     line
-}
-
-/// A peer's text on one line: no control characters, isolated in its own direction.
-pub(super) fn shown(text: &str) -> String {
-    let plain: String = text.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect();
-    format!("\u{2068}{plain}\u{2069}")
-}
-
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{061c}')
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A warning and its threads, as one object.

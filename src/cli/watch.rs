@@ -2,7 +2,6 @@
 //! and only then is `RECEIVED` signed; what was taken once is never shown again as new.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -11,14 +10,13 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 
+use super::screen::screen;
 use super::session::{open, tell_news};
 use super::shown::delivered_json;
-use super::status::{SummaryObject, pages, shown};
+use super::status::{SummaryObject, pages};
 use super::{Context, Exit, Fault};
-use crate::client::{
-    Acknowledged, Client, ClientError, Delivered, Deliveries, InboxName, Incoming, Outcome, When,
-};
-use crate::domain::{ContentBlock, DeskAddress, Digest, Direction};
+use crate::client::{Acknowledged, Client, ClientError, Deliveries, InboxName, Incoming, Outcome, When};
+use crate::domain::{DeskAddress, Digest, Direction};
 use crate::limits;
 
 /// Show a desk's warnings as they come.
@@ -111,7 +109,7 @@ async fn show_open(client: &Client, desk: &DeskAddress, context: &Context) -> Re
         let (object, text) = match stored {
             Some(delivered) => (
                 with_event("open", delivered_json(&delivered)),
-                screen(client, &delivered),
+                screen(client, &delivered, context).await,
             ),
             None => {
                 let summary = SummaryObject::of(row);
@@ -148,7 +146,7 @@ async fn watch(
         match deliveries.next().await? {
             Incoming::Warning(delivered) => {
                 let object = with_event("warning", delivered_json(&delivered));
-                context.emit(&object, screen(client, &delivered))?;
+                context.emit(&object, screen(client, &delivered, context).await)?;
                 if let Some(program) = &command.exec {
                     execute(program, &object).await?;
                 }
@@ -216,51 +214,6 @@ fn say_received(received: &Acknowledged, context: &Context) -> Result<(), Fault>
         received.index, received.warning_digest
     );
     context.emit(&object, text)
-}
-
-/// What an officer sees.
-fn screen(client: &Client, delivered: &Delivered) -> String {
-    let header = &delivered.warning;
-    let signer = header.common.named();
-    let from = signer.map_or_else(String::new, |signer| signer.principal.to_string());
-    let blocks = delivered.body.iter().flat_map(|body| &body.blocks);
-    let own = client.settings().languages.iter().map(|it| it.primary());
-    let languages: Vec<String> = own.collect();
-    let rank = |block: &&ContentBlock| {
-        languages
-            .iter()
-            .position(|language| *language == block.language.primary())
-            .unwrap_or(languages.len())
-    };
-    let mut blocks: Vec<&ContentBlock> = blocks.collect();
-    blocks.sort_by_key(rank);
-    let mut text = format!(
-        "{} {} {} for {} from {from}{}",
-        header.status,
-        header.precedence,
-        header.warning_type,
-        delivered.desk,
-        if delivered.key_confirmed {
-            ""
-        } else {
-            " (its key is not confirmed)"
-        }
-    );
-    for block in blocks {
-        let _ = write!(
-            text,
-            "\n  [{}] {}\n    {}",
-            block.language,
-            shown(&block.headline),
-            shown(&block.description)
-        );
-    }
-    let _ = write!(
-        text,
-        "\n  wardline ack {} --as opened --by ROLE",
-        header.common.id
-    );
-    text
 }
 
 fn with_event(event: &str, mut object: Value) -> Value {

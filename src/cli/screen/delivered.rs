@@ -1,0 +1,76 @@
+//! The screen of a delivered warning on this terminal: its width, its colours, the machine's time zone, what the profile's
+//! directory knows of the key, and the command lines as this profile takes them.
+
+use std::ffi::OsStr;
+
+use jiff::tz::TimeZone;
+
+use super::{Checked, Colours, ScreenInput, quoted, render};
+use crate::cli::Context;
+use crate::client::{Client, Delivered};
+use crate::domain::{KeyId, Principal};
+use crate::ledger::Directory;
+use crate::time::{Clock as _, SystemClock};
+
+/// What `watch` prints of a warning.
+pub(crate) async fn screen(client: &Client, delivered: &Delivered, context: &Context) -> String {
+    let known = client.known_directory().await;
+    let settings = client.settings();
+    let own_desk = client.own_desk().ok();
+    let program = program(context);
+    let input = ScreenInput {
+        warning: &delivered.warning,
+        digest: delivered.digest,
+        body: delivered.body.as_ref(),
+        desk: &delivered.desk,
+        name_desk: own_desk.as_ref() != Some(&delivered.desk),
+        checked: Checked {
+            key: delivered.keyid,
+            key_confirmed: delivered.key_confirmed,
+            root: root_of(known.directory(), &delivered.keyid),
+            index: delivered.routed.index(),
+            routed_at: delivered.routed_at,
+            log_size: delivered.routed.checkpoint().size(),
+        },
+        so_far: &[],
+        languages: &settings.languages,
+        now: SystemClock.now(),
+        program: &program,
+        office: None,
+    };
+    let text = render(&input, width(), Colours::of_stdout(), &TimeZone::system());
+    text.trim_end_matches('\n').to_owned()
+}
+
+/// The root that was valid when the key was enrolled.
+fn root_of(directory: &Directory, keyid: &KeyId) -> Option<KeyId> {
+    let key = directory.key(keyid)?;
+    let state = Principal::Root(key.principal.agency()?.state());
+    let root = directory
+        .keys_of(&state)
+        .find(|root| root.is_valid_at(key.from))?;
+    Some(root.keyid)
+}
+
+/// The profile is named unless the environment names it.
+fn program(context: &Context) -> String {
+    let named = std::env::var_os("WARDLINE_PROFILE");
+    match &context.profile {
+        Some(profile)
+            if named.as_deref() != Some(profile.as_os_str()) && profile.as_os_str() != OsStr::new("") =>
+        {
+            format!("wardline --profile {}", quoted(&profile.display().to_string()))
+        }
+        _ => "wardline".to_owned(),
+    }
+}
+
+/// The terminal's columns; else what `COLUMNS` says; else 80.
+fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok();
+    let columns = size
+        .map(|size| usize::from(size.ws_col))
+        .filter(|columns| *columns > 0);
+    let said = || std::env::var("COLUMNS").ok()?.parse().ok();
+    columns.or_else(said).unwrap_or(80)
+}

@@ -1,0 +1,169 @@
+//! A peer's text on a terminal that the peer does not own: nothing in it can move the cursor, reorder what stands
+//! beside it, hide, or look like ours. Every line of it comes out of [`lines`], and nothing else of a peer's is printed.
+
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+/// First strong isolate: what follows takes its own direction and cannot reorder what stands before it.
+const FSI: char = '\u{2068}';
+/// Pop directional isolate.
+const PDI: char = '\u{2069}';
+/// Marks on one character beyond this are not writing (Hebrew and Arabic need four).
+const MARKS_MAX: usize = 8;
+
+/// The text in lines of at most `width` columns, neutral, each one isolated. At least one line, if there is any text.
+pub(super) fn lines(text: &str, width: usize) -> Vec<String> {
+    let neutral = neutral(text);
+    let wrapped = neutral.lines().flat_map(|line| wrap(line, width));
+    wrapped
+        .map(|line| {
+            if line.is_empty() {
+                line
+            } else {
+                format!("{FSI}{line}{PDI}")
+            }
+        })
+        .collect()
+}
+
+/// The text on one line, for tables and sentences of ours: neutral and isolated.
+pub(crate) fn one_line(text: &str) -> String {
+    format!("{FSI}{}{PDI}", neutral(text).replace('\n', " "))
+}
+
+/// How many columns a line takes.
+pub(crate) fn width_of(line: &str) -> usize {
+    line.width()
+}
+
+/// The text without anything but characters that stand still: controls and format controls become visible, ends of
+/// lines become newlines. Kept are the joiners and the marks of direction (LRM, RLM, ALM), which honest text needs
+/// and which do not reach out of an isolate.
+pub(super) fn neutral(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut marks = 0usize;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if is_mark(c) {
+            marks = marks.saturating_add(1);
+            match marks.cmp(&(MARKS_MAX + 1)) {
+                std::cmp::Ordering::Less => out.push(c),
+                std::cmp::Ordering::Equal => out.push_str("‹marks›"),
+                std::cmp::Ordering::Greater => {}
+            }
+            continue;
+        }
+        marks = 0;
+        match c {
+            '\n' | '\u{2028}' | '\u{2029}' => out.push('\n'),
+            '\r' if chars.peek() == Some(&'\n') => {}
+            '\t' => out.push_str("    "),
+            '\0'..='\u{1f}' => out.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('␀')),
+            '\u{7f}' => out.push('␡'),
+            _ if is_hidden(c) => out.push_str(&format!("‹U+{:04X}›", u32::from(c))),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// What takes no column of its own and stands on the character before it.
+fn is_mark(c: char) -> bool {
+    c.width() == Some(0) && !is_hidden(c) && !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// C1, format controls (Cf) and other characters that show nothing or whatever a font likes, but for those that
+/// honest text needs: ZWNJ, ZWJ, LRM, RLM, ALM and the variation selectors of emoji.
+fn is_hidden(c: char) -> bool {
+    match c {
+        '\u{200c}'..='\u{200f}' | '\u{61c}' | '\u{fe00}'..='\u{fe0f}' => false,
+        // Arabic numbers' and verses' own signs are Cf, and are drawn.
+        '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{890}'..='\u{891}' | '\u{8e2}' => false,
+        '\u{80}'..='\u{9f}' => true,
+        '\u{ad}' | '\u{34f}' | '\u{70f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' => true,
+        '\u{180b}'..='\u{180f}' | '\u{200b}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => true,
+        '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}'..='\u{ffff}' => true,
+        '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1345f}' | '\u{1bca0}'..='\u{1bcaf}' => true,
+        '\u{1d173}'..='\u{1d17a}' | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{10ffff}' => true,
+        _ => u32::from(c) & 0xfffe == 0xfffe,
+    }
+}
+
+/// Breaks one line at spaces, and inside of a word only where the word alone is too long. Never before a mark.
+fn wrap(line: &str, width: usize) -> Vec<String> {
+    let width = width.max(2);
+    let mut lines = Vec::new();
+    let mut current = String::new();
+    for word in line.split(' ').filter(|word| !word.is_empty()) {
+        let room = width.saturating_sub(current.width().saturating_add(usize::from(!current.is_empty())));
+        if word.width() > room && word.width() <= width {
+            lines.push(std::mem::take(&mut current));
+        }
+        if !current.is_empty() {
+            current.push(' ');
+        }
+        for c in word.chars() {
+            let grown = current.width().saturating_add(c.width().unwrap_or(0));
+            if grown > width && c.width() != Some(0) {
+                lines.push(std::mem::take(&mut current));
+            }
+            current.push(c);
+        }
+    }
+    if !current.is_empty() || lines.is_empty() {
+        lines.push(current);
+    }
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What moves, reorders or hides becomes visible; what is writing stays; a table.
+    #[test]
+    fn nothing_moves_reorders_or_hides() {
+        for (text, shown) in [
+            ("plain", "plain"),
+            ("\u{1b}[2J\u{1b}]0;t\u{7}", "␛[2J␛]0;t␇"),
+            ("a\u{9b}31mb", "a‹U+009B›31mb"),
+            ("a\u{7f}\u{8}", "a␡␈"),
+            ("a\r\nb\rc\u{b}\u{c}", "a\nb␍c␋␌"),
+            ("a\u{2028}b\u{2029}c\u{85}d", "a\nb\nc‹U+0085›d"),
+            ("\u{202e}gnp.exe\u{202c}", "‹U+202E›gnp.exe‹U+202C›"),
+            ("\u{2066}a\u{2069}\u{2069}", "‹U+2066›a‹U+2069›‹U+2069›"),
+            ("a\u{200b}b\u{feff}c\u{ad}d", "a‹U+200B›b‹U+FEFF›c‹U+00AD›d"),
+            ("می\u{200c}خواهم", "می\u{200c}خواهم"),
+            ("👩\u{200d}🚒 ✔\u{fe0f}", "👩\u{200d}🚒 ✔\u{fe0f}"),
+            ("שלום\u{200f}!", "שלום\u{200f}!"),
+            ("\u{e0041}\u{f8ff}\u{10ffff}", "‹U+E0041›‹U+F8FF›‹U+10FFFF›"),
+            ("a\tb", "a    b"),
+        ] {
+            assert_eq!(neutral(text), shown, "{text:?}");
+        }
+        let zalgo = format!("a{}b", "\u{301}".repeat(30));
+        assert_eq!(
+            neutral(&zalgo),
+            format!("a{}‹marks›b", "\u{301}".repeat(MARKS_MAX))
+        );
+    }
+
+    /// Lines break at spaces, long words inside, wide characters by their two columns, and never before a mark.
+    #[test]
+    fn lines_are_wrapped_by_columns() {
+        for (line, width, wrapped) in [
+            ("one two three", 7, vec!["one two", "three"]),
+            ("one two three", 13, vec!["one two three"]),
+            ("abcdefghij kl", 4, vec!["abcd", "efgh", "ij", "kl"]),
+            ("汉字汉字汉", 4, vec!["汉字", "汉字", "汉"]),
+            (
+                "e\u{301}e\u{301}e\u{301}",
+                2,
+                vec!["e\u{301}e\u{301}", "e\u{301}"],
+            ),
+            ("", 10, vec![""]),
+            ("   ", 10, vec![""]),
+        ] {
+            assert_eq!(wrap(line, width), wrapped, "{line}");
+        }
+    }
+}

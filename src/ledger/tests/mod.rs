@@ -16,6 +16,7 @@ mod codec;
 mod directory;
 mod keys;
 mod properties;
+mod routing;
 mod scopes;
 mod warnings;
 

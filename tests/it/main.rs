@@ -7,6 +7,7 @@
     missing_docs
 )]
 
+mod desk;
 mod edge_config;
 mod layers;
 mod powercut;

@@ -8,6 +8,7 @@ use crate::domain::{
     SignedEnvelope, Signer, Specifics, Status, Warning, WarningType,
 };
 use crate::error::{ErrorCode, Refused};
+use crate::ledger::offline_rules;
 use crate::limits;
 use crate::seal::{self, PayloadKind, SecretKey};
 use crate::time::Timestamp;
@@ -27,8 +28,11 @@ impl Draft {
         self.supported(&mut refuse);
         self.expiry(sent, &mut refuse);
         self.type_rules(&mut refuse);
-        if let Some(refused) = self.unparsable(sent)
-            && !found.iter().any(|other| other.field == refused.field)
+        // What only the relay's own parser and rules find; what was told above is not told again.
+        if let Err(refused) = self.as_the_relay_would(sent)
+            && !found
+                .iter()
+                .any(|other| other.code == refused.code || other.field == refused.field)
         {
             found.push(refused);
         }
@@ -200,29 +204,34 @@ impl Draft {
         }
     }
 
-    /// What the relay's own parser says to header and body, signed by nobody's key.
-    fn unparsable(&self, sent: Timestamp) -> Option<Refused> {
-        let body = wire::body(&wire::encode_body(&self.body_at(sent)));
-        if let Err(mut refused) = body {
+    /// What the relay's own parser says to header and body, signed by nobody's key, and its rules to the header. The
+    /// first only: it stops there.
+    fn as_the_relay_would(&self, sent: Timestamp) -> Result<(), Refused> {
+        wire::body(&wire::encode_body(&self.body_at(sent))).map_err(|mut refused| {
             refused.field = self.path_in_draft(&refused.field);
-            return Some(refused);
-        }
+            refused
+        })?;
         let mut salt = 0u64;
         let salts = || {
             salt = salt.wrapping_add(1);
             Ok(seal::body_digest(&[0; 32], &salt.to_be_bytes()))
         };
-        let prepared = match self.prepare(nobody(sent)?, salts) {
+        let Some(nobody) = nobody(sent) else {
+            return Ok(());
+        };
+        let prepared = match self.prepare(nobody, salts) {
             Ok(prepared) => prepared,
             // Each of these has been told by the rules above, or does not happen without randomness.
             Err(PrepareError::Audience(_) | PrepareError::BodyTooLarge(_) | PrepareError::Random(_)) => {
-                return None;
+                return Ok(());
             }
         };
-        parse(prepared.payload).err().map(|mut refused| {
+        let header = parse(prepared.payload).and_then(|header| offline_rules(&header, sent));
+        header.map_err(|mut refused| {
             refused.field = match refused.field.as_str() {
                 "common.signer.office" => "office".to_owned(),
-                other => other.to_owned(),
+                "assertions" => "assert".to_owned(),
+                _ => refused.field,
             };
             refused
         })

@@ -261,6 +261,13 @@ proptest! {
         let refused = draft.refusals(SENT);
         let prepared = draft.prepare(nobody(SENT).unwrap(), crate::seal::random_bytes);
         prop_assert!(!refused.is_empty() || prepared.is_ok());
+        // The ledger's first refusal is among those that are told, with its code and key.
+        if let Ok(prepared) = prepared
+            && let Err(ledger) = crate::ledger::offline_rules(&prepared.warning, SENT)
+        {
+            let key = ledger.field.replace("assertions", "assert");
+            prop_assert!(refused.iter().any(|it| it.code == ledger.code && it.field == key), "{ledger:?} {refused:?}");
+        }
         let _ = draft.notes();
     }
 }

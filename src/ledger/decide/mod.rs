@@ -11,6 +11,7 @@ mod warning;
 
 pub(super) use acknowledgement::kind_rules;
 pub(super) use warning::header_rules;
+pub use warning::offline_rules;
 
 use super::admit::{Admitted, Condemned};
 use super::command::{Command, Decision, Existing, NewPart, NewRecord, Nonces};

@@ -100,6 +100,19 @@ pub(in crate::ledger) fn header_rules(
     }
     rules::desk_of_signer(directory, &header.common)?;
     expiry(header, time)?;
+    type_rules(header)
+}
+
+/// The rules of a header that need no directory, as a sender can ask them before signing: what is refused here will be
+/// refused at `time`, whoever signs.
+pub fn offline_rules(header: &Warning, time: Timestamp) -> Result<(), Refused> {
+    supported(header)?;
+    rules::no_critical_extension(&header.extensions)?;
+    expiry(header, time)?;
+    type_rules(header)
+}
+
+fn type_rules(header: &Warning) -> Result<(), Refused> {
     match header.warning_type {
         WarningType::Alert if header.status == Status::Actual => asserted(header),
         WarningType::Notice => notice(header),

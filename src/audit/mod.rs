@@ -9,6 +9,7 @@ mod beside;
 mod facts;
 mod fault;
 mod locate;
+mod over_network;
 mod report;
 mod timeline;
 mod timeline_json;
@@ -16,12 +17,13 @@ mod verify;
 
 pub use fault::{Fault, Wrong};
 pub use locate::{Prover, locate};
+pub use over_network::{AuditError, verify};
 pub use report::{Counts, Report};
 pub use timeline::{
     Answer, Event, Hand, Note, Recipient, Refusal, SeenBy, Sent, Start, Timeline, WarningTimeline, What,
     Words,
 };
-pub use verify::{Verdict, Verifier};
+pub use verify::{Verdict, Verifier, envelopes};
 
 #[cfg(test)]
 mod tamper;
@@ -30,6 +32,6 @@ mod tamper_beside;
 #[cfg(test)]
 mod tampering;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 #[cfg(test)]
-mod world;
+pub(crate) mod world;

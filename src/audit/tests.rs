@@ -16,7 +16,7 @@ use crate::transparency::{Checkpoint, leaf_hash};
 use crate::wire;
 
 /// Two warnings: one is answered in every way, the other meets silence and an outage.
-pub(super) fn eventful() -> World {
+pub(crate) fn eventful() -> World {
     let mut world = World::new();
     let first = world.send("us.ctc", &["ru.ctc", "fr.ctc"], "Attack on a concert hall");
     world.hand_over(first, "ru.ctc", 0);
@@ -48,19 +48,19 @@ pub(super) fn eventful() -> World {
     world
 }
 
-pub(super) fn verifier(world: &World) -> Verifier {
+pub(crate) fn verifier(world: &World) -> Verifier {
     Verifier::new(world.verifier(), &world.checkpoint()).unwrap()
 }
 
-pub(super) fn run(verifier: &mut Verifier, shown: Vec<ReplayedRecord>) -> Result<Verdict, Fault> {
+pub(crate) fn run(verifier: &mut Verifier, shown: Vec<ReplayedRecord>) -> Result<Verdict, Fault> {
     for record in shown {
-        verifier.feed(record)?;
+        verifier.feed(&record)?;
     }
     verifier.finish()
 }
 
 /// What a relay shows to one principal.
-pub(super) fn shown_to(world: &World, viewer: &str) -> Vec<ReplayedRecord> {
+pub(crate) fn shown_to(world: &World, viewer: &str) -> Vec<ReplayedRecord> {
     let viewer: Principal = parsed(viewer);
     let show = |shown: &ReplayedRecord| {
         let ReplayedContent::Record(bytes) = &shown.content else {

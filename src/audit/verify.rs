@@ -110,7 +110,7 @@ impl Verifier {
     }
 
     /// Checks the next index; the record, if it is in scope. After a fault nothing more is to be fed.
-    pub fn feed(&mut self, shown: ReplayedRecord) -> Result<Option<Record>, Fault> {
+    pub fn feed(&mut self, shown: &ReplayedRecord) -> Result<Option<Record>, Fault> {
         let index = self.facts.size();
         let at = |wrong| Fault::at(index, wrong);
         if shown.index != index {
@@ -139,7 +139,7 @@ impl Verifier {
             }
             ReplayedContent::Record(bytes) => {
                 let record = wire::record(bytes).map_err(|error| at(Wrong::Record(error.to_string())))?;
-                self.check(index, leaf, &record, &shown).map_err(at)?;
+                self.check(index, leaf, &record, shown).map_err(at)?;
                 Ok(Some(record))
             }
         }
@@ -358,8 +358,8 @@ impl Verifier {
     }
 }
 
-/// The envelopes of a record.
-fn envelopes(kind: &RecordKind) -> Vec<&SignedEnvelope> {
+/// What was signed in a record: its envelopes, in their order.
+pub fn envelopes(kind: &RecordKind) -> Vec<&SignedEnvelope> {
     match kind {
         RecordKind::Genesis(genesis) => genesis.operator_certificates.iter().collect(),
         RecordKind::StateEnrolled {

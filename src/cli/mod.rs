@@ -3,6 +3,7 @@
 //! [`Command`] and one line of [`dispatch`].
 
 mod ack;
+mod audit;
 mod directory;
 mod draft;
 pub mod exit;
@@ -15,6 +16,7 @@ mod send;
 mod session;
 mod shown;
 mod status;
+mod timeline;
 mod trust;
 mod watch;
 
@@ -80,6 +82,9 @@ enum Command {
     /// Enrol, suspend, and see how the relay is.
     #[command(subcommand)]
     Operator(operator::OperatorCommand),
+    /// Check the relay's log, trusting nobody.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Begin, serve and check a relay.
     #[command(subcommand)]
     Relay(relay::RelayCommand),
@@ -98,6 +103,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Fault> {
         Command::Directory(command) => directory::run(command, context).await,
         Command::Trust(command) => trust::run(command, context).await,
         Command::Operator(command) => operator::run(command, context).await,
+        Command::Audit(command) => audit::run(command, context).await,
         Command::Relay(command) => relay::run(command, context).await,
     }
 }

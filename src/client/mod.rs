@@ -26,6 +26,7 @@ mod proven;
 mod queries;
 mod receipts;
 mod receive;
+mod replay;
 mod reset;
 mod retry;
 mod submit;
@@ -51,6 +52,7 @@ pub use profile::{BadSetting, ProfileDir, ProfileError, Settings, SignerSetting}
 pub use proven::ProvenRecord;
 pub use queries::{ListQuery, VerifiedWarning, WarningWatch, Watched};
 pub use receive::{Deliveries, Incoming};
+pub use replay::Replay;
 pub use reset::Reset;
 pub use retry::Resent;
 pub use submit::Sent;

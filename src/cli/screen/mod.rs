@@ -25,7 +25,7 @@ pub(crate) use delivered::screen;
 use layout::Page;
 pub use style::Colours;
 use style::Tone;
-pub(crate) use text::{one_line, width_of};
+pub(crate) use text::{lines, name, one_line, width_of, wrap};
 
 /// What is shown.
 #[derive(Debug, Clone)]

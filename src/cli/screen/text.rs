@@ -11,7 +11,7 @@ const PDI: char = '\u{2069}';
 const MARKS_MAX: usize = 8;
 
 /// The text in lines of at most `width` columns, neutral, each one isolated. At least one line, if there is any text.
-pub(super) fn lines(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn lines(text: &str, width: usize) -> Vec<String> {
     let neutral = neutral(text);
     let wrapped = neutral.lines().flat_map(|line| wrap(line, width));
     wrapped
@@ -28,6 +28,20 @@ pub(super) fn lines(text: &str, width: usize) -> Vec<String> {
 /// The text on one line, for tables and sentences of ours: neutral and isolated.
 pub(crate) fn one_line(text: &str) -> String {
     format!("{FSI}{}{PDI}", neutral(text).replace('\n', " "))
+}
+
+/// A few words inside a sentence of ours, neutral and isolated, at most `columns_max` columns and an ellipsis. They are
+/// never broken over two lines, of which the second would stand without its isolation.
+pub(crate) fn name(text: &str, columns_max: usize) -> String {
+    let mut name = String::new();
+    for c in neutral(text).trim().chars() {
+        if name.width().saturating_add(c.width().unwrap_or(0)) > columns_max {
+            name.push('…');
+            break;
+        }
+        name.push(if matches!(c, ' ' | '\n') { '\u{a0}' } else { c });
+    }
+    format!("{FSI}{name}{PDI}")
 }
 
 /// How many columns a line takes.
@@ -88,8 +102,8 @@ fn is_hidden(c: char) -> bool {
     }
 }
 
-/// Breaks one line at spaces, and inside of a word only where the word alone is too long. Never before a mark.
-fn wrap(line: &str, width: usize) -> Vec<String> {
+/// Breaks one line, of ours or neutral, at spaces, and inside of a word only where the word alone is too long. Never before a mark.
+pub(crate) fn wrap(line: &str, width: usize) -> Vec<String> {
     let width = width.max(2);
     let mut lines = Vec::new();
     let mut current = String::new();
@@ -145,6 +159,14 @@ mod tests {
             neutral(&zalgo),
             format!("a{}‹marks›b", "\u{301}".repeat(MARKS_MAX))
         );
+    }
+
+    /// A name in a sentence is one word, and no longer than asked.
+    #[test]
+    fn a_name_is_one_word() {
+        assert_eq!(name(" duty officer\n", 20), "\u{2068}duty\u{a0}officer\u{2069}");
+        assert_eq!(name("duty officer", 4), "\u{2068}duty…\u{2069}");
+        assert_eq!(name("\u{202e}x", 20), "\u{2068}‹U+202E›x\u{2069}");
     }
 
     /// Lines break at spaces, long words inside, wide characters by their two columns, and never before a mark.

@@ -1,0 +1,125 @@
+//! `wardline audit`: the relay's log checked by whoever may see it (an agency its own part, an auditor what its mandators
+//! see), with nothing believed that can be checked. Exit 0 says that all of it held; exit 5 names the first bad record.
+
+mod counts;
+mod records;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::session::open;
+use super::timeline::{preamble, render, render_warning};
+use super::{Context, Exit, Fault};
+use crate::audit::{AuditError, Timeline, Verdict, WarningTimeline, verify};
+use crate::client::Client;
+
+/// Check the relay's log, trusting nobody.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Check every record in scope, its signatures, its place and the tree, and say how many of each.
+    Verify,
+    /// Print the records of a range, each once it was checked; all of the log is checked on the way.
+    Replay {
+        /// The first index.
+        #[arg(long, value_name = "I", default_value_t = 0)]
+        from: u64,
+        /// The index after the last; without it, all that there is.
+        #[arg(long, value_name = "I")]
+        to: Option<u64>,
+    },
+    /// Tell what became of each warning: who was told what, when, by whose signature, and who stayed silent.
+    Timeline {
+        /// One warning: its id or digest, or the beginning of one.
+        #[arg(value_name = "ID")]
+        id: Option<String>,
+    },
+}
+
+pub(crate) async fn run(command: AuditCommand, context: &Context) -> Result<Exit, Fault> {
+    let client = open(context)?;
+    match command {
+        AuditCommand::Verify => {
+            let verdict = checked(&client, false).await?;
+            context.emit(&verdict.report, counts::render(&verdict.report))?;
+        }
+        AuditCommand::Replay { from, to } => {
+            let until = to.unwrap_or(u64::MAX);
+            let verdict = verify(&client, false, |shown, record| {
+                if (from..until).contains(&shown.index) {
+                    context.emit(&records::json(shown, record), records::line(shown, record))?;
+                }
+                Ok::<(), Fault>(())
+            })
+            .await?;
+            eprintln!("{}", counts::sentence(&verdict.report));
+        }
+        AuditCommand::Timeline { id } => {
+            if let Some(timeline) = timeline(&client).await? {
+                print_timeline(&timeline, id.as_deref(), context)?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+async fn checked(client: &Client, telling: bool) -> Result<Verdict, Fault> {
+    verify(client, telling, |_, _| Ok::<(), Fault>(())).await
+}
+
+/// The verified timeline of all that the profile may see.
+pub(crate) async fn timeline(client: &Client) -> Result<Option<Timeline>, Fault> {
+    Ok(checked(client, true).await?.timeline)
+}
+
+fn print_timeline(timeline: &Timeline, id: Option<&str>, context: &Context) -> Result<(), Fault> {
+    let Some(id) = id else {
+        if !context.json {
+            return context.emit(&Value::Null, render(timeline).trim_end());
+        }
+        for warning in &timeline.warnings {
+            context.emit(&timeline.warning_json(warning), "")?;
+        }
+        for refusal in &timeline.refusals {
+            context.emit(&timeline.refusal_json(refusal), "")?;
+        }
+        return Ok(());
+    };
+    let named: Vec<&WarningTimeline> = timeline
+        .warnings
+        .iter()
+        .filter(|warning| is_named(warning, id))
+        .collect();
+    match named.as_slice() {
+        [] => Err(Fault::refused(format!("no warning in scope is named {id:?}"))),
+        [warning] => {
+            let text = format!("{}\n{}", preamble(timeline), render_warning(timeline, warning));
+            context.emit(&timeline.warning_json(warning), text.trim_end())
+        }
+        several => Err(Fault::usage(format!(
+            "{} warnings are named {id:?}: give more of it",
+            several.len()
+        ))),
+    }
+}
+
+fn is_named(warning: &WarningTimeline, name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let id = warning.sent.as_ref().map(|sent| sent.id.to_string());
+    warning.digest.to_string().starts_with(&name) || id.is_some_and(|id| id.starts_with(&name))
+}
+
+impl From<AuditError> for Fault {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Client(error) => error.into(),
+            AuditError::Fault { .. } => Self::new(Exit::VerificationFailed, error).advising(
+                "Wake someone: keep what is in the profile, and compare with others who see this log.",
+            ),
+        }
+    }
+}
+
+/// Nothing of a record that is out of scope but its hash.
+fn out_of_scope(index: u64, leaf: &crate::domain::Hash) -> Value {
+    json!({ "index": index, "kind": "OUT_OF_SCOPE", "leaf_hash": leaf.to_string() })
+}

@@ -117,18 +117,11 @@ pub(super) fn encode_records(first: u64, records: &[Bytes]) -> Vec<Entry> {
     entries
 }
 
-/// How many values the records that begin in `first` take: more than one if it holds the beginning of a large record.
-pub(super) fn record_chunks(first: &[u8]) -> Result<u16, ReadError> {
-    let wrong = || corrupt("a chunk of records is malformed");
+/// How many bytes the records that begin in `first` have: more than it holds if it is the beginning of a large record.
+pub(super) fn records_bytes(first: &[u8]) -> Result<usize, ReadError> {
     let mut rest = first;
-    let framed = take_length(&mut rest)
-        .ok_or_else(wrong)?
-        .saturating_add(LENGTH_BYTES);
-    if framed <= first.len() {
-        Ok(1)
-    } else {
-        u16::try_from(framed.div_ceil(VALUE_MAX)).map_err(|_| wrong())
-    }
+    let length = take_length(&mut rest).ok_or_else(|| corrupt("a chunk of records is malformed"))?;
+    Ok(length.saturating_add(LENGTH_BYTES).max(first.len()))
 }
 
 /// The records of one value, or of one large record whose continuations were joined to it.
@@ -170,14 +163,13 @@ pub(super) fn encode_part(part: &Part) -> Vec<Entry> {
     entries
 }
 
-/// How many values a part has, from the first one.
-pub(super) fn part_chunks(first: &[u8]) -> Result<u16, ReadError> {
+/// How many bytes the values of a part have, header and all, from the first one.
+pub(super) fn part_bytes(first: &[u8]) -> Result<usize, ReadError> {
     let wrong = || corrupt("the header of a part is malformed");
-    let mut rest = first.get(5..).ok_or_else(wrong)?;
-    let bytes = take_length(&mut rest)
+    let mut rest = first.get(1 + 4..).ok_or_else(wrong)?;
+    Ok(take_length(&mut rest)
         .ok_or_else(wrong)?
-        .saturating_add(PART_HEADER_BYTES);
-    u16::try_from(bytes.div_ceil(VALUE_MAX)).map_err(|_| wrong())
+        .saturating_add(PART_HEADER_BYTES))
 }
 
 /// The part whose values, joined, are `joined`.
@@ -201,13 +193,28 @@ pub(super) fn decode_part(index: u64, kind: PartKind, joined: Bytes) -> Result<P
     })
 }
 
-/// Joins values.
-pub(super) fn join<V: AsRef<[u8]>>(values: impl IntoIterator<Item = V>) -> Bytes {
-    let mut joined = BytesMut::new();
-    for value in values {
-        joined.extend_from_slice(value.as_ref());
+/// Joins `first` and the continuations that `next` finds, by their number from 1, until `bytes` are there.
+///
+/// How long each value is does not matter: what was written under another bound stays readable.
+pub(super) fn join<V: AsRef<[u8]>>(
+    first: &[u8],
+    bytes: usize,
+    mut next: impl FnMut(u16) -> Result<V, ReadError>,
+) -> Result<Bytes, ReadError> {
+    // The claimed length may be absurd, so nothing is reserved for it.
+    let mut joined = BytesMut::from(first);
+    let mut continuation = 0u16;
+    while joined.len() < bytes {
+        continuation = continuation
+            .checked_add(1)
+            .ok_or_else(|| corrupt("there are too many chunks"))?;
+        joined.extend_from_slice(next(continuation)?.as_ref());
     }
-    joined.freeze()
+    if joined.len() > bytes {
+        Err(corrupt("a chunk is too long"))
+    } else {
+        Ok(joined.freeze())
+    }
 }
 
 pub(super) fn corrupt(what: impl Into<String>) -> ReadError {
@@ -285,11 +292,17 @@ mod tests {
             let mut rest = entries.as_slice();
             while let Some((key, value)) = rest.first() {
                 prop_assert_eq!(parse_record_key(key).unwrap(), (first + decoded.len() as u64, 0));
-                let (mine, others) = rest.split_at(usize::from(record_chunks(value).unwrap()));
-                let found = decode_records(join(mine.iter().map(|(_, value)| value))).unwrap();
-                prop_assert!(mine.len() == 1 || found.len() == 1);
+                let mut used = 1;
+                let joined = join(value, records_bytes(value).unwrap(), |n| {
+                    used += 1;
+                    let (key, value) = &rest[usize::from(n)];
+                    assert_eq!(parse_record_key(key).unwrap(), (first + decoded.len() as u64, n));
+                    Ok(value)
+                });
+                let found = decode_records(joined.unwrap()).unwrap();
+                prop_assert!(used == 1 || found.len() == 1);
                 decoded.extend(found);
-                rest = others;
+                rest = &rest[used..];
             }
             prop_assert_eq!(decoded, records);
         }
@@ -300,11 +313,17 @@ mod tests {
             let part = Part { index, kind, format, bucket, bytes: Bytes::from(vec![format; n]) };
             let entries = encode_part(&part);
             prop_assert!(entries.iter().all(|(_, value)| !value.is_empty() && value.len() <= VALUE_MAX));
-            prop_assert_eq!(usize::from(part_chunks(&entries[0].1).unwrap()), entries.len());
             for (n, (key, _)) in (0..).zip(&entries) {
                 prop_assert_eq!(key.as_slice(), part_key(index, kind, n));
             }
-            let decoded = decode_part(index, kind, join(entries.iter().map(|(_, value)| value))).unwrap();
+            let first = &entries[0].1;
+            let mut used = 1;
+            let joined = join(first, part_bytes(first).unwrap(), |n| {
+                used += 1;
+                Ok(&entries[usize::from(n)].1)
+            });
+            let decoded = decode_part(index, kind, joined.unwrap()).unwrap();
+            prop_assert_eq!(used, entries.len());
             prop_assert_eq!(decoded, part);
         }
 
@@ -340,8 +359,9 @@ mod tests {
         #[test]
         fn nothing_panics(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let _ = decode_head(&bytes);
-            let _ = record_chunks(&bytes);
-            let _ = part_chunks(&bytes);
+            let _ = records_bytes(&bytes);
+            let _ = part_bytes(&bytes);
+            let _ = join(&bytes, usize::MAX, |n| if n < 9 { Ok(&bytes) } else { Err(corrupt("gone")) });
             let _ = parse_record_key(&bytes);
             let _ = decode_part(0, PartKind::Body, Bytes::copy_from_slice(&bytes));
             let _ = decode_records(Bytes::from(bytes));

@@ -388,12 +388,9 @@ impl SledStore {
         };
         let mut bytes = 0usize;
         while next < end {
-            let mut joined = vec![value_at(next, 0)?];
-            let chunks = layout::record_chunks(joined.first().map_or(&[], |v| v))?;
-            for continuation in 1..chunks {
-                joined.push(value_at(next, continuation)?);
-            }
-            for record in layout::decode_records(layout::join(joined))? {
+            let first = value_at(next, 0)?;
+            let joined = layout::join(&first, layout::records_bytes(&first)?, |n| value_at(next, n))?;
+            for record in layout::decode_records(joined)? {
                 let index = next;
                 next = next.saturating_add(1);
                 if index < from {
@@ -421,17 +418,11 @@ impl SledStore {
         let Some(first) = self.get(&layout::part_key(index, kind, 0))? else {
             return Ok(None);
         };
-        let chunks = layout::part_chunks(&first)?;
-        let mut joined = vec![first];
-        for chunk in 1..chunks {
-            let value = self.get(&layout::part_key(index, kind, chunk))?;
-            joined.push(
-                value.ok_or_else(|| {
-                    corrupt(format!("chunk {chunk} of a part of record {index} is missing"))
-                })?,
-            );
-        }
-        layout::decode_part(index, kind, layout::join(joined)).map(Some)
+        let joined = layout::join(&first, layout::part_bytes(&first)?, |n| {
+            let value = self.get(&layout::part_key(index, kind, n))?;
+            value.ok_or_else(|| corrupt(format!("chunk {n} of a part of record {index} is missing")))
+        })?;
+        layout::decode_part(index, kind, joined).map(Some)
     }
 }
 

@@ -229,3 +229,163 @@ fn after_failure() -> AppendError {
         reason: "the journal failed earlier and must be opened anew".into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use std::sync::Mutex;
+
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::journal::contract::block;
+
+    /// What a store was asked, and where it fails.
+    #[derive(Default)]
+    struct Fake {
+        calls: Mutex<Vec<&'static str>>,
+        failing: Mutex<Option<&'static str>>,
+        panics: bool,
+        refuses: bool,
+    }
+
+    impl Fake {
+        fn call(&self, name: &'static str) -> Result<(), String> {
+            self.calls.lock().unwrap().push(name);
+            let failing = *self.failing.lock().unwrap();
+            match failing {
+                Some(failing) if failing == name && self.panics => std::panic::panic_any("asked for"),
+                Some(failing) if failing == name => Err("asked for".into()),
+                Some(_) | None => Ok(()),
+            }
+        }
+    }
+
+    impl Store for Fake {
+        fn stage_block(&self, _: &Block, _: &Head) -> Result<(), String> {
+            self.call("block")
+        }
+        fn holds(&self, _: &Block, _: u64) -> Result<bool, String> {
+            Ok(true)
+        }
+        fn sync_bytes_max(&self) -> usize {
+            1000
+        }
+        fn stage_erasure(&self, _: u64, _: PartKind) -> Result<(), String> {
+            self.call("erasure")
+        }
+        fn sync(&self) -> Result<(), String> {
+            self.call("sync")
+        }
+        fn refusal(&self) -> Option<String> {
+            self.refuses.then(|| "full".into())
+        }
+    }
+
+    fn started(fake: Fake) -> (Arc<Fake>, Writer) {
+        let fake = Arc::new(fake);
+        let writer = Writer::start(Arc::clone(&fake), Head::EMPTY).unwrap();
+        (fake, writer)
+    }
+
+    /// Whatever fails in the store, and also if it panics: the caller hears that it is unknown, the tail does not move,
+    /// and nothing is ever tried again.
+    #[tokio::test]
+    async fn a_failure_is_final() {
+        for (failing, panics) in [
+            ("block", false),
+            ("sync", false),
+            ("block", true),
+            ("sync", true),
+            ("erasure", true),
+        ] {
+            let fake = Fake {
+                failing: Mutex::new(Some(failing)),
+                panics,
+                ..Fake::default()
+            };
+            let (fake, writer) = started(fake);
+            let failed = match failing {
+                "erasure" => writer.erase(0, PartKind::Body).await,
+                _ => writer
+                    .append(block(Head::EMPTY, &[1]), Head::EMPTY)
+                    .await
+                    .map(drop),
+            };
+            assert!(
+                matches!(failed, Err(AppendError::Unknown { .. })),
+                "{failing}: {failed:?}"
+            );
+            assert!(writer.failed());
+            *fake.failing.lock().unwrap() = None;
+            let tried = fake.calls.lock().unwrap().len();
+            let again = writer.append(block(Head::EMPTY, &[1]), Head::EMPTY).await;
+            assert!(
+                matches!(again, Err(AppendError::Unknown { .. })),
+                "{failing}: {again:?}"
+            );
+            let erased = writer.erase(0, PartKind::Body).await;
+            assert!(
+                matches!(erased, Err(AppendError::Unknown { .. })),
+                "{failing}: {erased:?}"
+            );
+            assert_eq!(
+                fake.calls.lock().unwrap().len(),
+                tried,
+                "nothing is tried over a failure"
+            );
+            assert_eq!(*writer.tail().borrow(), Head::EMPTY);
+        }
+    }
+
+    /// A full disk is no failure: nothing is written, the caller is told so, and the journal goes on.
+    #[tokio::test]
+    async fn a_refusal_writes_nothing() {
+        let (fake, writer) = started(Fake {
+            refuses: true,
+            ..Fake::default()
+        });
+        let refused = writer.append(block(Head::EMPTY, &[1]), Head::EMPTY).await;
+        assert!(
+            matches!(refused, Err(AppendError::NotApplied { .. })),
+            "{refused:?}"
+        );
+        let refused = writer.erase(0, PartKind::Body).await;
+        assert!(
+            matches!(refused, Err(AppendError::NotApplied { .. })),
+            "{refused:?}"
+        );
+        assert!(fake.calls.lock().unwrap().is_empty() && !writer.failed());
+    }
+
+    /// Blocks that wait share a sync, but no more bytes lie between two syncs than the store allows.
+    #[tokio::test]
+    async fn blocks_share_a_sync_up_to_a_bound() {
+        let (fake, writer) = started(Fake::default());
+        let mut head = Head::EMPTY;
+        let mut blocks = Vec::new();
+        for _ in 0..30 {
+            let next = block(head, &[400]);
+            let expected = head;
+            head = head.after(&next);
+            blocks.push((next, expected));
+        }
+        let answers = join_all(
+            blocks
+                .into_iter()
+                .map(|(next, expected)| writer.append(next, expected)),
+        )
+        .await;
+        assert!(answers.iter().all(Result::is_ok));
+        assert_eq!(*writer.tail().borrow(), head);
+        let calls = fake.calls.lock().unwrap();
+        assert_eq!(calls.last(), Some(&"sync"));
+        assert!(
+            calls
+                .split(|call| *call == "sync")
+                .all(|between| between.len() <= 2),
+            "{calls:?}"
+        );
+    }
+}

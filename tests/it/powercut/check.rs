@@ -13,8 +13,8 @@ use super::workload::{Run, block};
 /// What the journal had promised when the power failed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Promise {
-    acknowledged: u64,
-    attempted: u64,
+    pub(super) acknowledged: u64,
+    pub(super) attempted: u64,
     erase: BTreeSet<u64>,
     erased: BTreeSet<u64>,
 }

@@ -115,18 +115,39 @@ pub(super) struct Disk<'t> {
 }
 
 impl<'t> Disk<'t> {
-    /// An empty directory.
-    pub(super) fn new(bytes: &'t [u8], ignore: Ignore) -> Self {
-        let root = Object::Directory {
-            live: Entries::new(),
-            versions: Versions::new(),
-        };
-        Self {
+    /// A disk that durably holds `base`.
+    pub(super) fn new(base: &Image, bytes: &'t [u8], ignore: Ignore) -> Self {
+        let mut disk = Self {
             bytes,
-            objects: vec![root],
+            objects: Vec::new(),
             syncs: HashMap::new(),
             ignore,
+        };
+        // Paths ascend, so a directory comes before what is in it.
+        for (path, content) in base {
+            let object = disk.objects.len();
+            disk.objects.push(match content {
+                None => Object::Directory {
+                    live: Entries::new(),
+                    versions: Versions::new(),
+                },
+                Some(content) => Object::File(Versions {
+                    durable: content.clone(),
+                    pending: VecDeque::new(),
+                    applied: 0,
+                }),
+            });
+            let (directory, name) = split(path);
+            if object > 0 {
+                let at = disk.object(directory);
+                let Object::Directory { live, versions } = &mut disk.objects[at] else {
+                    panic!("{path}")
+                };
+                live.insert(name.into(), object);
+                versions.durable.insert(name.into(), object);
+            }
         }
+        disk
     }
 
     fn object(&self, path: &str) -> usize {
@@ -223,11 +244,14 @@ impl<'t> Disk<'t> {
     /// What the running system sees: everything that happened.
     pub(super) fn live(&self) -> Image {
         self.image(&mut |_| true, &mut |versions, bytes| {
-            let mut content = versions.durable.clone();
-            for change in &versions.pending {
-                apply_change(&mut content, change, bytes);
-            }
-            content
+            all_but(versions, bytes, None)
+        })
+    }
+
+    /// Everything that happened, but the writes at one offset that were not synced.
+    pub(super) fn live_without(&self, offset: u64) -> Image {
+        self.image(&mut |_| true, &mut |versions, bytes| {
+            all_but(versions, bytes, Some(offset))
         })
     }
 
@@ -287,6 +311,17 @@ impl<'t> Disk<'t> {
         }
         image
     }
+}
+
+fn all_but(versions: &FileVersions, bytes: &[u8], lost: Option<u64>) -> Vec<u8> {
+    let mut content = versions.durable.clone();
+    for change in &versions.pending {
+        match change {
+            FileChange::Write(offset, _) if Some(*offset) == lost => {}
+            change => apply_change(&mut content, change, bytes),
+        }
+    }
+    content
 }
 
 /// The mood of one cut: without it, every cut would be an average one.

@@ -10,9 +10,9 @@ use wardline::journal::sled::SledJournal;
 
 use super::check::{Chain, Promise};
 use super::disk::Random;
+use super::runs::{LARGE, MIXED, REAL, SMALL};
 use super::trace::Marker;
-use super::workload::{End, Session, append};
-use super::{LARGE_RUN, MIXED_RUN, REAL, Run, SMALL_RUN};
+use super::workload::{End, Run, Session, append};
 
 /// Real sizes, and blocks of each kind.
 const RUN: Run = Run {
@@ -20,7 +20,7 @@ const RUN: Run = Run {
     seed: 7,
     ahead: 12,
     tuning: REAL,
-    shapes: &[SMALL_RUN.shapes[0], MIXED_RUN.shapes[0], LARGE_RUN.shapes[0]],
+    shapes: &[SMALL, MIXED, LARGE],
     sessions: &[],
 };
 

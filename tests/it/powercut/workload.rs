@@ -40,6 +40,23 @@ pub(super) enum End {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Session(pub(super) u64, pub(super) End);
 
+impl std::fmt::Display for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {:?}", self.0, self.1)
+    }
+}
+
+impl Session {
+    /// What [`Display`](std::fmt::Display) wrote.
+    pub(super) fn parse(text: &str) -> Self {
+        match text.split_once(' ') {
+            Some((blocks, "Close")) => Self(blocks.parse().unwrap(), End::Close),
+            Some((blocks, "Die")) => Self(blocks.parse().unwrap(), End::Die),
+            _ => panic!("{text:?} is no session"),
+        }
+    }
+}
+
 /// What is recorded: the sessions of one journal, one after the other. Block n has shape n modulo their number.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {

@@ -2,6 +2,7 @@
 //! confirmed; and what an agency publishes of itself.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -135,7 +136,7 @@ pub(crate) async fn run(command: DirectoryCommand, context: &Context) -> Result<
     }
 }
 
-async fn followed(client: &Client) -> Result<KnownDirectory, Fault> {
+async fn followed(client: &Client) -> Result<Arc<KnownDirectory>, Fault> {
     tell_news(&client.follow_directory().await?);
     Ok(client.known_directory().await)
 }

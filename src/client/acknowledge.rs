@@ -83,9 +83,18 @@ impl Client {
     pub async fn acknowledge_entry(&self, entry: &OutboxEntry) -> Result<Acknowledged, ClientError> {
         let message =
             v1::AcknowledgementSubmission::decode(entry.message.clone()).map_err(|_| damaged(entry))?;
-        let submission = AcknowledgementSubmission::try_from(message.clone()).map_err(|_| damaged(entry))?;
+        let submission = AcknowledgementSubmission::try_from(message).map_err(|_| damaged(entry))?;
+        self.acknowledge_submission(&submission, Some(entry)).await
+    }
+
+    /// Sends an acknowledgement, of the outbox or not.
+    pub(super) async fn acknowledge_submission(
+        &self,
+        submission: &AcknowledgementSubmission,
+        entry: Option<&OutboxEntry>,
+    ) -> Result<Acknowledged, ClientError> {
         let request = v1::AcknowledgeRequest {
-            acknowledgement: Some(message),
+            acknowledgement: Some(submission.into()),
         };
         let answered = self
             .inner
@@ -101,19 +110,20 @@ impl Client {
             Err(fault) => return Err(self.not_done(entry, &submission.envelope, fault, None).await),
         };
         let evidence = Bytes::from(answer.encode_to_vec());
-        let verified = self.settle_acknowledgement(entry, &submission, answer).await;
-        self.with_evidence(verified, &format!("acknowledge-{}", entry.id), &evidence)
+        let verified = self.settle_acknowledgement(entry, submission, answer).await;
+        self.with_evidence(verified, "acknowledge", &evidence)
     }
 
     async fn settle_acknowledgement(
         &self,
-        entry: &OutboxEntry,
+        entry: Option<&OutboxEntry>,
         submission: &AcknowledgementSubmission,
         answer: v1::AcknowledgeResponse,
     ) -> Result<Acknowledged, ClientError> {
         // Our own bytes, read with the parser that they passed before they were kept.
-        let ours = wire::acknowledgement(&Recorded(&submission.envelope)).map_err(|_| damaged(entry))?;
-        let desk = acting_desk(&ours).ok_or_else(|| damaged(entry))?;
+        let unreadable = || ClientError::Invalid("the acknowledgement cannot be read".to_owned());
+        let ours = wire::acknowledgement(&Recorded(&submission.envelope)).map_err(|_| unreadable())?;
+        let desk = acting_desk(&ours).ok_or_else(unreadable)?;
         let proven = self.prove_with_own_checkpoint(answer.receipt).await?;
         let recorded = matching::acknowledged(&submission.envelope, &ours, &desk, &proven)?.clone();
         let digest = recorded.digest();
@@ -141,16 +151,18 @@ impl Client {
                 .into());
             }
         }
-        let (profile, outbox, entry) = (self.profile().clone(), self.outbox().clone(), entry.clone());
-        let index = proven.index();
+        let (profile, outbox, entry) = (self.profile().clone(), self.outbox().clone(), entry.cloned());
+        let (id, index) = (ours.common.id, proven.index());
         let receipt = blocking(move || {
-            let receipt = receipts::keep(&profile, &format!("acknowledgement-{}", entry.id), &proven, &[])?;
-            outbox.remove(&entry)?;
+            let receipt = receipts::keep(&profile, &format!("acknowledgement-{id}"), &proven, &[])?;
+            if let Some(entry) = entry {
+                outbox.remove(&entry)?;
+            }
             Ok(receipt)
         })
         .await?;
         Ok(Acknowledged {
-            id: ours.common.id,
+            id,
             digest,
             warning_digest: ours.warning_digest,
             desk,

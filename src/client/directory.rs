@@ -139,7 +139,7 @@ impl KnownDirectory {
         })
     }
 
-    /// Takes in the next record of the chain, which was proven to stand at `index`.
+    /// Takes in the next record of the chain, which stands at `index` and whose signatures were checked.
     fn follow(
         &mut self,
         index: u64,
@@ -160,7 +160,6 @@ impl KnownDirectory {
         {
             return Err(untrue("the genesis is of another log".to_owned()));
         }
-        verify_record(&self.directory, index, record).map_err(|corrupt| untrue(corrupt.to_string()))?;
         self.directory
             .follow(index, leaf, record)
             .map_err(|corrupt| untrue(corrupt.to_string()))?;
@@ -176,6 +175,12 @@ impl KnownDirectory {
     ) -> Result<Vec<DirectoryNews>, VerificationError> {
         let before = self.directory.clone();
         for proven in page {
+            verify_record(&self.directory, proven.index(), proven.record()).map_err(|corrupt| {
+                VerificationError::Directory {
+                    seq: self.next_seq(),
+                    why: corrupt.to_string(),
+                }
+            })?;
             self.follow(proven.index(), proven.leaf(), proven.record(), log)?;
         }
         Ok(self.news_since(&before))
@@ -244,6 +249,7 @@ impl DirectoryCache {
         let mut rest = bytes.as_slice();
         let mut good = 0u64;
         while let Some((index, leaf, record, after)) = next_entry(rest) {
+            // Its signatures were checked before it was kept; the profile vouches for itself.
             known.follow(index, leaf, &record, log)?;
             good += u64::try_from(rest.len() - after.len()).unwrap_or(0);
             rest = after;

@@ -46,7 +46,7 @@ pub(super) struct Inner {
 
 /// The directory and where it is kept.
 pub(super) struct Followed {
-    pub(super) known: KnownDirectory,
+    pub(super) known: Arc<KnownDirectory>,
     cache: DirectoryCache,
 }
 
@@ -93,7 +93,10 @@ impl Client {
                 settings,
                 connection,
                 trust,
-                directory: Mutex::new(Followed { known, cache }),
+                directory: Mutex::new(Followed {
+                    known: Arc::new(known),
+                    cache,
+                }),
                 signers: Mutex::new(HashMap::new()),
                 clock,
             }),
@@ -144,8 +147,8 @@ impl Client {
     }
 
     /// The directory as it is known, without asking the relay.
-    pub async fn known_directory(&self) -> KnownDirectory {
-        self.inner.directory.lock().await.known.clone()
+    pub async fn known_directory(&self) -> Arc<KnownDirectory> {
+        Arc::clone(&self.inner.directory.lock().await.known)
     }
 
     /// Asks for what is new in the directory and verifies it. Gives what this profile had not seen before.
@@ -174,7 +177,7 @@ impl Client {
                 .await?;
             let page = prove_all(answer.records, &checkpoint)?;
             // Taken in as a whole or not at all.
-            let mut known = followed.known.clone();
+            let mut known = KnownDirectory::clone(&followed.known);
             news.extend(known.take_in(&page, &self.inner.settings.log)?);
             let whole = known.next_seq() > answer.newest_seq;
             if whole {
@@ -182,7 +185,7 @@ impl Client {
             } else if page.is_empty() {
                 return Err(VerificationError::Incomplete("the directory's chain ends early").into());
             }
-            followed.known = known;
+            followed.known = Arc::new(known);
             if !page.is_empty() {
                 followed.cache.append(&page)?;
             }
@@ -193,7 +196,7 @@ impl Client {
     }
 
     /// The directory with every change below a log index known.
-    pub(super) async fn directory_to(&self, size: u64) -> Result<KnownDirectory, ClientError> {
+    pub(super) async fn directory_to(&self, size: u64) -> Result<Arc<KnownDirectory>, ClientError> {
         let known = self.known_directory().await;
         if known.complete_to() >= size {
             return Ok(known);
@@ -203,7 +206,7 @@ impl Client {
     }
 
     /// The directory up to a number of its chain, at least.
-    pub(super) async fn directory_with(&self, seq: u64) -> Result<KnownDirectory, ClientError> {
+    pub(super) async fn directory_with(&self, seq: u64) -> Result<Arc<KnownDirectory>, ClientError> {
         let known = self.known_directory().await;
         if known.next_seq() > seq {
             return Ok(known);
@@ -225,7 +228,9 @@ impl Client {
             .filter(|key| choose(key))
             .cloned()
             .collect();
-        directory::confirm(&self.inner.profile, &mut followed.known, &chosen)?;
+        let mut known = KnownDirectory::clone(&followed.known);
+        directory::confirm(&self.inner.profile, &mut known, &chosen)?;
+        followed.known = Arc::new(known);
         Ok(chosen)
     }
 

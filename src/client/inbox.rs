@@ -2,7 +2,7 @@
 //! its handler runs, and its handler has succeeded before `RECEIVED` is signed; both outlast a power cut.
 //!
 //! A file's name says all that a lookup needs: `ID_DIGEST_DESK_NUMBER.warning` (the desk's `/` written as `+`), and beside
-//! it `.handled` once the handler succeeded and `.received` with the relay's answer to `RECEIVED`.
+//! it `.handled` once the handler succeeded and `.received` once `RECEIVED` is on the record.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -63,9 +63,10 @@ impl Inbox {
         files::replace(&self.path(name, HANDLED), b"")
     }
 
-    /// `RECEIVED` is recorded; keeps the relay's answer.
-    pub(crate) fn mark_received(&self, name: &InboxName, answer: &[u8]) -> Result<(), FileError> {
-        files::replace(&self.path(name, RECEIVED), answer)
+    /// `RECEIVED` is recorded. Not synced: the relay knows it too, and does not deliver it again.
+    pub(crate) fn mark_received(&self, name: &InboxName) -> Result<(), FileError> {
+        let path = self.path(name, RECEIVED);
+        std::fs::write(&path, b"").map_err(files::at(&path))
     }
 
     /// How far this system is with a delivery; `None`: it never came.
@@ -156,7 +157,7 @@ mod tests {
         assert_eq!(inbox.read(&first).unwrap().unwrap(), "as it came");
         assert_eq!(inbox.state(&first), Some(InboxState::Stored));
         inbox.mark_handled(&first).unwrap();
-        inbox.mark_received(&first, b"receipt").unwrap();
+        inbox.mark_received(&first).unwrap();
         inbox.mark_handled(&second).unwrap();
         let all: Vec<_> = inbox.list().unwrap().into_iter().collect();
         assert_eq!(

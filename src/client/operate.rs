@@ -320,7 +320,7 @@ impl Client {
     {
         let answer = match self.inner.connection.call(request, call).await {
             Ok(answer) => answer,
-            Err(fault) => return Err(self.not_done(entry, &envelope, fault, None).await),
+            Err(fault) => return Err(self.not_done(Some(entry), &envelope, fault, None).await),
         };
         let evidence = answer.encode_to_vec();
         let verified = self.settle_change(entry, &envelope, keys, answer).await;

@@ -125,10 +125,11 @@ impl Client {
         let body: Option<DetachedPart> = wire::optional_as(message.body, "body").map_err(malformed)?;
         let inbox: InboxOpening = wire::required_as(message.inbox, "inbox").map_err(malformed)?;
         let routed = self.prove_with_own_checkpoint(message.routed).await?;
-        let directory = match &routed.record().kind {
-            RecordKind::Routed(record) => self.directory_with(record.directory.seq).await?,
+        let directory = if let RecordKind::Routed(record) = &routed.record().kind {
+            self.directory_with(record.directory.seq).await?
+        } else {
             // Refused below, with a better word.
-            _ => self.known_directory().await,
+            self.known_directory().await
         };
         let origin = self.settings().log.origin().clone();
         let checked = check_warning(envelope, body, routed.index(), &origin, &directory)?;
@@ -191,10 +192,12 @@ impl Client {
             to: None,
             note: None,
         };
-        let acknowledged = self.acknowledge(&draft).await?;
+        // Not kept in the outbox: a RECEIVED that was lost is signed anew when the warning comes again, and a second one of
+        // a desk gives the first one's record.
+        let submission = self.sign_acknowledgement(&draft).await?;
+        let acknowledged = self.acknowledge_submission(&submission, None).await?;
         let (inbox, marked) = (self.inbox().clone(), name.clone());
-        let receipt = acknowledged.receipt.display().to_string();
-        blocking(move || Ok(inbox.mark_received(&marked, receipt.as_bytes())?)).await?;
+        blocking(move || Ok(inbox.mark_received(&marked)?)).await?;
         Ok(acknowledged)
     }
 }
@@ -335,7 +338,12 @@ impl Deliveries {
         let (delivered, name) = match verified {
             Ok(verified) => verified,
             Err(ClientError::Verification { error, evidence }) => {
-                let kept = keep_evidence(self.client.profile(), "delivery", &[("delivery.pb", &bytes)]);
+                let kept = keep_evidence(
+                    self.client.profile(),
+                    "delivery",
+                    &error.to_string(),
+                    &[("delivery.pb", &bytes)],
+                );
                 return Err(ClientError::Verification {
                     error,
                     evidence: evidence.or(kept),

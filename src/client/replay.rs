@@ -70,7 +70,12 @@ impl Client {
 
     /// Keeps files under the profile's `evidence/`, best effort; where.
     pub fn keep_evidence(&self, name: &str, parts: &[(&str, &[u8])]) -> Option<std::path::PathBuf> {
-        keep_evidence(self.profile(), name, parts)
+        keep_evidence(
+            self.profile(),
+            name,
+            "What was shown when a fault was found.",
+            parts,
+        )
     }
 }
 

@@ -61,9 +61,9 @@ impl Reset {
                 parts.push(("directory", directory));
             }
             parts.push(("reset.checkpoint", self.checkpoint.note().as_bytes()));
-            let name = format!("reset-{}-{}", self.checkpoint.size(), self.checkpoint.root());
+            let what = "Trust was begun anew, because a person said so: what was verified before, and what was shown then.";
             let evidence = if old.is_some() || directory.is_some() {
-                let kept = keep_evidence(profile, &name, &parts);
+                let kept = keep_evidence(profile, "reset", what, &parts);
                 if kept.is_none() {
                     return Err(ClientError::Invalid(
                         "what was verified before could not be kept: nothing was reset".to_owned(),

@@ -91,7 +91,11 @@ impl Client {
             .await;
         let answer = match answered {
             Ok(answer) => answer,
-            Err(fault) => return Err(self.not_done(entry, &submission.envelope, fault, None).await),
+            Err(fault) => {
+                return Err(self
+                    .not_done(Some(entry), &submission.envelope, fault, None)
+                    .await);
+            }
         };
         let evidence = Bytes::from(answer.encode_to_vec());
         let verified = async {
@@ -168,7 +172,7 @@ impl Client {
     /// anything else leaves it for a retry.
     pub(super) async fn not_done(
         &self,
-        entry: &OutboxEntry,
+        entry: Option<&OutboxEntry>,
         envelope: &SignedEnvelope,
         fault: Fault,
         checkpoint: Option<&SignedCheckpoint>,
@@ -179,9 +183,10 @@ impl Client {
                 let refused = self
                     .verify_refusal(*refusal, rejection, envelope, checkpoint)
                     .await;
-                match refused {
-                    Ok(refusal) => self.end_refused(entry, refusal).await,
-                    Err(error) => error,
+                match (refused, entry) {
+                    (Ok(refusal), Some(entry)) => self.end_refused(entry, refusal).await,
+                    (Ok(refusal), None) => refusal.into(),
+                    (Err(error), _) => error,
                 }
             }
         }
@@ -257,8 +262,8 @@ impl Client {
                 error,
                 evidence: None,
             }) => Err(ClientError::Verification {
+                evidence: keep_evidence(self.profile(), name, &error.to_string(), &[("answer.pb", answer)]),
                 error,
-                evidence: keep_evidence(self.profile(), name, &[("answer.pb", answer)]),
             }),
             other => other,
         }

@@ -85,7 +85,7 @@ impl SubmitMany {
     }
 
     /// The next outcome: verified, or refused. `None`: none is in flight. An error beside the outcomes ends the stream, and
-    /// what is in flight is unknown: send the same bytes again.
+    /// what is in flight is unknown: send the same bytes again. The newest checkpoint is written when this gives `None`.
     pub async fn next(&mut self) -> Result<Option<(u64, Result<Sent, ClientError>)>, ClientError> {
         use v1::submit_many_response::Kind;
         while !self.in_flight.is_empty() {
@@ -95,8 +95,8 @@ impl SubmitMany {
             };
             match message.kind {
                 Some(Kind::Checkpoint(note)) => {
-                    let checkpoint = self.client.inner.trust.accept(&note, &self.client).await?;
-                    self.checkpoint = Some(checkpoint);
+                    let trust = &self.client.inner.trust;
+                    self.checkpoint = Some(trust.accept_for_now(&note, &self.client).await?);
                 }
                 Some(Kind::Outcome(outcome)) => {
                     let submission =
@@ -114,6 +114,7 @@ impl SubmitMany {
                 None => {}
             }
         }
+        self.client.inner.trust.keep().await?;
         Ok(None)
     }
 

@@ -37,6 +37,17 @@ struct State {
     newest: SignedCheckpoint,
     /// Others on the same history, so that each is proven once.
     known: VecDeque<(u64, Hash)>,
+    /// The newest is on stable storage.
+    kept: bool,
+}
+
+/// When a newer checkpoint is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    /// Before anything is said of it.
+    Now,
+    /// By [`Trust::keep`]: a stream has one for each block, and a sync for each would set its pace.
+    Later,
 }
 
 /// Reads the profile's checkpoint; one that is missing or unreadable is a verification failure, not a new beginning.
@@ -70,6 +81,7 @@ impl Trust {
             state: Mutex::new(State {
                 newest,
                 known: VecDeque::new(),
+                kept: true,
             }),
         })
     }
@@ -92,6 +104,36 @@ impl Trust {
     /// everything that was verified before, and a newer one is on stable storage.
     pub(crate) async fn accept(
         &self,
+        note: &[u8],
+        source: &dyn ConsistencySource,
+    ) -> Result<SignedCheckpoint, ClientError> {
+        self.accept_and(Keep::Now, note, source).await
+    }
+
+    /// The same, but a newer one is only remembered; [`Trust::keep`] writes it. What goes forward in memory never goes back
+    /// on the disk.
+    pub(crate) async fn accept_for_now(
+        &self,
+        note: &[u8],
+        source: &dyn ConsistencySource,
+    ) -> Result<SignedCheckpoint, ClientError> {
+        self.accept_and(Keep::Later, note, source).await
+    }
+
+    /// Writes the newest checkpoint if it is only remembered.
+    pub(crate) async fn keep(&self) -> Result<(), ClientError> {
+        let mut state = self.state.lock().await;
+        if !state.kept {
+            let newest = state.newest.clone();
+            // If another process has moved on, its own is the newer one.
+            self.advance(&mut state, &newest).await?;
+        }
+        Ok(())
+    }
+
+    async fn accept_and(
+        &self,
+        keep: Keep,
         note: &[u8],
         source: &dyn ConsistencySource,
     ) -> Result<SignedCheckpoint, ClientError> {
@@ -131,6 +173,12 @@ impl Trust {
             }
             if shown.size() < newest.size() {
                 state.remember(shown.size(), shown.root());
+                return Ok(shown);
+            }
+            if keep == Keep::Later {
+                state.remember(newest.size(), newest.root());
+                state.newest = shown.clone();
+                state.kept = false;
                 return Ok(shown);
             }
             if self.advance(&mut state, &shown).await? {
@@ -186,17 +234,18 @@ impl Trust {
             state.remember(seen.size, seen.root);
             return Ok(());
         }
-        let name = format!("seen-{}-{}", seen.size, seen.root);
+        let error = VerificationError::SeenContradicts { size: seen.size };
         let evidence = keep_evidence(
             &self.profile,
-            &name,
+            &format!("seen-{}", seen.size),
+            &error.to_string(),
             &[
                 ("verified.checkpoint", newest.note().as_bytes()),
                 ("signed", signed),
             ],
         );
         Err(ClientError::Verification {
-            error: Box::new(VerificationError::SeenContradicts { size: seen.size }),
+            error: Box::new(error),
             evidence,
         })
     }
@@ -218,6 +267,7 @@ impl Trust {
         .await?;
         let newest = state.newest.clone();
         state.remember(newest.size(), newest.root());
+        state.kept = true;
         match moved {
             Some(on_disk) => {
                 state.newest = on_disk;
@@ -237,16 +287,10 @@ impl Trust {
         verified: &SignedCheckpoint,
         shown: &SignedCheckpoint,
     ) -> ClientError {
-        let mut name = format!(
-            "checkpoints-{}-{}-{}",
-            verified.size(),
-            shown.size(),
-            shown.root()
-        );
-        name.truncate(96);
         let kept = keep_evidence(
             &self.profile,
-            &name,
+            &format!("checkpoints-{}-{}", verified.size(), shown.size()),
+            &error.to_string(),
             &[
                 ("verified.checkpoint", verified.note().as_bytes()),
                 ("shown.checkpoint", shown.note().as_bytes()),
@@ -276,14 +320,26 @@ impl State {
     }
 }
 
-/// Keeps files in a directory of their own under `evidence/`. Best effort: the error that led here matters more than
-/// a disk that fails now.
-pub(crate) fn keep_evidence(profile: &ProfileDir, name: &str, parts: &[(&str, &[u8])]) -> Option<PathBuf> {
-    let directory = profile.evidence().join(name);
+/// Keeps what contradicts itself in a directory of its own under `evidence/`, with a sentence that says what it shows. Best
+/// effort: the error that led here matters more than a disk that fails now.
+pub(crate) fn keep_evidence(
+    profile: &ProfileDir,
+    name: &str,
+    what: &str,
+    parts: &[(&str, &[u8])],
+) -> Option<PathBuf> {
+    // The same evidence has the same name, other evidence another one.
+    let contents: Vec<&[u8]> = parts.iter().map(|(_, bytes)| *bytes).collect();
+    let mut hash = hex::encode(crate::seal::h("evidence", &contents));
+    hash.truncate(16);
+    let directory = profile.evidence().join(format!("{name}-{hash}"));
+    let what = format!("{what}\n");
     let kept = files::create_directory(&directory).and_then(|()| {
         let parts: Vec<_> = parts
             .iter()
-            .map(|(name, bytes)| (directory.join(name), *bytes))
+            .copied()
+            .chain([("what.txt", what.as_bytes())])
+            .map(|(name, bytes)| (directory.join(name), bytes))
             .collect();
         files::replace_all(&parts)
     });

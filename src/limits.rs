@@ -149,6 +149,12 @@ pub const CHECKPOINTS_REMEMBERED_MAX: usize = 256;
 
 /// Commands waiting for the sequencer; more are shed with `OVERLOADED`.
 pub const SEQUENCER_QUEUE_MAX: usize = 4096;
+/// Bytes of commands waiting for the sequencer or its block; more are shed with `OVERLOADED`.
+pub const SEQUENCER_QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Records that a start applies before it writes to the index.
+pub const CATCH_UP_RECORDS: usize = 1024;
+/// Threads of which handovers beyond the bound an hour are counted in memory.
+pub const HANDOVERS_COUNTED_MAX: usize = 65_536;
 /// Submissions in flight on one `SubmitMany` stream.
 pub const SUBMISSIONS_IN_FLIGHT_MAX: usize = 256;
 /// Credit that one delivery session may hold.
@@ -201,6 +207,14 @@ pub const LIFETIME_MS_MAX: i64 = 366 * 24 * 3600 * 1000;
 
 /// Rows of one page.
 pub const PAGE_MAX: u32 = 1000;
+/// Rows that are looked at for one page; then it is short.
+pub const LIST_SCAN_MAX: usize = 4_096;
+/// Bytes of records, parts and proofs of one answer.
+pub const VIEW_BYTES_MAX: usize = GRPC_MESSAGE_BYTES_MAX - 64 * 1024;
+/// Records of one thread in one answer.
+pub const VIEW_RECORDS_MAX: usize = 4_096;
+/// Records that a replay reads at once.
+pub const REPLAY_BATCH_MAX: usize = 256;
 /// Directory records of one response.
 pub const DIRECTORY_PAGE_MAX: usize = 512;
 /// Near names offered with `UNKNOWN_RECIPIENT`.
@@ -215,6 +229,7 @@ pub const HEARTBEAT_MS: u64 = 5_000;
 const _: () = assert!(BODY_BYTES_MAX + PAYLOAD_BYTES_MAX + 64 * 1024 < GRPC_MESSAGE_BYTES_MAX);
 const _: () = assert!(RECORD_BYTES_MAX > 2 * PAYLOAD_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX + 2 * RECORD_BYTES_MAX < BLOCK_BYTES_MAX);
+const _: () = assert!(BODY_BYTES_MAX + 2 * RECORD_BYTES_MAX < VIEW_BYTES_MAX);
 const _: () = assert!(CLIENT_CREDIT <= SESSION_CREDIT_MAX && CLIENT_CREDIT as usize <= SESSION_REQUESTS_MAX);
 const _: () = assert!(SLED_VALUE_BYTES_MAX <= 6 * 1024);
 const _: () = assert!(AUDIENCE_SIZES[2] == AUDIENCE_MAX);

@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::sled::released;
 use super::IndexError;
@@ -25,9 +26,9 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Keys and values in sled.
 pub(super) struct SledStore {
-    // None only while it is dropped.
-    db: Option<::sled::Db>,
+    db: ::sled::Db,
     directory: PathBuf,
+    closed: AtomicBool,
 }
 
 impl SledStore {
@@ -55,21 +56,23 @@ impl SledStore {
             }
         };
         Ok(Self {
-            db: Some(db),
+            db,
             directory: directory.to_owned(),
+            closed: AtomicBool::new(false),
         })
     }
 
-    fn db(&self) -> Result<&::sled::Db, IndexError> {
-        self.db
-            .as_ref()
-            .ok_or_else(|| IndexError::Storage("it is closed".into()))
+    fn is_open(&self) -> Result<(), IndexError> {
+        match self.closed.load(Ordering::Acquire) {
+            false => Ok(()),
+            true => Err(IndexError::Storage("it is closed".into())),
+        }
     }
 }
 
 impl KeyValues for SledStore {
     fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
-        Ok(self.db()?.get(key).map_err(storage)?.map(|value| value.to_vec()))
+        Ok(self.db.get(key).map_err(storage)?.map(|value| value.to_vec()))
     }
 
     fn range(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> Result<Vec<Entry>, IndexError> {
@@ -77,7 +80,7 @@ impl KeyValues for SledStore {
         if from >= to {
             return Ok(Vec::new());
         }
-        let entries = self.db()?.range(from..to);
+        let entries = self.db.range(from..to);
         let owned = |entry: ::sled::Result<(::sled::IVec, ::sled::IVec)>| {
             entry
                 .map(|(key, value)| (key.to_vec(), value.to_vec()))
@@ -90,6 +93,7 @@ impl KeyValues for SledStore {
     }
 
     fn write(&self, puts: Vec<Put>) -> Result<(), IndexError> {
+        self.is_open()?;
         let mut batch = ::sled::Batch::default();
         for (key, value) in puts {
             match value {
@@ -97,24 +101,27 @@ impl KeyValues for SledStore {
                 None => batch.remove(key),
             }
         }
-        self.db()?.apply_batch(batch).map_err(storage)
+        self.db.apply_batch(batch).map_err(storage)
     }
 
     fn clear(&self) -> Result<(), IndexError> {
-        self.db()?.clear().map_err(storage)
+        self.is_open()?;
+        self.db.clear().map_err(storage)
+    }
+
+    fn close(&self) -> Result<(), IndexError> {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        self.db.flush().map_err(storage)?;
+        sync_tree(&self.directory.join(DATABASE))?;
+        write_state(&self.directory, CLOSED)
     }
 }
 
 impl Drop for SledStore {
-    /// Puts everything on stable storage, and only then says that it was closed.
     fn drop(&mut self) {
-        let Some(db) = self.db.take() else { return };
-        let flushed = db.flush().map_err(storage);
-        drop(db);
-        let closed = flushed
-            .and_then(|_| sync_tree(&self.directory.join(DATABASE)))
-            .and_then(|()| write_state(&self.directory, CLOSED));
-        if let Err(error) = closed {
+        if let Err(error) = self.close() {
             tracing::warn!(%error, "the index was not closed: it may be built anew at the next start");
         }
     }

@@ -31,6 +31,8 @@ pub(crate) trait KeyValues: Send + Sync + 'static {
     fn write(&self, batch: Vec<Put>) -> Result<(), IndexError>;
     /// Removes everything.
     fn clear(&self) -> Result<(), IndexError>;
+    /// Puts everything on stable storage, and takes no more writes.
+    fn close(&self) -> Result<(), IndexError>;
 }
 
 /// Keys and values in memory.
@@ -73,6 +75,10 @@ impl KeyValues for MemoryStore {
 
     fn clear(&self) -> Result<(), IndexError> {
         self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(())
+    }
+
+    fn close(&self) -> Result<(), IndexError> {
         Ok(())
     }
 }

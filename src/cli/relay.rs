@@ -267,9 +267,10 @@ impl From<StartError> for Fault {
             StartError::Open(open) => match open {
                 OpenError::Empty | OpenError::OtherLog { .. } => Exit::Refused,
                 OpenError::Corrupt(_) => Exit::VerificationFailed,
-                OpenError::Read(_) | OpenError::Append(_) | OpenError::Index(_) | OpenError::System(_) => {
-                    Exit::Retry
-                }
+                OpenError::Read(_)
+                | OpenError::NotStarted(_)
+                | OpenError::Index(_)
+                | OpenError::System(_) => Exit::Retry,
             },
         };
         Self::new(exit, error)

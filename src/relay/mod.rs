@@ -2,11 +2,27 @@
 //! is its facade and knows neither gRPC nor files. What it answers, shows or delivers is durable in the journal;
 //! who may see what is the ledger's `scope`.
 
+mod admission;
 mod answers;
 mod delivery;
+mod directory;
+mod durable;
+mod engine;
+mod follow;
+mod heartbeat;
+mod list;
 mod meters;
+mod parts;
+mod proofs;
+mod replay;
+mod sequencer;
 mod start;
+mod status;
+mod warning;
 mod watch;
+
+#[cfg(test)]
+mod tests;
 
 pub use crate::domain::{Direction, ReplayedContent, ReplayedRecord, ThreadView, WarningName};
 pub use crate::error::SideEffect;
@@ -16,199 +32,254 @@ pub use answers::{
     WarningView, WatchEvent, WatchedRecord,
 };
 pub use delivery::{DeliverySession, SessionHandle};
-pub use meters::Meters;
+pub use durable::Durable;
+pub use meters::{Counter, Gauge, Histogram, Meters};
+pub use replay::Replay;
 pub use start::{CreateError, CreateOptions, Created, OpenError, RelayOptions};
-pub use watch::{Replay, WarningWatch};
+pub use watch::WarningWatch;
 
 use std::sync::Arc;
 
-use crate::domain::{AcknowledgementSubmission, DeskAddress, KeyId, SignedEnvelope, Submission};
-use crate::error::{ErrorCode, Refused};
+use admission::Statement;
+use engine::Engine;
+use sequencer::Phase;
 
-/// A running relay. Clones are the same relay.
+use crate::domain::{AcknowledgementSubmission, DeskAddress, KeyId, SignedEnvelope, Submission};
+use crate::error::Refused;
+
+/// A running relay. Clones are the same relay; when the last one is gone, the sequencer ends.
 #[derive(Clone)]
 pub struct Relay {
-    meters: Arc<Meters>,
+    engine: Arc<Engine>,
 }
 
 impl Relay {
     /// Writes the genesis into an empty journal: the beginning of a log, once.
-    pub async fn create(_options: CreateOptions) -> Result<Created, CreateError> {
-        Err(CreateError::NotEmpty)
+    pub async fn create(options: CreateOptions) -> Result<Created, CreateError> {
+        start::create(options).await
     }
 
-    /// Opens a journal that has a genesis: catches the index up, records `RELAY_STARTED` and starts the sequencer.
-    pub async fn open(_options: RelayOptions) -> Result<Self, OpenError> {
-        Err(OpenError::Empty)
+    /// Opens a journal that has a genesis: catches the index up, starts the sequencer and records `RELAY_STARTED`.
+    pub async fn open(options: RelayOptions) -> Result<Self, OpenError> {
+        start::open(options).await
     }
 
     /// Who has this TLS key, by the durable directory; asked at each call.
-    pub fn authenticate(&self, _tls_keyid: &KeyId) -> Result<Caller, Refused> {
-        Err(unavailable().refused)
+    pub fn authenticate(&self, tls_keyid: &KeyId) -> Result<Caller, Refused> {
+        self.engine.authenticate(tls_keyid)
     }
 
     /// Submits a warning; returns when it and its routing are durable. The receipt is `ACCEPTED`'s, `more` are the
     /// `ROUTED` records'. The same bytes again give the original receipts.
-    pub async fn submit(&self, _caller: &Caller, _submission: Submission) -> Result<Proven, Failure> {
-        Err(unavailable())
+    pub async fn submit(&self, caller: &Caller, submission: Submission) -> Result<Proven, Failure> {
+        self.command(|engine| async move { engine.submit(caller, submission).await })
+            .await
     }
 
     /// Records an acknowledgement; returns when it is durable.
     pub async fn acknowledge(
         &self,
-        _caller: &Caller,
-        _submission: AcknowledgementSubmission,
+        caller: &Caller,
+        submission: AcknowledgementSubmission,
     ) -> Result<Proven, Failure> {
-        Err(unavailable())
+        self.command(|engine| async move { engine.acknowledge(caller, submission).await })
+            .await
     }
 
     /// Publishes, revokes or succeeds a key. It stands on its own signatures: any session may carry it.
-    pub async fn publish_key(&self, _caller: &Caller, _envelope: SignedEnvelope) -> Result<Proven, Failure> {
-        Err(unavailable())
+    pub async fn publish_key(&self, caller: &Caller, envelope: SignedEnvelope) -> Result<Proven, Failure> {
+        self.publish(caller, Statement::Key, envelope).await
     }
 
     /// Publishes the caller's desks.
-    pub async fn publish_desks(
-        &self,
-        _caller: &Caller,
-        _envelope: SignedEnvelope,
-    ) -> Result<Proven, Failure> {
-        Err(unavailable())
+    pub async fn publish_desks(&self, caller: &Caller, envelope: SignedEnvelope) -> Result<Proven, Failure> {
+        self.publish(caller, Statement::Desks, envelope).await
     }
 
     /// Admits or dismisses an auditor.
     pub async fn publish_mandate(
         &self,
-        _caller: &Caller,
-        _envelope: SignedEnvelope,
+        caller: &Caller,
+        envelope: SignedEnvelope,
     ) -> Result<Proven, Failure> {
-        Err(unavailable())
+        self.publish(caller, Statement::Mandate, envelope).await
     }
 
     /// Enrols a state by its first root.
     pub async fn enrol_state(
         &self,
-        _caller: &Caller,
-        _enrolment: SignedEnvelope,
-        _root_certificate: SignedEnvelope,
+        caller: &Caller,
+        enrolment: SignedEnvelope,
+        root_certificate: SignedEnvelope,
     ) -> Result<Proven, Failure> {
-        Err(unavailable())
+        self.command(|engine| async move { engine.enrol_state(caller, enrolment, root_certificate).await })
+            .await
     }
 
     /// Enrols an agency with its first keys, whose receipts are `more`.
     pub async fn enrol_agency(
         &self,
-        _caller: &Caller,
-        _enrolment: SignedEnvelope,
-        _certificates: Vec<SignedEnvelope>,
+        caller: &Caller,
+        enrolment: SignedEnvelope,
+        certificates: Vec<SignedEnvelope>,
     ) -> Result<Proven, Failure> {
-        Err(unavailable())
+        self.command(|engine| async move { engine.enrol_agency(caller, enrolment, certificates).await })
+            .await
     }
 
     /// Stops an agency's submissions.
-    pub async fn suspend(&self, _caller: &Caller, _envelope: SignedEnvelope) -> Result<Proven, Failure> {
-        Err(unavailable())
+    pub async fn suspend(&self, caller: &Caller, envelope: SignedEnvelope) -> Result<Proven, Failure> {
+        self.publish(caller, Statement::Suspension, envelope).await
     }
 
     /// Allows an agency's submissions again.
-    pub async fn reinstate(&self, _caller: &Caller, _envelope: SignedEnvelope) -> Result<Proven, Failure> {
-        Err(unavailable())
+    pub async fn reinstate(&self, caller: &Caller, envelope: SignedEnvelope) -> Result<Proven, Failure> {
+        self.publish(caller, Statement::Reinstatement, envelope).await
     }
 
     /// Publishes an operator's key, or revokes one.
     pub async fn publish_operator_key(
         &self,
-        _caller: &Caller,
-        _envelope: SignedEnvelope,
+        caller: &Caller,
+        envelope: SignedEnvelope,
     ) -> Result<Proven, Failure> {
-        Err(unavailable())
+        self.publish(caller, Statement::OperatorKey, envelope).await
     }
 
     /// Begins a delivery session for a desk of the caller's; none: its duty desk.
     pub async fn open_session(
         &self,
-        _caller: &Caller,
-        _desk: Option<DeskAddress>,
-        _credit: u32,
+        caller: &Caller,
+        desk: Option<DeskAddress>,
+        credit: u32,
     ) -> Result<DeliverySession, Failure> {
-        Err(unavailable())
+        self.counted(delivery::open(&self.engine, caller, desk, credit).await)
     }
 
     /// One warning with the threads that the caller may see.
-    pub async fn warning(&self, _caller: &Caller, _name: &WarningName) -> Result<WarningView, Failure> {
-        Err(unavailable())
+    pub async fn warning(&self, caller: &Caller, name: &WarningName) -> Result<WarningView, Failure> {
+        self.counted(self.engine.warning(caller, name).await)
     }
 
     /// The caller's warnings, newest first.
-    pub async fn list(&self, _caller: &Caller, _query: &ListQuery) -> Result<ListPage, Failure> {
-        Err(unavailable())
+    pub async fn list(&self, caller: &Caller, query: &ListQuery) -> Result<ListPage, Failure> {
+        self.counted(self.engine.list(caller, query).await)
     }
 
     /// One warning's records from the beginning on, as they become durable.
-    pub async fn watch(&self, _caller: &Caller, _name: &WarningName) -> Result<WarningWatch, Failure> {
-        Err(unavailable())
+    pub async fn watch(&self, caller: &Caller, name: &WarningName) -> Result<WarningWatch, Failure> {
+        self.counted(watch::open(&self.engine, caller, name).await)
     }
 
     /// The directory's chain from a number on, at most a page of it.
-    pub async fn directory(&self, _caller: &Caller, _from_seq: u64) -> Result<DirectoryPage, Failure> {
-        Err(unavailable())
+    pub async fn directory(&self, caller: &Caller, from_seq: u64) -> Result<DirectoryPage, Failure> {
+        self.counted(self.engine.directory(caller, from_seq).await)
     }
 
     /// The newest durable checkpoint, a signed note.
     pub fn checkpoint(&self) -> Arc<str> {
-        Arc::from("")
+        Arc::clone(&self.engine.durable().checkpoint)
+    }
+
+    /// The newest durable block, as it moves; intermediate ones may be skipped.
+    pub fn durable(&self) -> tokio::sync::watch::Receiver<Arc<Durable>> {
+        self.engine.durable.clone()
     }
 
     /// Every index of a range, as a record or as a leaf hash.
-    pub async fn replay(&self, _caller: &Caller, _query: &ReplayQuery) -> Result<Replay, Failure> {
-        Err(unavailable())
+    pub async fn replay(&self, caller: &Caller, query: &ReplayQuery) -> Result<Replay, Failure> {
+        self.counted(replay::open(&self.engine, caller, query))
     }
 
     /// Proves that a record is in the tree of a size; 0: of the newest checkpoint.
     pub async fn prove_inclusion(
         &self,
         _caller: &Caller,
-        _index: u64,
-        _size: u64,
+        index: u64,
+        size: u64,
     ) -> Result<InclusionProof, Failure> {
-        Err(unavailable())
+        self.counted(self.engine.prove_inclusion(index, size).await)
     }
 
     /// Proves that the tree only grew; a new size of 0: to the newest checkpoint.
     pub async fn prove_consistency(
         &self,
         _caller: &Caller,
-        _old_size: u64,
-        _new_size: u64,
+        old_size: u64,
+        new_size: u64,
     ) -> Result<ConsistencyProof, Failure> {
-        Err(unavailable())
+        self.counted(self.engine.prove_consistency(old_size, new_size).await)
     }
 
     /// The caller's threads of one warning, with the directory's chain.
-    pub async fn evidence(&self, _caller: &Caller, _name: &WarningName) -> Result<Evidence, Failure> {
-        Err(unavailable())
+    pub async fn evidence(&self, caller: &Caller, name: &WarningName) -> Result<Evidence, Failure> {
+        self.counted(self.engine.evidence(caller, name).await)
     }
 
     /// How the relay is; operators only.
-    pub async fn status(&self, _caller: &Caller) -> Result<RelayStatus, Failure> {
-        Err(unavailable())
+    pub async fn status(&self, caller: &Caller) -> Result<RelayStatus, Failure> {
+        self.counted(self.engine.status(caller).await)
     }
 
     /// Counters and gauges.
     pub fn meters(&self) -> &Arc<Meters> {
-        &self.meters
+        let engine = &self.engine;
+        engine.meters.delivery_sessions.set(engine.hub.sessions() as u64);
+        engine.meters.watches.set(engine.hub.watches() as u64);
+        engine.meters.queued.set(engine.queue.len() as u64);
+        engine.meters.log_size.set(engine.durable().size());
+        &engine.meters
     }
 
     /// Refuses new commands with `DRAINING`, ends sessions and watches, and returns when what was in flight is
-    /// answered. May be called again.
-    pub async fn drain(&self) {}
+    /// answered, all is written and the index is closed. Reading goes on. May be called again.
+    pub async fn drain(&self) {
+        let engine = &self.engine;
+        engine.phase.send_if_modified(|phase| {
+            let running = *phase == Phase::Running;
+            if running {
+                *phase = Phase::Draining;
+            }
+            running
+        });
+        let mut in_flight = engine.in_flight.subscribe();
+        // The senders live in the engine.
+        let _ = in_flight.wait_for(|count| *count == 0).await;
+        engine.queue.close().await;
+    }
 
     /// Returns when the engine has failed: the process must exit, and a restart finds out what was written.
     pub async fn failed(&self) {
-        std::future::pending().await
+        let mut phase = self.engine.phase.subscribe();
+        let _ = phase.wait_for(|phase| matches!(phase, Phase::Failed(_))).await;
     }
-}
 
-fn unavailable() -> Failure {
-    Failure::new(ErrorCode::Unavailable, "the engine is not running")
+    async fn publish(
+        &self,
+        caller: &Caller,
+        statement: Statement,
+        envelope: SignedEnvelope,
+    ) -> Result<Proven, Failure> {
+        self.command(|engine| async move { engine.publish(caller, statement, envelope).await })
+            .await
+    }
+
+    /// Runs a command that a drain waits for.
+    async fn command<F>(&self, run: impl FnOnce(Arc<Engine>) -> F) -> Result<Proven, Failure>
+    where
+        F: Future<Output = Result<Proven, Failure>>,
+    {
+        let result = match self.engine.begin() {
+            Ok(_in_flight) => run(Arc::clone(&self.engine)).await,
+            Err(failure) => Err(failure),
+        };
+        self.counted(result)
+    }
+
+    fn counted<T>(&self, result: Result<T, Failure>) -> Result<T, Failure> {
+        if let Err(failure) = &result {
+            self.engine.meters.refuse(failure.code());
+        }
+        result
+    }
 }

@@ -1,13 +1,25 @@
-//! How a relay begins: [`CreateOptions`] for the genesis, [`RelayOptions`] for each start after it.
+//! How a relay begins: the genesis, once, and each start after it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::domain::{Deadlines, Precedence, SignedEnvelope};
+use tokio::sync::watch;
+
+use super::Relay;
+use super::delivery::hub::Hub;
+use super::durable::Durable;
+use super::engine::Engine;
+use super::follow::{FollowError, Followed, follow};
+use super::heartbeat;
+use super::meters::Meters;
+use super::sequencer::{self, Answer, Phase, Sequencer, SystemNonces};
+use crate::domain::{Deadlines, Genesis, Precedence, RelayStarted, SignedEnvelope};
 use crate::error::Refused;
-use crate::journal::{AppendError, Index, IndexError, Journal, ReadError};
-use crate::time::Clock;
-use crate::transparency::LogKey;
+use crate::journal::{AppendError, Block, Head, Index, IndexError, Journal, ReadError};
+use crate::ledger::{Command, Decision, Directory, Facts, MemoryFacts, apply, decide};
+use crate::time::{Clock, Timestamp};
+use crate::transparency::{Frontier, LogKey};
 
 /// What a log begins with.
 pub struct CreateOptions {
@@ -85,9 +97,9 @@ pub enum OpenError {
     /// The journal cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The journal did not take `RELAY_STARTED`.
-    #[error(transparent)]
-    Append(#[from] AppendError),
+    /// `RELAY_STARTED` was not recorded.
+    #[error("the start could not be recorded: {0}")]
+    NotStarted(Refused),
     /// The index cannot be used.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -97,4 +109,180 @@ pub enum OpenError {
     /// No thread, no random bytes.
     #[error("{0}")]
     System(String),
+}
+
+impl From<FollowError> for OpenError {
+    fn from(error: FollowError) -> Self {
+        match error {
+            FollowError::Journal(error) => Self::Read(error),
+            FollowError::Index(error) => Self::Index(error),
+            FollowError::Contradiction(what) => Self::Corrupt(what),
+        }
+    }
+}
+
+/// The version of the formats that a genesis of this software begins.
+const FORMAT_VERSION: u32 = 1;
+
+/// Writes the genesis.
+pub(super) async fn create(options: CreateOptions) -> Result<Created, CreateError> {
+    let CreateOptions {
+        log_key,
+        journal,
+        operator_certificates,
+        deadlines,
+        clock,
+    } = options;
+    if journal.head().await? != Head::EMPTY {
+        return Err(CreateError::NotEmpty);
+    }
+    let genesis = Command::Genesis(Genesis {
+        origin: log_key.origin().clone(),
+        log_public_key: *log_key.verifier().public_key().as_bytes(),
+        format_version: FORMAT_VERSION,
+        operator_certificates,
+        deadlines,
+        predecessor: None,
+    });
+    let corrupt = |e: &dyn std::fmt::Display| CreateError::Corrupt(e.to_string());
+    let (mut directory, facts) = (Directory::default(), MemoryFacts::new());
+    let decision =
+        decide(&directory, &facts, genesis, clock.now(), 0, &mut SystemNonces).map_err(|e| corrupt(&e))?;
+    let records = match decision {
+        Decision::Append { records, .. } => records,
+        Decision::Refuse(refused) | Decision::Reject { refused, .. } => return Err(refused.into()),
+        Decision::Existing(_) | Decision::Unrecorded => return Err(CreateError::NotEmpty),
+    };
+    let mut frontier = Frontier::new();
+    for new in &records {
+        apply(&mut directory, &facts, frontier.size(), new.leaf, &new.record).map_err(|e| corrupt(&e))?;
+        frontier.append(new.leaf).map_err(|e| corrupt(&e))?;
+    }
+    let block = Block {
+        records: records.into_iter().map(|new| new.bytes).collect(),
+        parts: Vec::new(),
+        root: frontier.root(),
+    };
+    let head = journal.append(block, Head::EMPTY).await?;
+    Ok(Created {
+        checkpoint: log_key.sign_checkpoint(head.size, head.root).into(),
+    })
+}
+
+/// Opens a log that has begun.
+pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
+    let RelayOptions {
+        log_key,
+        journal,
+        index,
+        clock,
+        version,
+        configuration_digest,
+        heartbeat,
+    } = options;
+    let Followed {
+        head,
+        directory,
+        frontier,
+    } = follow(&journal, &index).await?;
+    if head == Head::EMPTY {
+        return Err(OpenError::Empty);
+    }
+    check_log(&directory, &log_key)?;
+    let last = index.last_time().map_err(|e| OpenError::Corrupt(e.to_string()))?;
+    let started = clock.now();
+    let stopped_at = stopped_at(
+        head,
+        last,
+        heartbeat.as_deref().and_then(heartbeat::last),
+        started,
+    );
+
+    let meters = Arc::new(Meters::default());
+    let hub = Arc::new(Hub::default());
+    let shared_directory = Arc::new(directory.clone());
+    let durable = Arc::new(Durable::new(head, &log_key, Arc::clone(&shared_directory)));
+    let (durable_sender, durable) = watch::channel(durable);
+    let (directories_sender, directories) = watch::channel(shared_directory);
+    let phase = watch::Sender::new(Phase::Running);
+    let (queue, commands) = sequencer::channel();
+    let origin = log_key.origin().clone();
+    let sequencer = Sequencer {
+        journal: Arc::clone(&journal),
+        index: index.clone(),
+        log_key,
+        clock: Arc::clone(&clock),
+        hub: Arc::clone(&hub),
+        meters: Arc::clone(&meters),
+        runtime: tokio::runtime::Handle::current(),
+        directory,
+        frontier,
+        durable: durable_sender,
+        directories: directories_sender,
+        phase: phase.clone(),
+        unrecorded: HashMap::new(),
+    };
+    sequencer
+        .start(commands)
+        .map_err(|e| OpenError::System(format!("no thread for the sequencer: {e}")))?;
+    let began = Command::RelayStarted(RelayStarted {
+        version: version.clone(),
+        configuration_digest,
+        stopped_at,
+        witnesses_reached: 0,
+    });
+    match queue.ask(began, 0).await {
+        Ok(Answer::Recorded { .. }) => {}
+        Ok(Answer::Refused(refused) | Answer::Rejected { refused, .. }) | Err(refused) => {
+            return Err(OpenError::NotStarted(refused));
+        }
+        Ok(Answer::Existing { .. } | Answer::Unrecorded) => {
+            return Err(OpenError::Corrupt("RELAY_STARTED left no record".into()));
+        }
+    }
+    Ok(Relay {
+        engine: Arc::new(Engine {
+            journal,
+            index,
+            queue,
+            hub,
+            meters,
+            origin,
+            version,
+            started,
+            durable,
+            directories,
+            phase,
+            in_flight: watch::Sender::new(0),
+            heartbeat: heartbeat.map(|path| heartbeat::start(path, clock)),
+        }),
+    })
+}
+
+/// The genesis names the log and its key, which never change.
+fn check_log(directory: &Directory, log_key: &LogKey) -> Result<(), OpenError> {
+    let log = directory
+        .log()
+        .ok_or_else(|| OpenError::Corrupt("the log has no genesis".into()))?;
+    if log.origin == *log_key.origin() && log.public_key == *log_key.verifier().public_key().as_bytes() {
+        return Ok(());
+    }
+    Err(OpenError::OtherLog {
+        journal: log.origin.to_string(),
+        configured: log_key.origin().to_string(),
+    })
+}
+
+/// When the relay last ran, as far as is known; a heartbeat from the future says no more than now.
+fn stopped_at(
+    head: Head,
+    last_record: Option<Timestamp>,
+    heartbeat: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    // Only the genesis is there: it never ran.
+    if head.size <= 1 {
+        return None;
+    }
+    last_record.max(heartbeat.map(|beat| beat.min(now)))
 }

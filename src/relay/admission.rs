@@ -1,0 +1,254 @@
+//! The way in: the cheap checks first, then the ledger's admission on the caller's own task, then the sequencer. What
+//! was recorded before is found by its id and digest before any signature is looked at, so that a retry costs
+//! little and succeeds for ever.
+
+use super::answers::{Caller, Failure, Proven};
+use super::engine::Engine;
+use super::sequencer::Answer;
+use crate::domain::{AcknowledgementSubmission, Hint, Receipt, SignedEnvelope, Submission};
+use crate::error::{ErrorCode, Refused, SideEffect};
+use crate::ledger::{Command, Existing, IdKey, NotAdmitted, admit, original};
+use crate::limits;
+use crate::seal::PayloadKind;
+
+/// The calls that are a statement of one signature or two over an envelope, each over a session.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Statement {
+    Key,
+    OperatorKey,
+    Desks,
+    Mandate,
+    Suspension,
+    Reinstatement,
+}
+
+impl Engine {
+    pub(super) async fn submit(&self, caller: &Caller, submission: Submission) -> Result<Proven, Failure> {
+        let hint = submission.hint;
+        if let Some(answer) =
+            self.recorded_before(caller, PayloadKind::Warning, &submission.envelope, hint)?
+        {
+            return self.proven(answer).await;
+        }
+        self.has_room()?;
+        let bytes = submission
+            .openings
+            .iter()
+            .map(|opening| opening.address.len().saturating_add(64))
+            .sum::<usize>()
+            .saturating_add(submission.body.content.len())
+            .saturating_add(submission.envelope.payload.len());
+        let durable = self.durable();
+        let command = match admit::warning(&durable.directory, caller.principal(), submission) {
+            Ok(admitted) => Command::Submit(admitted),
+            Err(not_admitted) => condemned(not_admitted)?,
+        };
+        self.record(command, bytes).await
+    }
+
+    pub(super) async fn acknowledge(
+        &self,
+        caller: &Caller,
+        submission: AcknowledgementSubmission,
+    ) -> Result<Proven, Failure> {
+        let kind = PayloadKind::Acknowledgement;
+        if let Some(answer) = self.recorded_before(caller, kind, &submission.envelope, submission.hint)? {
+            return self.proven(answer).await;
+        }
+        self.has_room()?;
+        let text = submission.text.as_ref().map_or(0, |text| text.content.len());
+        let bytes = submission.envelope.payload.len().saturating_add(text);
+        let durable = self.durable();
+        let command = match admit::acknowledgement(&durable.directory, caller.principal(), submission) {
+            Ok(admitted) => Command::Acknowledge(admitted),
+            Err(not_admitted) => condemned(not_admitted)?,
+        };
+        self.record(command, bytes).await
+    }
+
+    pub(super) async fn publish(
+        &self,
+        caller: &Caller,
+        statement: Statement,
+        envelope: SignedEnvelope,
+    ) -> Result<Proven, Failure> {
+        self.has_room()?;
+        let bytes = envelope.payload.len();
+        let durable = self.durable();
+        let (directory, session) = (&durable.directory, caller.principal());
+        let command = match statement {
+            Statement::Key => Command::PublishKey(admit::key_statement(directory, envelope)?),
+            Statement::OperatorKey => {
+                Command::PublishOperatorKey(admit::operator_key_statement(directory, session, envelope)?)
+            }
+            Statement::Desks => Command::PublishDesks(admit::desks(directory, session, envelope)?),
+            Statement::Mandate => Command::PublishMandate(admit::mandate(directory, session, envelope)?),
+            Statement::Suspension => Command::Suspend(admit::suspension(directory, session, envelope)?),
+            Statement::Reinstatement => {
+                Command::Reinstate(admit::reinstatement(directory, session, envelope)?)
+            }
+        };
+        self.record(command, bytes).await
+    }
+
+    pub(super) async fn enrol_state(
+        &self,
+        caller: &Caller,
+        enrolment: SignedEnvelope,
+        root_certificate: SignedEnvelope,
+    ) -> Result<Proven, Failure> {
+        self.has_room()?;
+        let bytes = enrolment
+            .payload
+            .len()
+            .saturating_add(root_certificate.payload.len());
+        let durable = self.durable();
+        let admitted = admit::enrol_state(
+            &durable.directory,
+            caller.principal(),
+            enrolment,
+            root_certificate,
+        )?;
+        self.record(Command::EnrolState(admitted), bytes).await
+    }
+
+    pub(super) async fn enrol_agency(
+        &self,
+        caller: &Caller,
+        enrolment: SignedEnvelope,
+        certificates: Vec<SignedEnvelope>,
+    ) -> Result<Proven, Failure> {
+        self.has_room()?;
+        let certificates_bytes: usize = certificates.iter().map(|envelope| envelope.payload.len()).sum();
+        let bytes = enrolment.payload.len().saturating_add(certificates_bytes);
+        let durable = self.durable();
+        let admitted = admit::enrol_agency(&durable.directory, caller.principal(), enrolment, certificates)?;
+        self.record(Command::EnrolAgency(admitted), bytes).await
+    }
+
+    /// The original result, if these very bytes are recorded durably. The hint is believed only in that a wrong one
+    /// finds nothing.
+    fn recorded_before(
+        &self,
+        caller: &Caller,
+        kind: PayloadKind,
+        envelope: &SignedEnvelope,
+        hint: Hint,
+    ) -> Result<Option<Answer>, Failure> {
+        if envelope.payload_type != kind.payload_type() || envelope.payload.len() > limits::PAYLOAD_BYTES_MAX
+        {
+            return Ok(None);
+        }
+        let key = IdKey {
+            principal: caller.principal().clone(),
+            kind,
+            id: hint.id,
+        };
+        let existing = original(&self.index, &key, &envelope.digest()).map_err(|e| self.broken(&e))?;
+        let durable = self.durable();
+        // What is written and not yet published is answered by the sequencer.
+        let durably = |existing: &Existing| {
+            existing.index.saturating_add(u64::from(existing.records)) <= durable.size()
+        };
+        Ok(existing
+            .filter(durably)
+            .map(|existing| Answer::Existing { durable, existing }))
+    }
+
+    fn has_room(&self) -> Result<(), Failure> {
+        match self.journal.has_room() {
+            true => Ok(()),
+            false => Err(Failure::new(
+                ErrorCode::DiskFull,
+                "the relay's disk is nearly full",
+            )),
+        }
+    }
+
+    async fn record(&self, command: Command, bytes: usize) -> Result<Proven, Failure> {
+        let answer = self.queue.ask(command, bytes).await?;
+        self.proven(answer).await
+    }
+
+    /// Proves an answer of the sequencer's against the checkpoint that it stands under.
+    async fn proven(&self, answer: Answer) -> Result<Proven, Failure> {
+        match answer {
+            Answer::Recorded {
+                durable,
+                first,
+                records,
+                digest,
+            } => {
+                let receipts = self.receipts(&durable, first, records).await?;
+                proven(durable.checkpoint.clone(), digest, receipts, false)
+            }
+            Answer::Existing { durable, existing } => {
+                self.meters.repeated.add(1);
+                let Existing {
+                    index,
+                    records,
+                    digest,
+                    rejected,
+                } = existing;
+                let stored = self.records(index, u64::from(records)).await?;
+                let receipts = self.receipts(&durable, index, stored).await?;
+                let proven = proven(durable.checkpoint.clone(), digest, receipts, true)?;
+                match rejected {
+                    None => Ok(proven),
+                    Some(code) => {
+                        let refused =
+                            Refused::new(code, "this was refused before, and that is on the record");
+                        Err(rejection(refused, proven))
+                    }
+                }
+            }
+            Answer::Refused(refused) => Err(refused.into()),
+            Answer::Rejected {
+                durable,
+                index,
+                record,
+                digest,
+                refused,
+            } => {
+                let receipts = self.receipts(&durable, index, vec![record]).await?;
+                let proven = proven(durable.checkpoint.clone(), digest, receipts, false)?;
+                Err(rejection(refused, proven))
+            }
+            Answer::Unrecorded => Err(Failure::new(ErrorCode::Internal, "nothing was recorded")),
+        }
+    }
+}
+
+fn condemned(not_admitted: NotAdmitted) -> Result<Command, Failure> {
+    match not_admitted {
+        NotAdmitted::Refused(refused) => Err(refused.into()),
+        NotAdmitted::Condemned(condemned) => Ok(Command::Reject(*condemned)),
+    }
+}
+
+fn proven(
+    checkpoint: std::sync::Arc<str>,
+    digest: crate::domain::Digest,
+    mut receipts: Vec<Receipt>,
+    repeated: bool,
+) -> Result<Proven, Failure> {
+    if receipts.is_empty() {
+        return Err(Failure::new(ErrorCode::Internal, "the log has no record of it"));
+    }
+    let receipt = receipts.remove(0);
+    Ok(Proven {
+        checkpoint,
+        digest,
+        receipt,
+        more: receipts,
+        repeated,
+    })
+}
+
+fn rejection(refused: Refused, proven: Proven) -> Failure {
+    Failure {
+        refused,
+        side_effect: SideEffect::RejectionRecorded,
+        rejection: Some(Box::new(proven)),
+    }
+}

@@ -1,0 +1,300 @@
+//! Who waits for what: sessions by desk, watches by warning. The sequencer tells the hub what each block changed; the
+//! hub merges it into mailboxes of bounded size, so that a slow session costs nothing but its own progress.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::Notify;
+
+use crate::domain::{DeskAddress, Digest};
+use crate::ledger::Change;
+use crate::limits;
+
+/// What blocks changed for those who wait.
+#[derive(Debug, Default)]
+pub(in crate::relay) struct News {
+    desks: BTreeMap<DeskAddress, DeskNews>,
+    warnings: BTreeSet<Digest>,
+}
+
+#[derive(Debug, Default)]
+struct DeskNews {
+    newest: u64,
+    settled: Vec<u64>,
+}
+
+impl News {
+    /// Notes one change.
+    pub(in crate::relay) fn note(&mut self, change: &Change) {
+        match change {
+            Change::Inbox { desk, number, .. } => {
+                let news = self.desks.entry(desk.clone()).or_default();
+                news.newest = news.newest.max(*number);
+            }
+            Change::Settled { desk, number, .. } => {
+                self.desks.entry(desk.clone()).or_default().settled.push(*number);
+            }
+            Change::ThreadRecord { thread, .. } => {
+                self.warnings.insert(thread.warning);
+            }
+            Change::Time(_)
+            | Change::Id(..)
+            | Change::Warning(..)
+            | Change::Thread(..)
+            | Change::Pending { .. }
+            | Change::Outgoing { .. }
+            | Change::Rejected(..)
+            | Change::DirectoryRecord { .. } => {}
+        }
+    }
+}
+
+/// What a session has not looked at yet.
+#[derive(Debug, Default)]
+pub(in crate::relay) struct Mail {
+    /// The desk's newest inbox number, if it has grown.
+    pub(in crate::relay) newest: u64,
+    /// Numbers that wait no more. More than the bound are dropped: the session asks the index before it sends.
+    pub(in crate::relay) settled: Vec<u64>,
+    /// Credit that the client gave.
+    pub(in crate::relay) credit: u32,
+    /// The number that was written to the stream; one at a time is under way.
+    pub(in crate::relay) written: Option<u64>,
+    /// The client is gone.
+    pub(in crate::relay) closed: bool,
+}
+
+/// A session's mailbox.
+#[derive(Debug, Default)]
+pub(in crate::relay) struct Mailbox {
+    mail: Mutex<Mail>,
+    bell: Notify,
+}
+
+impl Mailbox {
+    /// Puts something in and rings.
+    pub(in crate::relay) fn put(&self, change: impl FnOnce(&mut Mail)) {
+        change(&mut locked(&self.mail));
+        self.bell.notify_one();
+    }
+
+    /// Waits for the bell and takes everything. Dropping the future loses nothing.
+    pub(in crate::relay) async fn mail(&self) -> Mail {
+        self.bell.notified().await;
+        std::mem::take(&mut *locked(&self.mail))
+    }
+}
+
+/// Who waits for what.
+#[derive(Debug, Default)]
+pub(in crate::relay) struct Hub {
+    sessions: Registry<DeskAddress, Mailbox>,
+    watches: Registry<Digest, Notify>,
+}
+
+impl Hub {
+    /// A mailbox for a session of `desk`; none: a bound is reached.
+    pub(in crate::relay) fn session(
+        self: &Arc<Self>,
+        desk: &DeskAddress,
+    ) -> Option<Place<DeskAddress, Mailbox>> {
+        if self.count() >= limits::SESSIONS_MAX {
+            return None;
+        }
+        let bound = limits::SESSIONS_PER_DESK_MAX;
+        self.sessions.place(desk.clone(), bound)
+    }
+
+    /// A bell for a watch of `warning`; none: a bound is reached.
+    pub(in crate::relay) fn watch(self: &Arc<Self>, warning: Digest) -> Option<Place<Digest, Notify>> {
+        if self.count() >= limits::SESSIONS_MAX {
+            return None;
+        }
+        self.watches.place(warning, limits::SESSIONS_MAX)
+    }
+
+    /// Tells everyone concerned.
+    pub(in crate::relay) fn tell(&self, news: News) {
+        for (desk, news) in news.desks {
+            self.sessions.each(&desk, |mailbox| {
+                mailbox.put(|mail| {
+                    mail.newest = mail.newest.max(news.newest);
+                    let room = (limits::SESSION_CREDIT_MAX as usize).saturating_sub(mail.settled.len());
+                    mail.settled.extend(news.settled.iter().take(room));
+                });
+            });
+        }
+        for warning in news.warnings {
+            self.watches.each(&warning, Notify::notify_one);
+        }
+    }
+
+    /// Delivery sessions now.
+    pub(in crate::relay) fn sessions(&self) -> usize {
+        self.sessions.count()
+    }
+
+    /// Delivery sessions of a desk now.
+    pub(in crate::relay) fn sessions_of(&self, desk: &DeskAddress) -> usize {
+        self.sessions.count_of(desk)
+    }
+
+    /// Watches now.
+    pub(in crate::relay) fn watches(&self) -> usize {
+        self.watches.count()
+    }
+
+    fn count(&self) -> usize {
+        self.sessions().saturating_add(self.watches())
+    }
+}
+
+/// Those who wait, by what they wait for. A place that is dropped is gone.
+#[derive(Debug)]
+struct Registry<K, T>(Arc<Mutex<Places<K, T>>>);
+
+#[derive(Debug)]
+struct Places<K, T> {
+    by_key: HashMap<K, Vec<Weak<T>>>,
+    count: usize,
+}
+
+impl<K, T> Default for Registry<K, T> {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Places {
+            by_key: HashMap::new(),
+            count: 0,
+        })))
+    }
+}
+
+impl<K: Eq + Hash + Clone, T: Default> Registry<K, T> {
+    fn place(&self, key: K, bound: usize) -> Option<Place<K, T>> {
+        let mut places = locked(&self.0);
+        let waiting = places.by_key.entry(key.clone()).or_default();
+        if waiting.len() >= bound {
+            return None;
+        }
+        let mailbox = Arc::new(T::default());
+        waiting.push(Arc::downgrade(&mailbox));
+        places.count = places.count.saturating_add(1);
+        drop(places);
+        Some(Place {
+            registry: Arc::clone(&self.0),
+            key,
+            mailbox,
+        })
+    }
+
+    fn each(&self, key: &K, tell: impl Fn(&T)) {
+        for mailbox in locked(&self.0).by_key.get(key).into_iter().flatten() {
+            if let Some(mailbox) = mailbox.upgrade() {
+                tell(&mailbox);
+            }
+        }
+    }
+
+    fn count(&self) -> usize {
+        locked(&self.0).count
+    }
+
+    fn count_of(&self, key: &K) -> usize {
+        locked(&self.0).by_key.get(key).map_or(0, Vec::len)
+    }
+}
+
+/// A place among those who wait; dropping it gives it up.
+#[derive(Debug)]
+pub(in crate::relay) struct Place<K: Eq + Hash, T> {
+    registry: Arc<Mutex<Places<K, T>>>,
+    key: K,
+    mailbox: Arc<T>,
+}
+
+impl<K: Eq + Hash, T> Place<K, T> {
+    /// What the hub tells this one through.
+    pub(in crate::relay) fn mailbox(&self) -> &Arc<T> {
+        &self.mailbox
+    }
+}
+
+impl<K: Eq + Hash, T> Drop for Place<K, T> {
+    fn drop(&mut self) {
+        let mut places = locked(&self.registry);
+        let own = Arc::downgrade(&self.mailbox);
+        if let Some(waiting) = places.by_key.get_mut(&self.key) {
+            waiting.retain(|other| !other.ptr_eq(&own));
+            if waiting.is_empty() {
+                places.by_key.remove(&self.key);
+            }
+            places.count = places.count.saturating_sub(1);
+        }
+    }
+}
+
+/// Nothing that holds one of these locks panics halfway.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn desk(text: &str) -> DeskAddress {
+        text.parse().unwrap()
+    }
+
+    /// News reach the sessions of their desk, all of them, merged; and nobody else.
+    #[tokio::test]
+    async fn news_are_merged_for_every_session_of_the_desk() {
+        let hub = Arc::new(Hub::default());
+        let desks = [desk("be.ctc"), desk("be.ctc"), desk("ru.ctc")];
+        let places: Vec<_> = desks.iter().map(|desk| hub.session(desk).unwrap()).collect();
+        for number in [1, 2] {
+            let mut news = News::default();
+            let warning = Digest::default();
+            let desk = desk("be.ctc");
+            news.note(&Change::Inbox {
+                desk: desk.clone(),
+                number,
+                warning,
+                index: 7,
+            });
+            news.note(&Change::Settled {
+                desk,
+                lane: None,
+                number,
+                warning,
+            });
+            hub.tell(news);
+        }
+        for place in places.iter().take(2) {
+            let mail = place.mailbox().mail().await;
+            assert_eq!((mail.newest, mail.settled), (2, vec![1, 2]));
+        }
+        let other = locked(&places.last().unwrap().mailbox().mail).newest;
+        assert_eq!(other, 0);
+    }
+
+    /// A desk has a bounded number of sessions, and one that ends makes room.
+    #[test]
+    fn sessions_of_a_desk_are_bounded() {
+        let hub = Arc::new(Hub::default());
+        let mut places: Vec<_> = (0..limits::SESSIONS_PER_DESK_MAX)
+            .map(|_| hub.session(&desk("be.ctc")).unwrap())
+            .collect();
+        assert!(hub.session(&desk("be.ctc")).is_none());
+        assert!(hub.session(&desk("ru.ctc")).is_some());
+        places.pop();
+        assert_eq!(
+            hub.sessions_of(&desk("be.ctc")),
+            limits::SESSIONS_PER_DESK_MAX - 1
+        );
+        assert!(hub.session(&desk("be.ctc")).is_some());
+        drop(places);
+        assert_eq!(hub.sessions(), 0);
+    }
+}

@@ -1,0 +1,216 @@
+//! What a running relay is made of, and what its rooms share: the durable snapshot, commands in flight, records and
+//! receipts.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::answers::{Caller, Ending, Failure};
+use super::delivery::hub::Hub;
+use super::durable::Durable;
+use super::meters::Meters;
+use super::sequencer::{Phase, Queue};
+use crate::domain::{DetachedPart, KeyId, Origin, Receipt, Record};
+use crate::error::{ErrorCode, Refused};
+use crate::journal::{Index, Journal, PartKind};
+use crate::ledger::Directory;
+use crate::limits;
+use crate::time::Timestamp;
+use crate::transparency::inclusion_proof;
+use crate::wire;
+
+/// A running relay.
+pub(super) struct Engine {
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) index: Index,
+    pub(super) queue: Queue,
+    pub(super) hub: Arc<Hub>,
+    pub(super) meters: Arc<Meters>,
+    pub(super) origin: Origin,
+    pub(super) version: String,
+    pub(super) started: Timestamp,
+    pub(super) durable: watch::Receiver<Arc<Durable>>,
+    pub(super) directories: watch::Receiver<Arc<Directory>>,
+    pub(super) phase: watch::Sender<Phase>,
+    pub(super) in_flight: watch::Sender<usize>,
+    pub(super) heartbeat: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.abort();
+        }
+    }
+}
+
+/// Something is under way; a drain waits for it.
+pub(super) struct InFlight(Arc<Engine>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0
+            .in_flight
+            .send_modify(|count| *count = count.saturating_sub(1));
+    }
+}
+
+impl Engine {
+    /// The newest durable block.
+    pub(super) fn durable(&self) -> Arc<Durable> {
+        Arc::clone(&self.durable.borrow())
+    }
+
+    /// Begins something that a drain waits for, unless the relay takes nothing new.
+    pub(super) fn begin(self: &Arc<Self>) -> Result<InFlight, Failure> {
+        self.in_flight
+            .send_modify(|count| *count = count.saturating_add(1));
+        let in_flight = InFlight(Arc::clone(self));
+        // Looked at after counting: a drain that began before is seen here, one that begins later sees the count.
+        match ending_of(&self.phase.borrow()) {
+            None => Ok(in_flight),
+            Some(ending) => Err(Failure::new(ending.code, ending.sentence)),
+        }
+    }
+
+    pub(super) fn authenticate(&self, tls_keyid: &KeyId) -> Result<Caller, Refused> {
+        let directory = &self.durable().directory;
+        match directory.session_principal(tls_keyid) {
+            Some(principal) => Ok(Caller {
+                principal,
+                tls_keyid: *tls_keyid,
+            }),
+            None => Err(Refused::new(
+                ErrorCode::UnknownCertificate,
+                "the key of the session's certificate is not enrolled",
+            )),
+        }
+    }
+
+    /// Why a session of this caller must end now, if it must.
+    pub(super) fn ending_for(&self, caller: &Caller) -> Option<Ending> {
+        if let Some(ending) = ending_of(&self.phase.borrow()) {
+            return Some(ending);
+        }
+        let principal = self.durable().directory.session_principal(&caller.tls_keyid);
+        (principal.as_ref() != Some(caller.principal())).then(|| Ending {
+            code: ErrorCode::RevokedKey,
+            sentence: "the key of the session's certificate was revoked".to_owned(),
+        })
+    }
+
+    /// The stored bytes of `count` records from `first` on.
+    pub(super) async fn records(&self, first: u64, count: u64) -> Result<Vec<Bytes>, Failure> {
+        let wanted = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut records = Vec::new();
+        while records.len() < wanted {
+            let next = first.saturating_add(records.len() as u64);
+            let read = self
+                .journal
+                .read(
+                    next,
+                    wanted.saturating_sub(records.len()),
+                    limits::BLOCK_BYTES_MAX,
+                )
+                .await
+                .map_err(|e| self.broken(&e))?;
+            if read.is_empty() {
+                return Err(self.broken(&format!("record {next} is missing")));
+            }
+            records.extend(read.into_iter().map(|(_, bytes)| bytes));
+        }
+        Ok(records)
+    }
+
+    /// One record, as stored and as data.
+    pub(super) async fn record_at(&self, index: u64) -> Result<(Bytes, Record), Failure> {
+        let mut records = self.records(index, 1).await?;
+        let bytes = records.pop().unwrap_or_default();
+        let record = wire::record(&bytes).map_err(|e| self.broken(&e))?;
+        Ok((bytes, record))
+    }
+
+    /// A body or a text, unless it was erased.
+    pub(super) async fn detached(&self, index: u64, kind: PartKind) -> Result<Option<DetachedPart>, Failure> {
+        let part = self
+            .journal
+            .part(index, kind)
+            .await
+            .map_err(|e| self.broken(&e))?;
+        part.map(|part| super::parts::detached(&part).map_err(|e| self.broken(&e)))
+            .transpose()
+    }
+
+    /// Receipts of records that follow each other, against one checkpoint.
+    pub(super) async fn receipts(
+        &self,
+        durable: &Durable,
+        first: u64,
+        records: Vec<Bytes>,
+    ) -> Result<Vec<Receipt>, Failure> {
+        let numbered = (first..).zip(records).collect();
+        self.receipts_of(durable, numbered).await
+    }
+
+    /// Receipts of any records, against one checkpoint.
+    pub(super) async fn receipts_of(
+        &self,
+        durable: &Durable,
+        records: Vec<(u64, Bytes)>,
+    ) -> Result<Vec<Receipt>, Failure> {
+        let (size, index) = (durable.size(), self.index.clone());
+        let prove = move || {
+            let receipt = |(number, record)| {
+                Ok(Receipt {
+                    index: number,
+                    record,
+                    inclusion_proof: inclusion_proof(size, number, &index)
+                        .map_err(|e| format!("no proof of record {number} at size {size}: {e}"))?,
+                })
+            };
+            records
+                .into_iter()
+                .map(receipt)
+                .collect::<Result<Vec<_>, String>>()
+        };
+        self.blocking(prove).await?.map_err(|e| self.broken(&e))
+    }
+
+    /// Runs what reads the index on a thread that may block.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|_| self.broken(&"a read of the index did not finish"))
+    }
+
+    /// Something that should be there is not: a person must look. The peer learns nothing of it.
+    pub(super) fn broken(&self, error: &dyn std::fmt::Display) -> Failure {
+        tracing::error!(%error, "what is stored could not be read");
+        Failure {
+            side_effect: super::SideEffect::Unknown,
+            ..Failure::new(ErrorCode::Internal, "the relay could not read what it needs")
+        }
+    }
+}
+
+/// Why nothing new begins in this phase, and what runs ends.
+pub(super) fn ending_of(phase: &Phase) -> Option<Ending> {
+    let ending = |code, sentence: &str| {
+        Some(Ending {
+            code,
+            sentence: sentence.to_owned(),
+        })
+    };
+    match phase {
+        Phase::Running => None,
+        Phase::Draining | Phase::Closed => ending(ErrorCode::Draining, "the relay is shutting down"),
+        Phase::Failed(_) => ending(
+            ErrorCode::Unavailable,
+            "the relay has failed and must be started anew",
+        ),
+    }
+}

@@ -1,0 +1,182 @@
+//! A block under construction: what was decided, applied to a state that is not durable yet.
+
+use bytes::Bytes;
+
+use super::super::delivery::hub::News;
+use super::super::parts;
+use super::queue::{Answer, Answering, Meter, Outcome};
+use crate::domain::{Digest, Hash, RecordKind};
+use crate::journal::{Index, Part};
+use crate::ledger::{Change, Decision, Directory, Facts, NewRecord, Overlay, apply};
+use crate::limits;
+use crate::transparency::Frontier;
+
+/// A decision, with who waits for it.
+pub(super) struct Decided {
+    decision: Decision,
+    answering: Answering,
+}
+
+impl Decided {
+    pub(super) fn new(decision: Decision, answering: Answering) -> Self {
+        Self { decision, answering }
+    }
+
+    pub(super) fn answer(self, answer: Answer) {
+        self.answering.answer(answer);
+    }
+
+    fn records(&self) -> &[NewRecord] {
+        match &self.decision {
+            Decision::Append { records, .. } => records,
+            Decision::Reject { record, .. } => std::slice::from_ref(record),
+            Decision::Existing(_) | Decision::Refuse(_) | Decision::Unrecorded => &[],
+        }
+    }
+}
+
+/// A block under construction.
+pub(super) struct Batch {
+    pub(super) records: Vec<Bytes>,
+    pub(super) parts: Vec<Part>,
+    /// The tree after the last record.
+    pub(super) frontier: Frontier,
+    /// What the records add to the tree, in stored order.
+    pub(super) hashes: Vec<Hash>,
+    /// What they change.
+    pub(super) changes: Vec<Change>,
+    pub(super) news: News,
+    /// In the order of the commands.
+    pub(super) outcomes: Vec<(Outcome, Answering)>,
+    facts: Overlay<Index>,
+    bytes: usize,
+}
+
+impl Batch {
+    pub(super) fn new(index: &Index, frontier: Frontier) -> Self {
+        Self {
+            records: Vec::new(),
+            parts: Vec::new(),
+            frontier,
+            hashes: Vec::new(),
+            changes: Vec::new(),
+            news: News::default(),
+            outcomes: Vec::new(),
+            facts: Overlay::new(index.clone()),
+            bytes: 0,
+        }
+    }
+
+    pub(super) fn facts(&self) -> &dyn Facts {
+        &self.facts
+    }
+
+    pub(super) fn next_index(&self) -> u64 {
+        self.frontier.size()
+    }
+
+    pub(super) fn commands(&self) -> usize {
+        self.outcomes.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    pub(super) fn has_room_for(&self, decided: &Decided) -> bool {
+        let records = decided.records();
+        let more: usize = records.iter().map(bytes_of).sum();
+        self.records.len().saturating_add(records.len()) <= limits::BLOCK_RECORDS_MAX
+            && self.bytes.saturating_add(more) <= limits::BLOCK_BYTES_MAX
+    }
+
+    /// Adds what was decided, and applies its records. An error is the rules' own: they refuse what they decided.
+    pub(super) fn add(&mut self, decided: Decided, directory: &mut Directory) -> Result<(), String> {
+        let Decided { decision, answering } = decided;
+        let first = self.next_index();
+        let outcome = match decision {
+            Decision::Append { records, digest } => Outcome::Recorded {
+                first,
+                meter: records
+                    .first()
+                    .map_or(Meter::None, |first| meter_of(&first.record.kind)),
+                records: self.append(records, directory)?,
+                digest: digest.unwrap_or_default(),
+            },
+            Decision::Reject { record, refused } => {
+                let digest = rejected_digest(&record.record.kind);
+                let stored = record.bytes.clone();
+                self.append(vec![*record], directory)?;
+                Outcome::Rejected {
+                    index: first,
+                    record: stored,
+                    digest,
+                    refused,
+                }
+            }
+            Decision::Existing(existing) => Outcome::Existing(existing),
+            Decision::Refuse(refused) => Outcome::Refused(refused),
+            Decision::Unrecorded => Outcome::Unrecorded,
+        };
+        self.outcomes.push((outcome, answering));
+        Ok(())
+    }
+
+    fn append(&mut self, records: Vec<NewRecord>, directory: &mut Directory) -> Result<Vec<Bytes>, String> {
+        let mut stored = Vec::with_capacity(records.len());
+        for new in records {
+            let index = self.next_index();
+            let changes =
+                apply(directory, &self.facts, index, new.leaf, &new.record).map_err(|e| e.to_string())?;
+            let hashes = self.frontier.append(new.leaf).map_err(|e| e.to_string())?;
+            self.hashes.extend(hashes);
+            for change in &changes {
+                self.news.note(change);
+            }
+            self.changes.extend(changes.iter().cloned());
+            self.facts.put(changes);
+            self.bytes = self.bytes.saturating_add(bytes_of(&new));
+            self.parts
+                .extend(new.parts.iter().map(|part| parts::stored(index, part)));
+            self.records.push(new.bytes.clone());
+            stored.push(new.bytes);
+        }
+        Ok(stored)
+    }
+}
+
+/// What a record takes of a block, its parts included.
+fn bytes_of(new: &NewRecord) -> usize {
+    let parts: usize = new.parts.iter().map(parts::stored_bytes).sum();
+    new.bytes.len().saturating_add(parts)
+}
+
+fn rejected_digest(kind: &RecordKind) -> Digest {
+    match kind {
+        RecordKind::Rejected(rejected) => rejected.digest,
+        _ => Digest::default(),
+    }
+}
+
+fn meter_of(kind: &RecordKind) -> Meter {
+    match kind {
+        RecordKind::Accepted(_) => Meter::Accepted,
+        RecordKind::Acknowledged(_) => Meter::Acknowledged,
+        RecordKind::StateEnrolled { .. }
+        | RecordKind::AgencyEnrolled(_)
+        | RecordKind::KeyPublished(_)
+        | RecordKind::KeyRevoked(_)
+        | RecordKind::RootSucceeded(_)
+        | RecordKind::DesksPublished(_)
+        | RecordKind::MandatePublished(_)
+        | RecordKind::AgencySuspended(_)
+        | RecordKind::AgencyReinstated(_)
+        | RecordKind::OperatorKeyPublished(_) => Meter::Directory,
+        RecordKind::Genesis(_)
+        | RecordKind::RelayStarted(_)
+        | RecordKind::Rejected(_)
+        | RecordKind::Routed(_)
+        | RecordKind::HandedOver(_)
+        | RecordKind::Unknown => Meter::None,
+    }
+}

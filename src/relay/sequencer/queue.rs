@@ -1,0 +1,268 @@
+//! The way to the sequencer: a queue bounded in commands and in bytes. Full is told at once; nobody waits to be shed.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+use super::super::durable::Durable;
+use super::super::meters::Meters;
+use crate::domain::Digest;
+use crate::error::{ErrorCode, Refused};
+use crate::ledger::{Command, Existing};
+use crate::limits;
+
+/// What a command came to. Everything that it names is durable in the `durable` beside it.
+#[derive(Debug, Clone)]
+pub(in crate::relay) enum Answer {
+    /// Recorded now.
+    Recorded {
+        durable: Arc<Durable>,
+        first: u64,
+        records: Vec<Bytes>,
+        digest: Digest,
+    },
+    /// Recorded before.
+    Existing {
+        durable: Arc<Durable>,
+        existing: Existing,
+    },
+    /// Refused; nothing was recorded.
+    Refused(Refused),
+    /// Refused, and that is recorded now.
+    Rejected {
+        durable: Arc<Durable>,
+        index: u64,
+        record: Bytes,
+        digest: Digest,
+        refused: Refused,
+    },
+    /// A handover that left no record.
+    Unrecorded,
+}
+
+/// An answer that waits for its block.
+#[derive(Debug)]
+pub(in crate::relay) enum Outcome {
+    Recorded {
+        first: u64,
+        records: Vec<Bytes>,
+        digest: Digest,
+        meter: Meter,
+    },
+    Existing(Existing),
+    Refused(Refused),
+    Rejected {
+        index: u64,
+        record: Bytes,
+        digest: Digest,
+        refused: Refused,
+    },
+    Unrecorded,
+}
+
+/// Under what a success is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::relay) enum Meter {
+    Accepted,
+    Acknowledged,
+    Directory,
+    None,
+}
+
+impl Outcome {
+    pub(super) fn at(self, durable: &Arc<Durable>) -> Answer {
+        let durable = Arc::clone(durable);
+        match self {
+            Self::Recorded {
+                first,
+                records,
+                digest,
+                ..
+            } => Answer::Recorded {
+                durable,
+                first,
+                records,
+                digest,
+            },
+            Self::Existing(existing) => Answer::Existing { durable, existing },
+            Self::Refused(refused) => Answer::Refused(refused),
+            Self::Rejected {
+                index,
+                record,
+                digest,
+                refused,
+            } => Answer::Rejected {
+                durable,
+                index,
+                record,
+                digest,
+                refused,
+            },
+            Self::Unrecorded => Answer::Unrecorded,
+        }
+    }
+
+    /// Counts what became durable.
+    pub(super) fn count(&self, meters: &Meters) {
+        match self {
+            Self::Recorded { meter, .. } => match meter {
+                Meter::Accepted => meters.accepted.add(1),
+                Meter::Acknowledged => meters.acknowledged.add(1),
+                Meter::Directory => meters.directory_changed.add(1),
+                Meter::None => {}
+            },
+            Self::Rejected { .. } => meters.rejected.add(1),
+            Self::Existing(_) | Self::Refused(_) | Self::Unrecorded => {}
+        }
+    }
+}
+
+/// Who waits for an answer, and the room that the command takes in the queue until then.
+#[derive(Debug)]
+pub(in crate::relay) struct Answering {
+    answer: Option<oneshot::Sender<Answer>>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Answering {
+    /// A caller that went away is not told.
+    pub(super) fn answer(self, answer: Answer) {
+        if let Some(waiting) = self.answer {
+            let _ = waiting.send(answer);
+        }
+    }
+}
+
+/// A command on its way.
+#[derive(Debug)]
+pub(in crate::relay) struct Request {
+    command: Command,
+    answering: Answering,
+}
+
+impl Request {
+    pub(super) fn split(self) -> (Command, Answering) {
+        (self.command, self.answering)
+    }
+}
+
+/// What the sequencer takes from its queue.
+#[derive(Debug)]
+pub(in crate::relay) enum Work {
+    /// Decide a command.
+    Decide(Box<Request>),
+    /// Finish: everything before it has been answered.
+    Close(oneshot::Sender<()>),
+}
+
+/// The sending side. Clones are the same queue.
+#[derive(Debug, Clone)]
+pub(in crate::relay) struct Queue {
+    sender: mpsc::Sender<Work>,
+    room: Arc<Semaphore>,
+}
+
+/// The queue has no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::relay) struct QueueFull;
+
+/// A queue, and what the sequencer takes from.
+pub(in crate::relay) fn channel() -> (Queue, mpsc::Receiver<Work>) {
+    let (sender, receiver) = mpsc::channel(limits::SEQUENCER_QUEUE_MAX);
+    let room = Arc::new(Semaphore::new(limits::SEQUENCER_QUEUE_BYTES_MAX / UNIT_BYTES));
+    (Queue { sender, room }, receiver)
+}
+
+/// Room is counted in units, so that it fits a semaphore's permits.
+const UNIT_BYTES: usize = 1024;
+
+impl Queue {
+    /// Hands a command of about `bytes` over and waits for its answer.
+    pub(in crate::relay) async fn ask(&self, command: Command, bytes: usize) -> Result<Answer, Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.push(command, bytes, Some(answer))
+            .map_err(|gone| match gone {
+                NotTaken::Full => Refused::new(ErrorCode::Overloaded, "too many commands wait for the log"),
+                NotTaken::Gone => unknown(),
+            })?;
+        // The sequencer drops what it does not answer only when it fails: the block may have been written.
+        answered.await.map_err(|_| unknown())
+    }
+
+    /// Hands a command over that nobody waits for.
+    pub(in crate::relay) fn tell(&self, command: Command) -> Result<(), QueueFull> {
+        match self.push(command, 0, None) {
+            Ok(()) => Ok(()),
+            Err(NotTaken::Full) => Err(QueueFull),
+            // The engine is gone: there is no record any more that this could be in.
+            Err(NotTaken::Gone) => Ok(()),
+        }
+    }
+
+    /// Waits for room and hands a command over that nobody waits for. Dropping the future withdraws it.
+    pub(in crate::relay) async fn tell_later(&self, command: Command) {
+        let Ok(room) = Arc::clone(&self.room).acquire_owned().await else {
+            return;
+        };
+        let request = Request {
+            command,
+            answering: Answering {
+                answer: None,
+                _room: room,
+            },
+        };
+        // An engine that is gone takes no more records.
+        let _ = self.sender.send(Work::Decide(Box::new(request))).await;
+    }
+
+    /// Lets the sequencer finish what is queued, and close.
+    pub(in crate::relay) async fn close(&self) {
+        let (done, finished) = oneshot::channel();
+        if self.sender.send(Work::Close(done)).await.is_ok() {
+            // Closed, or failed: both are an end.
+            let _ = finished.await;
+        }
+    }
+
+    /// Commands that wait.
+    pub(in crate::relay) fn len(&self) -> usize {
+        self.sender.max_capacity().saturating_sub(self.sender.capacity())
+    }
+
+    fn push(
+        &self,
+        command: Command,
+        bytes: usize,
+        answer: Option<oneshot::Sender<Answer>>,
+    ) -> Result<(), NotTaken> {
+        let units = u32::try_from(bytes / UNIT_BYTES)
+            .unwrap_or(u32::MAX)
+            .saturating_add(1);
+        let room = Arc::clone(&self.room)
+            .try_acquire_many_owned(units)
+            .map_err(|_| NotTaken::Full)?;
+        let request = Request {
+            command,
+            answering: Answering { answer, _room: room },
+        };
+        self.sender
+            .try_send(Work::Decide(Box::new(request)))
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => NotTaken::Full,
+                mpsc::error::TrySendError::Closed(_) => NotTaken::Gone,
+            })
+    }
+}
+
+enum NotTaken {
+    Full,
+    Gone,
+}
+
+fn unknown() -> Refused {
+    Refused::new(
+        ErrorCode::Unavailable,
+        "the engine stopped: whether it was recorded is not known",
+    )
+}

@@ -1,0 +1,14 @@
+//! The engine's tests, through its facade: a relay in memory, a world that signs, and nothing of the inside but the
+//! journal's faults.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation
+)]
+
+mod commands;
+mod delivery;
+mod stage;

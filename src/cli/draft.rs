@@ -66,7 +66,7 @@ pub(crate) fn run(command: DraftCommand, context: &Context) -> Result<Exit, Faul
 
 /// The text of a draft file, bounded; `-` is standard input.
 pub(crate) fn read_file(path: &Path) -> Result<String, Fault> {
-    let fault = |error: std::io::Error| Fault::usage(format!("{}: {error}", path.display()));
+    let fault = |error: std::io::Error| Fault::usage(format!("{}: {error}", name(path)));
     let mut bytes = Vec::new();
     let bound = u64::try_from(limits::DRAFT_BYTES_MAX)
         .unwrap_or(u64::MAX)
@@ -87,7 +87,7 @@ pub(crate) fn read_file(path: &Path) -> Result<String, Fault> {
             .get(..error.utf8_error().valid_up_to())
             .unwrap_or_default();
         let line = good.split(|byte| *byte == b'\n').count();
-        Fault::usage(format!("{}:{line}: this is not UTF-8", path.display()))
+        Fault::usage(format!("{}:{line}: this is not UTF-8", name(path)))
     })
 }
 
@@ -96,7 +96,7 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<(Draft, Positions), Fault
     Draft::parse_located(text).map_err(|faults: Faults| {
         let lines: Vec<String> = faults
             .iter()
-            .map(|fault| format!("{}:{fault}", path.display()))
+            .map(|fault| format!("{}:{fault}", name(path)))
             .collect();
         Fault::usage(lines.join("\n"))
     })
@@ -107,7 +107,15 @@ fn write_new(path: &Path) -> Result<(), Fault> {
     let mut options = std::fs::OpenOptions::new();
     let file = options.write(true).create_new(true).open(path);
     file.and_then(|mut file| file.write_all(TEMPLATE.as_bytes()))
-        .map_err(|error| Fault::usage(format!("{}: {error}", path.display())))
+        .map_err(|error| Fault::usage(format!("{}: {error}", name(path))))
+}
+
+fn name(path: &Path) -> String {
+    if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    }
 }
 
 /// What is said of one draft.
@@ -135,7 +143,7 @@ struct Said {
 impl Report {
     fn of(path: &Path, text: &str, now: Timestamp) -> Self {
         let mut report = Self {
-            file: path.display().to_string(),
+            file: name(path),
             ok: false,
             summary: None,
             faults: Vec::new(),

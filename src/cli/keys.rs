@@ -164,7 +164,7 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
                 context,
                 &by,
                 &certified,
-                "The certificates go to the relay's operator (enrolment) or to wardline (publication).",
+                "An agency not enrolled yet gives them to the relay's operator; one that is publishes them: wardline directory publish FILE…",
             )?;
         }
         KeysCommand::Show { dir } => {

@@ -108,12 +108,14 @@ pub(crate) fn wrap(line: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut current = String::new();
     for word in line.split(' ').filter(|word| !word.is_empty()) {
-        let room = width.saturating_sub(current.width().saturating_add(usize::from(!current.is_empty())));
-        if word.width() > room && word.width() <= width {
-            lines.push(std::mem::take(&mut current));
-        }
+        // A word that is longer than any line begins on this one, if there is room for its first character.
+        let needed = if word.width() <= width { word.width() } else { 2 };
         if !current.is_empty() {
-            current.push(' ');
+            if current.width().saturating_add(1).saturating_add(needed) > width {
+                lines.push(std::mem::take(&mut current));
+            } else {
+                current.push(' ');
+            }
         }
         for c in word.chars() {
             let grown = current.width().saturating_add(c.width().unwrap_or(0));
@@ -182,6 +184,8 @@ mod tests {
                 2,
                 vec!["e\u{301}e\u{301}", "e\u{301}"],
             ),
+            ("abcd \u{200f}\u{200f}", 4, vec!["abcd", "\u{200f}\u{200f}"]),
+            ("ab cdefghij", 5, vec!["ab cd", "efghi", "j"]),
             ("", 10, vec![""]),
             ("   ", 10, vec![""]),
         ] {

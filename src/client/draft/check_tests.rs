@@ -9,6 +9,7 @@ use super::*;
 use crate::domain::{AudienceKind, Known, Lane};
 use crate::error::ErrorCode;
 use crate::seal;
+use crate::time::Timestamp;
 use crate::wire;
 
 const SENT: Timestamp = Timestamp::from_unix_ms(1_709_823_600_000);

@@ -8,6 +8,7 @@ mod fault;
 mod fields;
 mod prepare;
 mod read;
+mod when;
 mod yaml;
 
 #[cfg(test)]
@@ -18,13 +19,13 @@ mod tests;
 pub use fault::{Fault, Faults, Position};
 pub use prepare::{PrepareError, Prepared};
 pub use read::Positions;
+pub use when::{NotWhen, When};
 
 use crate::domain::{
     AcknowledgementKind, Address, Assertions, Assessment, Body, Category, Country, DeskAddress, Digest,
     Handling, Harm, Language, PayloadId, Precedence, Reference, RefusalReason, Specific, Specifics, Status,
     WarningType,
 };
-use crate::time::Timestamp;
 
 /// A warning before it is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,38 +80,6 @@ impl Draft {
     /// The same, with where each key stands, for what is found wrong later.
     pub fn parse_located(text: &str) -> Result<(Self, Positions), Faults> {
         read::read(text)
-    }
-}
-
-/// A time, or a span from the moment of signing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
-    /// At this time.
-    At(Timestamp),
-    /// This many milliseconds after signing.
-    AfterMs(i64),
-}
-
-impl When {
-    /// The time, for something signed at `now`.
-    pub fn from(self, now: Timestamp) -> Timestamp {
-        match self {
-            Self::At(time) => time,
-            Self::AfterMs(ms) => now.saturating_add_ms(ms),
-        }
-    }
-}
-
-/// Neither a span nor a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("neither a span (90m, 48h, 2d) nor a time with its offset (2024-03-09T21:00:00+03:00)")]
-pub struct NotWhen;
-
-impl std::str::FromStr for When {
-    type Err = NotWhen;
-    /// As a draft writes it: `48h`, `1d12h`, or RFC 3339 with an offset or `Z`.
-    fn from_str(text: &str) -> Result<Self, NotWhen> {
-        fields::parse_when(text).ok_or(NotWhen)
     }
 }
 

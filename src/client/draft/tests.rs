@@ -199,13 +199,9 @@ fn one_fault_each() {
         (
             "expires: 48h ",
             "expires: soon ",
-            "4:10: expires: \"soon\" is neither a span",
+            "4:10: expires: \"soon\" is not a span",
         ),
-        (
-            "expires: 48h ",
-            "expires: 2024-03-09T21:00:00 ",
-            "is neither a span",
-        ),
+        ("expires: 48h ", "expires: 2024-03-09T21:00:00 ", "is not a span"),
         (
             "expires: 48h ",
             "expires: 48h\nexpires: 2d ",

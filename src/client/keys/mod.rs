@@ -64,7 +64,7 @@ impl KeyRequest {
         self.certificate.role
     }
 
-    /// Reads a request or certificate. Its form is checked, its signatures are not: [`certify`] does that.
+    /// Reads a request or certificate. Its form is checked, its signatures are not: [`certify()`] does that.
     pub fn read(path: &Path) -> Result<Self, KeysError> {
         let bytes =
             files::read(path, REQUEST_BYTES_MAX)?.ok_or_else(|| KeysError::Missing(path.to_owned()))?;

@@ -4,6 +4,21 @@
 //! Three things must hold. What is signed is on stable storage before it is sent, and a retry sends the same bytes.
 //! Nothing is reported as done before its receipt was verified against the pinned log. And what contradicts itself
 //! is kept as evidence and stops the client. Nothing here imports the journal or the relay.
+//!
+//! ```no_run
+//! use wardline::client::{Client, ClientError, Delivered, ProfileDir};
+//!
+//! # async fn example() -> Result<(), ClientError> {
+//! let client = Client::open(&ProfileDir::new("/var/lib/wardline/ru.ctc"))?;
+//! // Each warning is verified and stored before the handler sees it, and RECEIVED is signed after it returned Ok.
+//! let handler = |delivered: Delivered| async move {
+//!     println!("{} for {}", delivered.warning.precedence, delivered.desk);
+//!     Ok::<(), std::io::Error>(())
+//! };
+//! client.receive(client.own_desk()?, handler).await?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod acknowledge;
 mod compose;

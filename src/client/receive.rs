@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::future::Future;
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -95,19 +96,20 @@ impl Client {
 
     /// Receives a desk's warnings until `handler` fails or something does not verify: each one is stored, handled, and only
     /// then signed for. `handler` runs once for a warning, unless the power is cut while it runs.
-    pub async fn receive<E: Display>(
+    pub async fn receive<E: Display, F: Future<Output = Result<(), E>>>(
         &self,
         desk: DeskAddress,
-        mut handler: impl AsyncFnMut(&Delivered) -> Result<(), E>,
+        mut handler: impl FnMut(Delivered) -> F,
     ) -> Result<std::convert::Infallible, ClientError> {
         let mut deliveries = self.deliveries(desk).await?;
         loop {
             match deliveries.next().await? {
                 Incoming::Warning(delivered) => {
-                    handler(&delivered)
+                    let name = name_of(&delivered);
+                    handler(*delivered)
                         .await
                         .map_err(|error| ClientError::Handler(error.to_string()))?;
-                    deliveries.taken(&delivered).await?;
+                    deliveries.take(name).await?;
                 }
                 Incoming::Received(_) | Incoming::CaughtUp { .. } => {}
             }
@@ -242,7 +244,10 @@ impl Deliveries {
     /// The warning was handled: keeps that, and signs `RECEIVED`, whose receipt [`Deliveries::next`] gives when it is
     /// verified.
     pub async fn taken(&mut self, delivered: &Delivered) -> Result<(), ClientError> {
-        let name = name_of(delivered);
+        self.take(name_of(delivered)).await
+    }
+
+    async fn take(&mut self, name: InboxName) -> Result<(), ClientError> {
         let (inbox, marked) = (self.client.inbox().clone(), name.clone());
         blocking(move || Ok(inbox.mark_handled(&marked)?)).await?;
         self.receive_in_background(name);

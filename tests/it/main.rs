@@ -7,6 +7,7 @@
     missing_docs
 )]
 
+mod client;
 mod desk;
 mod edge_config;
 mod layers;

@@ -1,0 +1,8 @@
+//! The SDK against a real relay in this process, over TLS: the whole line, and what the client finds out when the relay (a
+//! proxy that tampers with its answers) is not honest.
+
+mod commands;
+mod honest;
+mod malicious;
+mod tamper;
+mod world;

@@ -1,0 +1,292 @@
+//! A relay that lies: a proxy that passes calls on to the honest one, with the agency's own TLS key, and meddles with the
+//! answers on the way back. It holds the log's key too, as a dishonest operator would.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::transport::{Channel, Endpoint, Server};
+use tonic::{Request, Response, Status, Streaming};
+use wardline::client::{Client, Settings};
+use wardline::domain::{Hash, KeyRole};
+use wardline::seal::SecretKey;
+use wardline::time::SystemClock;
+use wardline::tls::{TlsIdentity, client_connector};
+use wardline::transparency::LogKey;
+use wardline::wire::v1;
+use wardline::wire::v1::audit_client::AuditClient;
+use wardline::wire::v1::directory_client::DirectoryClient;
+use wardline::wire::v1::exchange_client::ExchangeClient;
+
+use super::world::World;
+
+/// What is done to the answers of each kind, as set by a test.
+type Meddling<T> = Arc<Mutex<Option<Box<dyn FnMut(&mut T) + Send>>>>;
+
+#[derive(Clone, Default)]
+pub(crate) struct Meddler {
+    submit: Meddling<v1::SubmitResponse>,
+    acknowledge: Meddling<v1::AcknowledgeResponse>,
+    warning: Meddling<v1::GetWarningResponse>,
+    delivery: Meddling<v1::Delivery>,
+    directory: Meddling<v1::GetDirectoryResponse>,
+    checkpoint: Meddling<v1::GetCheckpointResponse>,
+}
+
+macro_rules! meddlings {
+    ($($name:ident: $of:ty;)+) => {
+        $(pub(crate) fn $name(&self, meddle: impl FnMut(&mut $of) + Send + 'static) {
+            *self.$name.lock().unwrap() = Some(Box::new(meddle));
+        })+
+    };
+}
+
+impl Meddler {
+    meddlings! {
+        submit: v1::SubmitResponse;
+        acknowledge: v1::AcknowledgeResponse;
+        warning: v1::GetWarningResponse;
+        delivery: v1::Delivery;
+        directory: v1::GetDirectoryResponse;
+        checkpoint: v1::GetCheckpointResponse;
+    }
+}
+
+fn meddled<T>(with: &Meddling<T>, mut answer: T) -> T {
+    if let Some(meddle) = with.lock().unwrap().as_mut() {
+        meddle(&mut answer);
+    }
+    answer
+}
+
+#[derive(Clone)]
+struct Proxy {
+    honest: Channel,
+    meddler: Meddler,
+}
+
+/// A client of a profile whose relay lies as the meddler says; until it says so, it is honest.
+pub(crate) async fn lied_to(world: &World, name: &str) -> (Client, Meddler) {
+    let profile = world.profile(name);
+    let settings = Settings::read(&profile).unwrap();
+    let identity = TlsIdentity::read(&profile.tls_certificate(), &profile.secret_key(KeyRole::Tls)).unwrap();
+    let connector = client_connector(settings.tls_pin, &identity).unwrap();
+    let url = settings.url.replacen("https", "http", 1);
+    let honest = Endpoint::from_shared(url)
+        .unwrap()
+        .connect_with_connector(connector)
+        .await
+        .unwrap();
+    let meddler = Meddler::default();
+    let proxy = Proxy {
+        honest,
+        meddler: meddler.clone(),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(
+        Server::builder()
+            .add_service(v1::exchange_server::ExchangeServer::new(proxy.clone()))
+            .add_service(v1::directory_server::DirectoryServer::new(proxy.clone()))
+            .add_service(v1::audit_server::AuditServer::new(proxy))
+            .serve_with_incoming(TcpListenerStream::new(listener)),
+    );
+    let channel = Endpoint::from_shared(format!("http://{address}"))
+        .unwrap()
+        .connect_lazy();
+    let client = Client::open_over(&profile, channel, Arc::new(SystemClock)).unwrap();
+    (client, meddler)
+}
+
+/// The log's own key, in the wrong hands.
+pub(crate) fn stolen_log_key(world: &World) -> LogKey {
+    let secret = SecretKey::read_from(&world.path().join("relay/keys/log.pem")).unwrap();
+    LogKey::new(super::world::parsed(super::world::ORIGIN), secret)
+}
+
+/// A checkpoint of a log that nobody has, signed by the log's key.
+pub(crate) fn forged_checkpoint(world: &World, size: u64) -> bytes::Bytes {
+    stolen_log_key(world)
+        .sign_checkpoint(size, Hash([0x66; 32]))
+        .into_bytes()
+        .into()
+}
+
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+fn not_here<T>() -> Result<Response<T>, Status> {
+    Err(Status::unimplemented("not in this test"))
+}
+
+#[tonic::async_trait]
+impl v1::exchange_server::Exchange for Proxy {
+    async fn submit(
+        &self,
+        request: Request<v1::SubmitRequest>,
+    ) -> Result<Response<v1::SubmitResponse>, Status> {
+        let answer = ExchangeClient::new(self.honest.clone())
+            .submit(request.into_inner())
+            .await?;
+        Ok(Response::new(meddled(&self.meddler.submit, answer.into_inner())))
+    }
+
+    type SubmitManyStream = Answers<v1::SubmitManyResponse>;
+    async fn submit_many(
+        &self,
+        _: Request<Streaming<v1::SubmitManyRequest>>,
+    ) -> Result<Response<Self::SubmitManyStream>, Status> {
+        not_here()
+    }
+
+    type ReceiveStream = Answers<v1::ReceiveResponse>;
+    async fn receive(
+        &self,
+        request: Request<Streaming<v1::ReceiveRequest>>,
+    ) -> Result<Response<Self::ReceiveStream>, Status> {
+        let mut up = request.into_inner();
+        let (sender, passed_on) = tokio::sync::mpsc::channel(16);
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = up.next().await {
+                if sender.send(message).await.is_err() {
+                    break;
+                }
+            }
+        });
+        let down = ExchangeClient::new(self.honest.clone())
+            .receive(ReceiverStream::new(passed_on))
+            .await?
+            .into_inner();
+        let delivery = Arc::clone(&self.meddler.delivery);
+        let down = down.map(move |message| {
+            message.map(|mut message| {
+                if let Some(v1::receive_response::Kind::Delivery(inner)) = message.kind {
+                    let inner = meddled(&delivery, inner);
+                    message.kind = Some(v1::receive_response::Kind::Delivery(inner));
+                }
+                message
+            })
+        });
+        Ok(Response::new(Box::pin(down)))
+    }
+
+    async fn acknowledge(
+        &self,
+        request: Request<v1::AcknowledgeRequest>,
+    ) -> Result<Response<v1::AcknowledgeResponse>, Status> {
+        let answer = ExchangeClient::new(self.honest.clone())
+            .acknowledge(request.into_inner())
+            .await?;
+        Ok(Response::new(meddled(
+            &self.meddler.acknowledge,
+            answer.into_inner(),
+        )))
+    }
+
+    async fn get_warning(
+        &self,
+        request: Request<v1::GetWarningRequest>,
+    ) -> Result<Response<v1::GetWarningResponse>, Status> {
+        let answer = ExchangeClient::new(self.honest.clone())
+            .get_warning(request.into_inner())
+            .await?;
+        Ok(Response::new(meddled(&self.meddler.warning, answer.into_inner())))
+    }
+
+    async fn list_warnings(
+        &self,
+        _: Request<v1::ListWarningsRequest>,
+    ) -> Result<Response<v1::ListWarningsResponse>, Status> {
+        not_here()
+    }
+
+    type WatchWarningStream = Answers<v1::WatchWarningResponse>;
+    async fn watch_warning(
+        &self,
+        _: Request<v1::WatchWarningRequest>,
+    ) -> Result<Response<Self::WatchWarningStream>, Status> {
+        not_here()
+    }
+}
+
+#[tonic::async_trait]
+impl v1::directory_server::Directory for Proxy {
+    async fn get_directory(
+        &self,
+        request: Request<v1::GetDirectoryRequest>,
+    ) -> Result<Response<v1::GetDirectoryResponse>, Status> {
+        let answer = DirectoryClient::new(self.honest.clone())
+            .get_directory(request.into_inner())
+            .await?;
+        Ok(Response::new(meddled(
+            &self.meddler.directory,
+            answer.into_inner(),
+        )))
+    }
+
+    async fn publish_key(
+        &self,
+        _: Request<v1::PublishKeyRequest>,
+    ) -> Result<Response<v1::PublishKeyResponse>, Status> {
+        not_here()
+    }
+
+    async fn publish_desks(
+        &self,
+        _: Request<v1::PublishDesksRequest>,
+    ) -> Result<Response<v1::PublishDesksResponse>, Status> {
+        not_here()
+    }
+
+    async fn publish_mandate(
+        &self,
+        _: Request<v1::PublishMandateRequest>,
+    ) -> Result<Response<v1::PublishMandateResponse>, Status> {
+        not_here()
+    }
+}
+
+#[tonic::async_trait]
+impl v1::audit_server::Audit for Proxy {
+    async fn get_checkpoint(
+        &self,
+        request: Request<v1::GetCheckpointRequest>,
+    ) -> Result<Response<v1::GetCheckpointResponse>, Status> {
+        let answer = AuditClient::new(self.honest.clone())
+            .get_checkpoint(request.into_inner())
+            .await?;
+        Ok(Response::new(meddled(
+            &self.meddler.checkpoint,
+            answer.into_inner(),
+        )))
+    }
+
+    type ReplayStream = Answers<v1::ReplayResponse>;
+    async fn replay(&self, _: Request<v1::ReplayRequest>) -> Result<Response<Self::ReplayStream>, Status> {
+        not_here()
+    }
+
+    async fn prove_inclusion(
+        &self,
+        _: Request<v1::ProveInclusionRequest>,
+    ) -> Result<Response<v1::ProveInclusionResponse>, Status> {
+        not_here()
+    }
+
+    async fn prove_consistency(
+        &self,
+        request: Request<v1::ProveConsistencyRequest>,
+    ) -> Result<Response<v1::ProveConsistencyResponse>, Status> {
+        AuditClient::new(self.honest.clone())
+            .prove_consistency(request.into_inner())
+            .await
+    }
+
+    async fn get_evidence(
+        &self,
+        _: Request<v1::GetEvidenceRequest>,
+    ) -> Result<Response<v1::GetEvidenceResponse>, Status> {
+        not_here()
+    }
+}

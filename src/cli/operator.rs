@@ -39,7 +39,7 @@ pub(crate) enum OperatorCommand {
         #[arg(required = true, value_name = "CERTIFICATE")]
         certificates: Vec<PathBuf>,
         /// Its name, for people.
-        #[arg(long, default_value = "")]
+        #[arg(long)]
         name: String,
         /// It is an auditor: it has no desks.
         #[arg(long)]

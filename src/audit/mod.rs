@@ -26,6 +26,8 @@ pub use timeline::{
 pub use verify::{Verdict, Verifier, envelopes};
 
 #[cfg(test)]
+mod network_tests;
+#[cfg(test)]
 mod tamper;
 #[cfg(test)]
 mod tamper_beside;

@@ -21,6 +21,7 @@
 //! ```
 
 mod acknowledge;
+pub mod bench;
 mod compose;
 mod connection;
 mod delivery;

@@ -223,6 +223,12 @@ pub const NEAR_NAMES_MAX: usize = 5;
 pub const NEAR_NAMES_SEARCHED_MAX: usize = 4096;
 /// How long a drain on SIGTERM may take before what is left is cut.
 pub const DRAIN_MS_MAX: u64 = 10_000;
+/// How long a relay that is started as a process may take until it serves: it catches its index up first.
+pub const RELAY_START_MS_MAX: u64 = 60_000;
+/// How long it may take to end when it is asked to.
+pub const RELAY_STOP_MS_MAX: u64 = 20_000;
+/// How long the demo waits for any one thing.
+pub const DEMO_WAIT_MS_MAX: u64 = 60_000;
 /// How often the heartbeat file is rewritten.
 pub const HEARTBEAT_MS: u64 = 5_000;
 
@@ -244,3 +250,4 @@ const _: () = assert!(JOURNAL_FREE_BYTES_MIN < DISK_FREE_BYTES_MIN);
 const _: () = assert!((2 * JOURNAL_QUEUE_MAX * BLOCK_BYTES_MAX) as u64 <= JOURNAL_FREE_BYTES_MIN);
 const _: () = assert!(STREAM_WINDOW_BYTES as usize >= GRPC_MESSAGE_BYTES_MAX);
 const _: () = assert!(ENDING_MS_MAX < DRAIN_MS_MAX);
+const _: () = assert!(DRAIN_MS_MAX < RELAY_STOP_MS_MAX);

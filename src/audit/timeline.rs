@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::beside::Beside;
 use crate::domain::{
-    Acknowledgement, AcknowledgementKind, Address, Assessment, Body, Common, Country, DeskAddress, Digest,
-    HandedOver, Hash, KeyId, KeyRole, Origin, PayloadId, Precedence, Principal, Record, RecordKind,
-    RefusalReason, SignedEnvelope, Specific, Status, Step, Text, ThreadLink, Warning, WarningType,
+    Acknowledgement, AcknowledgementKind, Address, Assessment, Body, Common, ContentBlock, Country,
+    DeskAddress, Digest, HandedOver, Hash, KeyId, KeyRole, Origin, PayloadId, Precedence, Principal, Record,
+    RecordKind, RefusalReason, SignedEnvelope, Specific, Status, Step, Text, ThreadLink, Warning,
+    WarningType,
 };
 use crate::seal::PayloadKind;
 use crate::time::Timestamp;
@@ -83,6 +84,8 @@ pub struct Sent {
     pub expires: Option<Timestamp>,
     /// The authoritative headline and its language; none: the body was not shown.
     pub headline: Option<Words>,
+    /// The headline in the other languages, as they were signed.
+    pub translations: Vec<Words>,
 }
 
 /// Words of a person, as they were signed: to be sanitised where they are shown.
@@ -344,14 +347,19 @@ impl Gathering {
     }
 
     fn accepted(&mut self, at: At, envelope: &SignedEnvelope, header: &Warning, body: Option<&Body>) {
-        let headline = body.and_then(|body| {
-            let mut blocks = body.blocks.iter();
-            let block = blocks.find(|block| block.language == body.authoritative);
-            block.map(|block| Words {
-                language: block.language.to_string(),
-                text: block.headline.clone(),
-            })
-        });
+        let words = |block: &ContentBlock| Words {
+            language: block.language.to_string(),
+            text: block.headline.clone(),
+        };
+        let (mut headline, mut translations) = (None, Vec::new());
+        if let Some(body) = body {
+            for block in &body.blocks {
+                match block.language == body.authoritative {
+                    true => headline = Some(words(block)),
+                    false => translations.push(words(block)),
+                }
+            }
+        }
         let sent = Hand::of(&header.common, envelope).map(|by| Sent {
             id: header.common.id,
             status: header.status,
@@ -362,6 +370,7 @@ impl Gathering {
             sent: header.common.sent,
             expires: header.expires,
             headline,
+            translations,
         });
         let warning = self.warning(envelope.digest());
         warning.sent = sent;

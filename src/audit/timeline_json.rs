@@ -35,6 +35,7 @@ impl Timeline {
             "sent_by_signer": sent.map(|sent| time(sent.sent)),
             "expires": sent.and_then(|sent| sent.expires).map(time),
             "headline": sent.and_then(|sent| sent.headline.as_ref()).map(words),
+            "translations": sent.map(|sent| sent.translations.iter().map(words).collect::<Vec<_>>()),
             "events": warning.events.iter().map(event).collect::<Vec<_>>(),
             "outages": self.outages_of(warning).map(start_json).collect::<Vec<_>>(),
             "recipients": warning

@@ -4,9 +4,13 @@
 
 mod ack;
 mod audit;
+mod demo;
+mod dev;
 mod directory;
 mod draft;
+pub mod examples;
 pub mod exit;
+mod invocation;
 mod keys;
 mod operator;
 mod outbox;
@@ -19,6 +23,7 @@ mod status;
 mod timeline;
 mod trust;
 mod watch;
+pub mod world;
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -88,6 +93,8 @@ enum Command {
     /// Begin, serve and check a relay.
     #[command(subcommand)]
     Relay(relay::RelayCommand),
+    /// Run the whole story: a real relay, eight warnings, a crash in the middle, an auditor's verdict.
+    Demo(demo::DemoCommand),
 }
 
 async fn dispatch(command: Command, context: &Context) -> Result<Exit, Fault> {
@@ -105,6 +112,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Fault> {
         Command::Operator(command) => operator::run(command, context).await,
         Command::Audit(command) => audit::run(command, context).await,
         Command::Relay(command) => relay::run(command, context).await,
+        Command::Demo(command) => demo::run(command, context).await,
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::send::SentObject;
 use super::session::{open, table};
-use super::{Context, Exit, Fault};
+use super::{Context, Exit, Fault, invocation};
 use crate::client::{Client, OutboxEntry, Resent};
 use crate::time::Timestamp;
 
@@ -103,7 +103,7 @@ async fn retry(client: &Client, entries: &[OutboxEntry], context: &Context) -> R
         match client.resend(entry).await {
             Ok(Resent::Sent(sent)) => {
                 let object = SentObject::of(&sent);
-                context.emit(&object, object.text())?;
+                context.emit(&object, object.text(&invocation::with_profile(context)))?;
             }
             Ok(Resent::Acknowledged(acknowledged)) => {
                 let object = super::ack::AcknowledgedObject::of(&acknowledged);

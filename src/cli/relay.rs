@@ -1,7 +1,7 @@
 //! `wardline relay`: the daemon. `init` begins a log, once; `run` serves it until it is told to stop; `check` explains
 //! a configuration or refuses it.
 
-mod certificates;
+pub(in crate::cli) mod certificates;
 
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,8 @@ pub enum RelayCommand {
     Init(Settings),
     /// Serve until SIGTERM or SIGINT. Refuses an empty journal.
     Run(Settings),
+    /// Serve one for learning and developing: on loopback, with agencies, an auditor and an operator in DIR/profiles.
+    Dev(super::dev::DevCommand),
     /// Explain a configuration, or refuse it.
     Check {
         /// The configuration file.
@@ -108,6 +110,7 @@ pub async fn run(command: RelayCommand, context: &Context) -> Result<Exit, Fault
             let settings = settings.flags.load(settings.config.as_deref())?;
             serve(&settings, context).await
         }
+        RelayCommand::Dev(command) => super::dev::run(command, context).await,
         RelayCommand::Check { file, flags } => check(&flags.load(Some(&file))?, context),
     }
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::session::{asked_to_type, at_a_terminal, open};
-use super::{Context, Exit, Fault, draft};
+use super::{Context, Exit, Fault, draft, invocation};
 use crate::client::Sent;
 use crate::domain::Status;
 use crate::time::{Clock as _, SystemClock};
@@ -60,7 +60,7 @@ impl SentObject {
         }
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self, program: &str) -> String {
         let mut text = format!(
             "On the record at index {}: warning {}\n  digest  {}\n",
             self.index, self.id, self.digest
@@ -70,7 +70,7 @@ impl SentObject {
         }
         let _ = write!(
             text,
-            "  receipt {}\nWhat becomes of it: wardline status {}",
+            "  receipt {}\nWhat becomes of it: {program} status {}",
             self.receipt.display(),
             self.id
         );
@@ -106,6 +106,6 @@ pub(crate) async fn run(command: SendCommand, context: &Context) -> Result<Exit,
     }
     let sent = client.submit(&draft).await?;
     let object = SentObject::of(&sent);
-    context.emit(&object, object.text())?;
+    context.emit(&object, object.text(&invocation::with_profile(context)))?;
     Ok(Exit::Done)
 }

@@ -69,13 +69,20 @@ impl Client {
         })
     }
 
-    /// Signs an acknowledgement into the outbox and sends it.
-    pub async fn acknowledge(&self, draft: &AcknowledgementDraft) -> Result<Acknowledged, ClientError> {
+    /// Signs an acknowledgement into the outbox: on stable storage when it returns, and not sent yet.
+    pub async fn prepare_acknowledgement(
+        &self,
+        draft: &AcknowledgementDraft,
+    ) -> Result<OutboxEntry, ClientError> {
         let submission = self.sign_acknowledgement(draft).await?;
         let message = v1::AcknowledgementSubmission::from(&submission).encode_to_vec();
-        let entry = self
-            .put(submission.hint.id, OutboxKind::Acknowledgement, message)
-            .await?;
+        self.put(submission.hint.id, OutboxKind::Acknowledgement, message)
+            .await
+    }
+
+    /// Signs an acknowledgement into the outbox and sends it.
+    pub async fn acknowledge(&self, draft: &AcknowledgementDraft) -> Result<Acknowledged, ClientError> {
+        let entry = self.prepare_acknowledgement(draft).await?;
         self.acknowledge_entry(&entry).await
     }
 

@@ -29,7 +29,7 @@ mod directory;
 pub mod draft;
 mod error;
 mod fault;
-mod files;
+pub(crate) mod files;
 mod handle;
 mod inbox;
 pub mod keys;

@@ -8,7 +8,9 @@
 )]
 
 mod client;
+mod demo;
 mod desk;
+mod dev;
 mod edge_config;
 mod layers;
 mod powercut;

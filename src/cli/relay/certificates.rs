@@ -12,7 +12,7 @@ use crate::wire;
 
 /// All certificates: of each operator the signing keys, then the TLS keys. The signatures are checked by the rules of
 /// the genesis.
-pub(super) fn read(settings: &RelaySettings) -> Result<Vec<SignedEnvelope>, Fault> {
+pub(in crate::cli) fn read(settings: &RelaySettings) -> Result<Vec<SignedEnvelope>, Fault> {
     if settings.operators.is_empty() {
         let advice = "Make an operator's keys with `wardline keys new --operator NAME`, and name the request files under [operators].";
         return Err(Fault::usage("the configuration names no operator").advising(advice));

@@ -1,12 +1,10 @@
 //! The screen of a delivered warning on this terminal: its width, its colours, the machine's time zone, what the profile's
 //! directory knows of the key, and the command lines as this profile takes them.
 
-use std::ffi::OsStr;
-
 use jiff::tz::TimeZone;
 
-use super::{Checked, Colours, ScreenInput, quoted, render};
-use crate::cli::Context;
+use super::{Checked, Colours, ScreenInput, render};
+use crate::cli::{Context, invocation};
 use crate::client::{Client, Delivered};
 use crate::domain::{KeyId, Principal};
 use crate::ledger::Directory;
@@ -17,7 +15,7 @@ pub(crate) async fn screen(client: &Client, delivered: &Delivered, context: &Con
     let known = client.known_directory().await;
     let settings = client.settings();
     let own_desk = client.own_desk().ok();
-    let program = program(context);
+    let program = invocation::with_profile(context);
     let input = ScreenInput {
         warning: &delivered.warning,
         digest: delivered.digest,
@@ -50,19 +48,6 @@ fn root_of(directory: &Directory, keyid: &KeyId) -> Option<KeyId> {
         .keys_of(&state)
         .find(|root| root.is_valid_at(key.from))?;
     Some(root.keyid)
-}
-
-/// The profile is named unless the environment names it.
-fn program(context: &Context) -> String {
-    let named = std::env::var_os("WARDLINE_PROFILE");
-    match &context.profile {
-        Some(profile)
-            if named.as_deref() != Some(profile.as_os_str()) && profile.as_os_str() != OsStr::new("") =>
-        {
-            format!("wardline --profile {}", quoted(&profile.display().to_string()))
-        }
-        _ => "wardline".to_owned(),
-    }
 }
 
 /// The terminal's columns; else what `COLUMNS` says; else 80.

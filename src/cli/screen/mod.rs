@@ -24,7 +24,7 @@ use crate::time::Timestamp;
 pub(crate) use delivered::screen;
 use layout::Page;
 pub use style::Colours;
-use style::Tone;
+pub(crate) use style::Tone;
 pub(crate) use text::{lines, name, one_line, width_of, wrap};
 
 /// What is shown.
@@ -412,7 +412,7 @@ fn same(one: &Language, other: &Language) -> bool {
 }
 
 /// As a shell takes it for one word.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/');
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

@@ -7,7 +7,7 @@ use crate::domain::Status;
 
 /// What a stretch of text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(crate) enum Tone {
     /// The status line.
     Status(Status),
     /// What is read first.
@@ -42,7 +42,7 @@ impl Colours {
     }
 
     /// `text` in this tone.
-    pub(super) fn paint(self, tone: Tone, text: &str) -> String {
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
         match self {
             Self::Off => text.to_owned(),
             Self::On => format!("\x1b[{}m{text}\x1b[0m", tone.sgr()),

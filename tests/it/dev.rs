@@ -1,0 +1,255 @@
+//! `relay dev`, as three terminals use it: a relay of one's own, an officer who watches and answers, a sender, an auditor.
+//! All of it is the real binary over real TLS.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use serde_json::Value;
+use wardline::cli::world::{RelayProcess, World, WorldPlan};
+use wardline::client::Client;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_wardline");
+/// Far more than anything here takes: a test that hangs fails.
+const BOUND: Duration = Duration::from_secs(120);
+
+/// The program, without settings of whoever runs the tests.
+fn wardline() -> Command {
+    let mut command = Command::new(PROGRAM);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("WARDLINE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// A `relay dev` that runs. Dropping it kills it.
+struct Dev {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    serving: Value,
+}
+
+impl Dev {
+    fn start(directory: &Path, agencies: &str) -> Self {
+        let mut child = wardline()
+            .args(["--json", "relay", "dev", "--agencies", agencies])
+            .arg(directory)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        let mut dev = Self {
+            child,
+            lines,
+            serving: Value::Null,
+        };
+        dev.serving = dev.next();
+        assert_eq!(dev.serving["event"], "serving");
+        dev
+    }
+
+    fn next(&self) -> Value {
+        serde_json::from_str(&self.lines.recv_timeout(BOUND).unwrap()).unwrap()
+    }
+
+    fn profile(&self, name: &str) -> PathBuf {
+        PathBuf::from(self.serving["profiles"][name].as_str().unwrap())
+    }
+
+    /// A command of somebody's, which must succeed; its objects.
+    fn run(&self, name: &str, arguments: &[&str]) -> Vec<Value> {
+        objects(&self.output(name, arguments), 0)
+    }
+
+    fn output(&self, name: &str, arguments: &[&str]) -> Output {
+        let mut command = wardline();
+        command.arg("--json").arg("--profile").arg(self.profile(name));
+        command.args(arguments).output().unwrap()
+    }
+
+    /// SIGTERM, as an operator stops it; it must end well.
+    fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(self.next()["event"], "stopped");
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn objects(output: &Output, code: i32) -> Vec<Value> {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// What a newcomer does: one watches, one sends, the officer answers, the sender sees it proven, the auditor verifies. A
+/// second relay on the same directory is refused meanwhile, and starts where the first ended when it is gone.
+#[test]
+fn three_terminals_are_enough() {
+    let temporary = tempfile::tempdir().unwrap();
+    let directory = temporary.path().join("world");
+    let dev = Dev::start(&directory, "us.ctc,ru.ctc");
+    assert_eq!(
+        dev.serving["notice"],
+        "Bodies are readable by the operator: not for real warnings."
+    );
+    let origin = dev.serving["origin"].as_str().unwrap().to_owned();
+    assert!(origin.starts_with("dev.wardline.invalid/"));
+
+    let draft = directory.join("examples/moscow-2024-concert-hall.yaml");
+    let sent = &dev.run("us.ctc", &["send", draft.to_str().unwrap()])[0];
+    let id = sent["id"].as_str().unwrap();
+    assert_eq!(sent["recipients"][0]["desk"], "ru.ctc");
+
+    let watched = dev.run("ru.ctc", &["watch", "--count", "1", "--timeout", "90s"]);
+    let warning = watched.iter().find(|it| it["event"] == "warning").unwrap();
+    assert_eq!(warning["digest"], sent["digest"]);
+    assert!(watched.iter().any(|it| it["event"] == "received"), "{watched:?}");
+
+    let answered = &dev.run(
+        "ru.ctc",
+        &[
+            "ack",
+            id,
+            "--as",
+            "accepted",
+            "--by",
+            "duty officer",
+            "--assessment",
+            "actionable",
+        ],
+    )[0];
+    assert_eq!(answered["kind"], "ACCEPTED");
+
+    let status = &dev.run("us.ctc", &["status", id])[0];
+    assert_eq!(status["recipients"][0]["desk"], "ru.ctc");
+    assert_eq!(status["recipients"][0]["step"], "ANSWERED");
+    assert_eq!(status["recipients"][0]["answer"], "ACCEPTED");
+
+    let verified = &dev.run("auditor", &["audit", "verify"])[0];
+    assert_eq!(verified["acceptances"], 1);
+    assert_eq!(verified["out_of_scope"], 0);
+    assert_eq!(verified["starts"], 1);
+
+    let mut second = wardline();
+    let second = second
+        .args(["--json", "relay", "dev"])
+        .arg(&directory)
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("is in use"));
+    let url = dev.serving["url"].clone();
+    dev.stop();
+
+    // Another agency joins; what was there is still there, at the same place.
+    let again = Dev::start(&directory, "us.ctc,ru.ctc,fr.ctc");
+    assert_eq!(again.serving["origin"], origin.as_str());
+    assert_eq!(again.serving["url"], url);
+    let status = &again.run("us.ctc", &["status", id])[0];
+    assert_eq!(status["recipients"][0]["answer"], "ACCEPTED");
+    let verified = &again.run("auditor", &["audit", "verify"])[0];
+    assert_eq!(verified["starts"], 2);
+    // int.un, us, ru, fr and their agencies and auditor.
+    assert_eq!(verified["principals"], 8);
+    again.stop();
+}
+
+/// Polls a future so often, and then no more: whatever it was doing is left as a crash leaves it.
+struct Crashing<F> {
+    work: Pin<Box<F>>,
+    polls: u32,
+}
+
+impl<F: Future> Future for Crashing<F> {
+    type Output = Option<F::Output>;
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.polls == 0 {
+            return Poll::Ready(None);
+        }
+        self.polls -= 1;
+        self.work.as_mut().poll(context).map(Some)
+    }
+}
+
+/// A world whose making was cut off at many places is completed by the next attempt: everybody is enrolled once, with
+/// desks and mandates, and all keys work.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_crash_left_half_made_is_completed() {
+    let temporary = tempfile::tempdir().unwrap();
+    let directory = temporary.path().join("world");
+    let agencies = ["be.ctc", "ru.ctc"].map(|id| id.parse().unwrap());
+    let plan = || WorldPlan::new("dev.wardline.invalid", &agencies).unwrap();
+    let profiles = directory.join("profiles");
+
+    // Offline: a key without its request, a root without its certificate, a missing certificate.
+    let world = World::open(&directory, plan()).await.unwrap();
+    let origin = world.origin().clone();
+    drop(world);
+    let be = profiles.join("be.ctc");
+    for role in ["originate", "receive", "officer", "tls"] {
+        std::fs::remove_file(be.join(format!("requests/{role}.cert.json"))).unwrap();
+    }
+    std::fs::remove_file(be.join("requests/tls.json")).unwrap();
+    std::fs::remove_file(profiles.join("ru.ctc/requests/officer.cert.json")).unwrap();
+    let world = World::open(&directory, plan()).await.unwrap();
+    assert_eq!(*world.origin(), origin);
+
+    // Online: the enrolment is cut off again and again.
+    let relay = RelayProcess::start(Path::new(PROGRAM), &world.config())
+        .await
+        .unwrap();
+    world.remember(relay.serving().listen).unwrap();
+    for polls in [2, 5, 12, 30, 60] {
+        let cut = Crashing {
+            work: Box::pin(world.enrol(relay.serving())),
+            polls,
+        };
+        if let Some(ended) = cut.await {
+            ended.unwrap();
+        }
+    }
+    world.enrol(relay.serving()).await.unwrap();
+
+    let auditor = Client::open(&world.auditor()).unwrap();
+    auditor.follow_directory().await.unwrap();
+    let known = auditor.known_directory().await;
+    assert_eq!(known.directory().agencies().count(), 3);
+    for agency in &agencies {
+        let entry = known.directory().agency(agency).unwrap();
+        assert!(entry.auditors.contains(&world.plan().auditor));
+        let client = Client::open(&world.agency(agency)).unwrap();
+        assert!(client.outbox().list().unwrap().is_empty());
+        client.checkpoint().await.unwrap();
+    }
+    assert_eq!(known.directory().desks_of(&agencies[0]).len(), 2);
+    relay.stop().await.unwrap();
+}

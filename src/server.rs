@@ -188,10 +188,17 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
     let address = listener.local_addr().map_err(bind_failed(settings.listen))?;
     let mut registry = Registry::with_prefix("wardline");
     let stops = Stops::default();
+    let disk_free_bytes: Arc<dyn Fn() -> u64 + Send + Sync> =
+        Arc::new(move || journal.free_bytes().unwrap_or(0));
+    http::register_engine(
+        &mut registry,
+        Arc::clone(relay.meters()),
+        Arc::clone(&disk_free_bytes),
+    );
     let edge = Edge {
         relay: relay.clone(),
         draining: stops.streams.clone(),
-        disk_free_bytes: Arc::new(move || journal.free_bytes().unwrap_or(0)),
+        disk_free_bytes,
         limits: settings.edge,
         meters: CallMeters::new(&mut registry),
     };

@@ -10,10 +10,14 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Context, Exit, Fault};
+use crate::client::Welcome;
 use crate::config::{ConfigError, FlagSetting};
+use crate::domain::{OperatorName, Principal};
 use crate::journal::OpenError as JournalError;
 use crate::relay::{CreateError, OpenError};
-use crate::server::{self, BeginError, Explained, RelaySettings, Running, ServeError, StartError, Stopped};
+use crate::server::{
+    self, BeginError, Begun, Explained, RelaySettings, Running, ServeError, StartError, Stopped,
+};
 use crate::telemetry;
 
 /// Said wherever a relay begins to serve, until bodies can be sealed.
@@ -23,7 +27,17 @@ pub const BODIES_ARE_READABLE: &str = "Bodies are readable by the operator: not 
 #[derive(Debug, Subcommand)]
 pub enum RelayCommand {
     /// Begin a log, once: make its keys, write its genesis, print its origin, verifier key, checkpoint and TLS pin.
-    Init(Settings),
+    Init {
+        /// Where the settings come from.
+        #[command(flatten)]
+        settings: Settings,
+        /// Write a welcome for each operator of the configuration to DIR/NAME.welcome.json, for `trust accept`.
+        #[arg(long, value_name = "DIR", requires = "url")]
+        welcomes: Option<PathBuf>,
+        /// The relay's address in the welcomes, as operators reach it: https://HOST:PORT.
+        #[arg(long, requires = "welcomes")]
+        url: Option<String>,
+    },
     /// Serve until SIGTERM or SIGINT. Refuses an empty journal.
     Run(Settings),
     /// Serve one for learning and developing: on loopback, with agencies, an auditor and an operator in DIR/profiles.
@@ -103,8 +117,13 @@ impl Flags {
 /// Runs one of them.
 pub async fn run(command: RelayCommand, context: &Context) -> Result<Exit, Fault> {
     match command {
-        RelayCommand::Init(settings) => {
-            init(&settings.flags.load(settings.config.as_deref())?, context).await
+        RelayCommand::Init {
+            settings,
+            welcomes,
+            url,
+        } => {
+            let settings = settings.flags.load(settings.config.as_deref())?;
+            init(&settings, welcomes.zip(url), context).await
         }
         RelayCommand::Run(settings) => {
             let settings = settings.flags.load(settings.config.as_deref())?;
@@ -145,23 +164,56 @@ struct InitResult<'a> {
     log_vkey: String,
     tls_pin: String,
     checkpoint: &'a str,
+    welcomes: Vec<PathBuf>,
 }
 
-async fn init(settings: &RelaySettings, context: &Context) -> Result<Exit, Fault> {
+async fn init(
+    settings: &RelaySettings,
+    welcomes: Option<(PathBuf, String)>,
+    context: &Context,
+) -> Result<Exit, Fault> {
+    let is_url = |url: &str| url.starts_with("https://") && url.parse::<http::Uri>().is_ok();
+    if welcomes.as_ref().is_some_and(|(_, url)| !is_url(url)) {
+        return Err(Fault::usage("--url takes https://HOST:PORT"));
+    }
     let certificates = certificates::read(settings)?;
     let begun = server::begin(settings, certificates).await?;
+    let mut written = Vec::new();
+    if let Some((directory, url)) = &welcomes {
+        for name in settings.operators.keys() {
+            let file = directory.join(format!("{name}.welcome.json"));
+            welcome(name, url, &begun)?.write(&file)?;
+            written.push(file);
+        }
+    }
     let result = InitResult {
         origin: settings.origin.as_str(),
         log_vkey: begun.verifier.vkey(),
         tls_pin: begun.tls_keyid.to_string(),
         checkpoint: &begun.checkpoint,
+        welcomes: written,
     };
-    let text = format!(
+    let mut text = format!(
         "The log has begun.\n\norigin    {}\nlog vkey  {}\nTLS pin   {}\n\ncheckpoint\n{}",
         result.origin, result.log_vkey, result.tls_pin, result.checkpoint
     );
+    for file in &result.welcomes {
+        text.push_str(&format!("\nwelcome   {}", file.display()));
+    }
     context.emit(&result, text)?;
     Ok(Exit::Done)
+}
+
+/// What an operator installs: the genesis names it, so the first checkpoint holds its enrolment.
+fn welcome(name: &OperatorName, url: &str, begun: &Begun) -> Result<Welcome, Fault> {
+    let checkpoint = begun.verifier.open(&begun.checkpoint);
+    Ok(Welcome {
+        principal: Principal::Operator(name.clone()),
+        url: url.to_owned(),
+        tls_pin: begun.tls_keyid,
+        log: begun.verifier.clone(),
+        checkpoint: checkpoint.map_err(|error| Fault::new(Exit::VerificationFailed, error))?,
+    })
 }
 
 /// What is printed when the relay serves and when it has stopped.

@@ -1,12 +1,13 @@
 //! What goes down a stream, and what happens if nobody takes it: slow is never a brake. A few messages wait; if the
-//! next does not get its place in time, the whole connection is cut, because a peer that does not read cannot be
+//! oldest of them is not taken in time, the whole connection is cut, because a peer that does not read cannot be
 //! told anything else.
 
 use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -25,6 +26,7 @@ pub(super) struct Gone;
 /// The writing end of a stream.
 pub(super) struct Outbound<T> {
     sender: mpsc::Sender<Outgoing<T>>,
+    waiting: watch::Sender<Waiting>,
     cut: CancellationToken,
     stall_max: Duration,
 }
@@ -34,13 +36,42 @@ struct Outgoing<T> {
     taken: Option<Box<dyn FnOnce() + Send>>,
 }
 
+/// Messages put and taken so far, and since when the oldest of those that wait has been the oldest.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    put: u64,
+    taken: u64,
+    since: Instant,
+}
+
+impl Waiting {
+    fn put(&mut self) {
+        if self.put == self.taken {
+            self.since = Instant::now();
+        }
+        self.put = self.put.saturating_add(1);
+    }
+
+    fn take(&mut self) {
+        self.since = Instant::now();
+        self.taken = self.taken.saturating_add(1);
+    }
+}
+
 /// A stream to a peer.
 pub(super) fn outbound<T: Send + 'static>(
     peer: &Peer,
     stall_ms_max: u64,
 ) -> (Outbound<T>, OutboundStream<T>) {
     let (sender, receiver) = mpsc::channel(OUTBOUND_QUEUE_MAX);
-    let stream = ReceiverStream::new(receiver).map(|outgoing: Outgoing<T>| {
+    let waiting = watch::Sender::new(Waiting {
+        put: 0,
+        taken: 0,
+        since: Instant::now(),
+    });
+    let taking = waiting.clone();
+    let stream = ReceiverStream::new(receiver).map(move |outgoing: Outgoing<T>| {
+        taking.send_modify(Waiting::take);
         if let Some(taken) = outgoing.taken {
             taken();
         }
@@ -48,6 +79,7 @@ pub(super) fn outbound<T: Send + 'static>(
     });
     let outbound = Outbound {
         sender,
+        waiting,
         cut: peer.cut.clone(),
         stall_max: Duration::from_millis(stall_ms_max),
     };
@@ -75,9 +107,33 @@ impl<T> Outbound<T> {
         let _ = self.put(Err(status.into()), None).await;
     }
 
-    /// Returns when the peer has gone.
+    /// Returns when the peer has gone, or does not read; its connection is then cut.
     pub(super) async fn gone(&self) {
-        self.sender.closed().await;
+        tokio::select! {
+            () = self.sender.closed() => {}
+            () = self.stalled() => {
+                warn!("a peer does not read: its connection is cut");
+                self.cut.cancel();
+            }
+        }
+    }
+
+    /// Returns when a message has waited too long. Nothing is lost if it is begun anew.
+    async fn stalled(&self) {
+        let mut changes = self.waiting.subscribe();
+        loop {
+            let seen = *changes.borrow_and_update();
+            if seen.put == seen.taken {
+                // The sender is ours, so there is always a change to wait for.
+                let _ = changes.changed().await;
+                continue;
+            }
+            let progress = changes.wait_for(|now| now.taken != seen.taken);
+            let deadline = seen.since + self.stall_max;
+            if tokio::time::timeout_at(deadline, progress).await.is_err() {
+                return;
+            }
+        }
     }
 
     async fn put(
@@ -85,18 +141,14 @@ impl<T> Outbound<T> {
         message: Result<T, Status>,
         taken: Option<Box<dyn FnOnce() + Send>>,
     ) -> Result<(), Gone> {
-        match tokio::time::timeout(self.stall_max, self.sender.reserve()).await {
-            Ok(Ok(place)) => {
-                place.send(Outgoing { message, taken });
-                Ok(())
-            }
-            Ok(Err(_)) => Err(Gone),
-            Err(_) => {
-                warn!("a peer does not read: its connection is cut");
-                self.cut.cancel();
-                Err(Gone)
-            }
-        }
+        let place = tokio::select! {
+            biased;
+            place = self.sender.reserve() => place.map_err(|_| Gone)?,
+            () = self.gone() => return Err(Gone),
+        };
+        self.waiting.send_modify(Waiting::put);
+        place.send(Outgoing { message, taken });
+        Ok(())
     }
 }
 
@@ -136,17 +188,43 @@ mod tests {
         assert!(!peer.cut.is_cancelled(), "a peer that has gone is not slow");
     }
 
-    /// A peer that does not read is cut once the queue is full, and only then.
+    /// A peer that does not read is cut, whether a full queue or only one message waits for it.
     #[tokio::test]
     async fn a_peer_that_does_not_read_is_cut() {
+        for messages in [1, OUTBOUND_QUEUE_MAX] {
+            let peer = peer();
+            let (outbound, stream) = outbound(&peer, 1);
+            for number in 0..messages {
+                assert!(outbound.send(number).await.is_ok());
+            }
+            assert!(!peer.cut.is_cancelled());
+            outbound.gone().await;
+            assert!(peer.cut.is_cancelled());
+            drop(stream);
+        }
         let peer = peer();
-        let (outbound, stream) = outbound(&peer, 1);
-        for number in 0..OUTBOUND_QUEUE_MAX {
+        let (outbound, _stream) = outbound(&peer, 1);
+        while outbound.send(()).await.is_ok() {}
+        assert!(peer.cut.is_cancelled());
+    }
+
+    /// A peer that reads, however late each time, is not cut while nothing waits.
+    #[tokio::test]
+    async fn a_peer_that_reads_is_not_cut() {
+        let peer = peer();
+        let (outbound, mut stream) = outbound(&peer, 60_000);
+        let reading = tokio::spawn(async move {
+            let mut read = 0;
+            while stream.next().await.is_some() {
+                read += 1;
+            }
+            read
+        });
+        for number in 0..100 {
             assert!(outbound.send(number).await.is_ok());
         }
+        drop(outbound);
+        assert_eq!(reading.await.unwrap(), 100);
         assert!(!peer.cut.is_cancelled());
-        assert!(outbound.send(0).await.is_err());
-        assert!(peer.cut.is_cancelled());
-        drop(stream);
     }
 }

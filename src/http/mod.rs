@@ -1,6 +1,10 @@
 //! The plain HTTP side, for the operator's own network: metrics and health. Nothing here needs a key, so nothing here
 //! says who wrote to whom; it listens only where `http_listen` says, and not at all without it.
 
+mod engine;
+
+pub use engine::register_engine;
+
 use std::sync::Arc;
 
 use axum::Router;

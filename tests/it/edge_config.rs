@@ -2,19 +2,15 @@
 //! bound; what is right is explained.
 
 use std::fs;
-use std::process::{Command, Output};
+use std::process::Output;
 
 const GOOD: &str = "origin = \"relay.example.invalid/log\"\ndata_dir = \"data\"\n";
 
 fn wardline(directory: &tempfile::TempDir, environment: &[(&str, &str)], arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wardline"));
-    command.current_dir(directory.path()).args(arguments);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("WARDLINE_") {
-            command.env_remove(name);
-        }
-    }
-    command.envs(environment.iter().copied()).output().unwrap()
+    crate::support::wardline(directory.path(), arguments)
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap()
 }
 
 fn stderr(output: &Output) -> String {

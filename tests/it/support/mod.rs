@@ -1,0 +1,12 @@
+//! What the tests of the edge share: a relay's home with an operator in it, the relay served in this process or as a
+//! process of its own, and raw gRPC calls. Everything is on loopback, on ports that the system chooses.
+
+mod home;
+mod process;
+mod raw;
+mod world;
+
+pub(crate) use home::{Home, channel};
+pub(crate) use process::{RelayProcess, wardline};
+pub(crate) use raw::{call, call_stream};
+pub(crate) use world::{World, exercise};

@@ -1,0 +1,89 @@
+//! The real binary as a process: started, read line by line, and sent signals.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+/// `wardline --json relay run`, which says where it serves.
+pub(crate) struct RelayProcess {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+    pub(crate) serving: Value,
+}
+
+/// The binary without the settings of whoever runs the tests.
+pub(crate) fn wardline(directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wardline"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("WARDLINE_") {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(directory).args(arguments);
+    command
+}
+
+impl RelayProcess {
+    pub(crate) fn start(directory: &Path, set: &[&str]) -> Self {
+        let mut arguments = vec!["--json", "relay", "run", "--config", "relay.toml"];
+        for set in set {
+            arguments.extend(["--set", set]);
+        }
+        let mut child = wardline(directory, &arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        match serde_json::from_str(&line) {
+            Ok(serving) => Self {
+                child,
+                lines,
+                serving,
+            },
+            Err(_) => {
+                let mut said = String::new();
+                child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+                let _ = child.wait();
+                panic!("the relay did not start: {line}{said}");
+            }
+        }
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Its exit code, its last line on standard output, and all of its log.
+    pub(crate) fn ended(mut self) -> (Option<i32>, Value, String) {
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).unwrap();
+        let mut log = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut log)
+            .unwrap();
+        let status = self.child.wait().unwrap();
+        let last = rest
+            .lines()
+            .last()
+            .map_or(Value::Null, |line| serde_json::from_str(line).unwrap());
+        (status.code(), last, log)
+    }
+}
+
+impl Drop for RelayProcess {
+    fn drop(&mut self) {
+        // Only if a test failed before it ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -88,6 +88,9 @@ async fn resume(journal: &Arc<dyn Journal>, index: &Index) -> Result<Option<Foll
                 .map_err(contradiction)?;
         }
     }
+    if directory.position().is_none() {
+        return Err(FollowError::Contradiction("it has lost the directory".into()));
+    }
     Ok(Some(Followed {
         head,
         directory,

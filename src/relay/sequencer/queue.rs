@@ -230,6 +230,12 @@ impl Queue {
         self.sender.max_capacity().saturating_sub(self.sender.capacity())
     }
 
+    /// Room taken by commands that are not answered yet.
+    #[cfg(test)]
+    pub(in crate::relay) fn under_way(&self) -> usize {
+        (limits::SEQUENCER_QUEUE_BYTES_MAX / UNIT_BYTES).saturating_sub(self.room.available_permits())
+    }
+
     fn push(
         &self,
         command: Command,

@@ -11,4 +11,6 @@
 
 mod commands;
 mod delivery;
+mod reading;
+mod sequencing;
 mod stage;

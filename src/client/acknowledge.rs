@@ -14,7 +14,7 @@ use super::outbox::{OutboxEntry, OutboxKind};
 use super::receipts;
 use super::submit::damaged;
 use super::threads::check_acknowledgement;
-use super::trust::blocking;
+use super::trust::{Keep, blocking};
 use super::verification::VerificationError;
 use crate::domain::{
     Acknowledgement, AcknowledgementKind, AcknowledgementSubmission, DeskAddress, Digest, Hint, PayloadId,
@@ -131,7 +131,9 @@ impl Client {
         let unreadable = || ClientError::Invalid("the acknowledgement cannot be read".to_owned());
         let ours = wire::acknowledgement(&Recorded(&submission.envelope)).map_err(|_| unreadable())?;
         let desk = acting_desk(&ours).ok_or_else(unreadable)?;
-        let proven = self.prove_with_own_checkpoint(answer.receipt).await?;
+        // What is not in the outbox is one of many; whoever sends it keeps the checkpoint.
+        let keep = if entry.is_some() { Keep::Now } else { Keep::Later };
+        let proven = self.prove_with_own_checkpoint(answer.receipt, keep).await?;
         let recorded = matching::acknowledged(&submission.envelope, &ours, &desk, &proven)?.clone();
         let digest = recorded.digest();
         if answer.digest.as_ref() != digest.as_bytes() {

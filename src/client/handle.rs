@@ -17,7 +17,7 @@ use super::inbox::Inbox;
 use super::outbox::Outbox;
 use super::profile::{ProfileDir, Settings, SignerSetting, read_public_key};
 use super::proven::{ProvenRecord, prove_all, prove_message};
-use super::trust::{ConsistencySource, Trust, blocking};
+use super::trust::{ConsistencySource, Keep, Trust, blocking};
 use super::verification::VerificationError;
 use crate::domain::{DeskAddress, Hash, KeyRole, Principal};
 use crate::ledger::KeyEntry;
@@ -282,10 +282,11 @@ impl Client {
     pub(super) async fn prove_with_own_checkpoint(
         &self,
         receipt: Option<v1::Receipt>,
+        keep: Keep,
     ) -> Result<ProvenRecord, ClientError> {
         let note = receipt.as_ref().map(|receipt| receipt.checkpoint.clone());
         let note = note.ok_or(VerificationError::Incomplete("a receipt is missing"))?;
-        let checkpoint = self.inner.trust.accept(&note, self).await?;
+        let checkpoint = self.inner.trust.accept_and(keep, &note, self).await?;
         Ok(prove_message(receipt, &checkpoint)?)
     }
 }

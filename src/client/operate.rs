@@ -15,7 +15,7 @@ use super::outbox::{OutboxEntry, OutboxKind};
 use super::proven::{ProvenRecord, prove_all};
 use super::receipts;
 use super::submit::damaged;
-use super::trust::blocking;
+use super::trust::{Keep, blocking};
 use super::verification::VerificationError;
 use crate::domain::{
     AgencyEnrolment, AgencyId, AgencyKind, Common, Desk, Desks, Digest, KeyRole, Mandate, PayloadId,
@@ -335,7 +335,7 @@ impl Client {
         answer: impl Answer,
     ) -> Result<Recorded, ClientError> {
         let (receipt, more, repeated) = answer.parts();
-        let proven = self.prove_with_own_checkpoint(receipt).await?;
+        let proven = self.prove_with_own_checkpoint(receipt, Keep::Now).await?;
         let more = prove_all(more, proven.checkpoint())?;
         matching::recorded(envelope, &proven)?;
         check_keys(keys, &proven, &more)?;

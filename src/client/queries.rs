@@ -13,6 +13,7 @@ use super::fault::{Fault, from_code};
 use super::handle::Client;
 use super::proven::{ProvenRecord, prove, prove_message};
 use super::threads::{ThreadEvent, ThreadFact, Threads, VerifiedThread};
+use super::trust::Keep;
 use super::verification::VerificationError;
 use crate::domain::{
     Body, DeskAddress, DetachedPart, Digest, Direction, KeyId, PayloadId, RecordKind, SignedEnvelope, Step,
@@ -407,7 +408,10 @@ impl WarningWatch {
             .parse()
             .map_err(|_| VerificationError::Incomplete("a watched record names no desk"))?;
         let text: Option<DetachedPart> = wire::optional_as(record.text, "text").map_err(malformed)?;
-        let proven = self.client.prove_with_own_checkpoint(record.receipt).await?;
+        let proven = self
+            .client
+            .prove_with_own_checkpoint(record.receipt, Keep::Now)
+            .await?;
         let directory = self.client.directory_to(proven.index().saturating_add(1)).await?;
         let (digest, id) = (self.digest, self.id);
         let thread = self

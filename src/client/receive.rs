@@ -22,7 +22,7 @@ use super::error::ClientError;
 use super::fault::{Fault, from_code};
 use super::handle::Client;
 use super::inbox::{InboxName, InboxState};
-use super::trust::{blocking, keep_evidence};
+use super::trust::{Keep, blocking, keep_evidence};
 use super::verification::VerificationError;
 use crate::domain::{
     AcknowledgementKind, DeskAddress, DetachedPart, InboxOpening, RecordKind, SignedEnvelope,
@@ -61,6 +61,8 @@ pub struct Deliveries {
     receiving: JoinSet<Result<Acknowledged, ClientError>>,
     /// Deliveries that were given out and neither taken nor failed.
     credit_owed: u32,
+    /// Deliveries since the newest checkpoint was written.
+    unkept: u32,
 }
 
 #[derive(Debug)]
@@ -91,6 +93,7 @@ impl Client {
             seen: seen.await?,
             receiving: JoinSet::new(),
             credit_owed: 0,
+            unkept: 0,
         })
     }
 
@@ -126,7 +129,9 @@ impl Client {
         let envelope: SignedEnvelope = wire::required_as(message.envelope, "envelope").map_err(malformed)?;
         let body: Option<DetachedPart> = wire::optional_as(message.body, "body").map_err(malformed)?;
         let inbox: InboxOpening = wire::required_as(message.inbox, "inbox").map_err(malformed)?;
-        let routed = self.prove_with_own_checkpoint(message.routed).await?;
+        let routed = self
+            .prove_with_own_checkpoint(message.routed, Keep::Later)
+            .await?;
         let directory = if let RecordKind::Routed(record) = &routed.record().kind {
             self.directory_with(record.directory.seq).await?
         } else {
@@ -216,6 +221,7 @@ impl Deliveries {
             tokio::select! {
                 Some(joined) = self.receiving.join_next(), if !self.receiving.is_empty() => {
                     let received = joined.map_err(cut_off)??;
+                    self.keep_checkpoint().await?;
                     self.grant().await;
                     return Ok(Incoming::Received(Box::new(received)));
                 }
@@ -237,8 +243,22 @@ impl Deliveries {
     pub async fn settle(&mut self) -> Result<Option<Acknowledged>, ClientError> {
         match self.receiving.join_next().await {
             None => Ok(None),
-            Some(joined) => joined.map_err(cut_off)?.map(Some),
+            Some(joined) => {
+                let received = joined.map_err(cut_off)??;
+                self.keep_checkpoint().await?;
+                Ok(Some(received))
+            }
         }
+    }
+
+    /// Writes the newest checkpoint, at the latest after so many deliveries and whenever none is on its way.
+    async fn keep_checkpoint(&mut self) -> Result<(), ClientError> {
+        self.unkept += 1;
+        if self.receiving.is_empty() || self.unkept >= limits::CLIENT_CREDIT {
+            self.unkept = 0;
+            self.client.inner.trust.keep().await?;
+        }
+        Ok(())
     }
 
     /// The warning was handled: keeps that, and signs `RECEIVED`, whose receipt [`Deliveries::next`] gives when it is
@@ -259,6 +279,7 @@ impl Deliveries {
         let name = name_of(delivered);
         let inbox = self.client.inbox().clone();
         blocking(move || Ok(inbox.mark_handled(&name)?)).await?;
+        self.keep_checkpoint().await?;
         self.grant().await;
         Ok(())
     }

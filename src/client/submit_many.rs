@@ -12,6 +12,7 @@ use super::error::ClientError;
 use super::fault::{Fault, from_refusal};
 use super::handle::Client;
 use super::submit::Sent;
+use super::trust::Keep;
 use super::verification::VerificationError;
 use crate::domain::Submission;
 use crate::limits;
@@ -96,7 +97,7 @@ impl SubmitMany {
             match message.kind {
                 Some(Kind::Checkpoint(note)) => {
                     let trust = &self.client.inner.trust;
-                    self.checkpoint = Some(trust.accept_for_now(&note, &self.client).await?);
+                    self.checkpoint = Some(trust.accept_and(Keep::Later, &note, &self.client).await?);
                 }
                 Some(Kind::Outcome(outcome)) => {
                     let submission =

@@ -43,10 +43,11 @@ struct State {
 
 /// When a newer checkpoint is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Keep {
+pub(crate) enum Keep {
     /// Before anything is said of it.
     Now,
-    /// By [`Trust::keep`]: a stream has one for each block, and a sync for each would set its pace.
+    /// By [`Trust::keep`], which whoever says so calls soon: a stream has one for each block or delivery, and a sync for each
+    /// would set its pace.
     Later,
 }
 
@@ -110,16 +111,6 @@ impl Trust {
         self.accept_and(Keep::Now, note, source).await
     }
 
-    /// The same, but a newer one is only remembered; [`Trust::keep`] writes it. What goes forward in memory never goes back
-    /// on the disk.
-    pub(crate) async fn accept_for_now(
-        &self,
-        note: &[u8],
-        source: &dyn ConsistencySource,
-    ) -> Result<SignedCheckpoint, ClientError> {
-        self.accept_and(Keep::Later, note, source).await
-    }
-
     /// Writes the newest checkpoint if it is only remembered.
     pub(crate) async fn keep(&self) -> Result<(), ClientError> {
         let mut state = self.state.lock().await;
@@ -131,7 +122,8 @@ impl Trust {
         Ok(())
     }
 
-    async fn accept_and(
+    /// The same, with a say in when a newer one is written. What goes forward in memory never goes back on the disk.
+    pub(crate) async fn accept_and(
         &self,
         keep: Keep,
         note: &[u8],

@@ -93,6 +93,8 @@ pub const JOURNAL_FREE_BYTES_MIN: u64 = 128 * 1024 * 1024;
 pub const JOURNAL_QUEUE_MAX: usize = 32;
 /// How long an opening journal waits for a lock on its files before it says that they are in use.
 pub const JOURNAL_LOCK_MS_MAX: u64 = 2_000;
+/// A block that is not durable after this long never will be: the journal has failed.
+pub const JOURNAL_ANSWER_MS_MAX: u64 = 60_000;
 
 /// Records of one log: proofs and stored-hash indexes are computed without overflow up to here. Format.
 pub const LOG_SIZE_MAX: u64 = 1 << 62;

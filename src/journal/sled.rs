@@ -1,10 +1,12 @@
 //! The journal on disk, in sled 0.34.7. Everything of a block goes in by one `apply_batch`, so it is atomic; it is
 //! durable after `flush` *and* `fdatasync`, because sled's own flush ends in `sync_file_range`, which promises
 //! neither the file's length nor the drive's cache. And what is written between two `fdatasync` stays below a segment
-//! of sled's log, because sled trusts its own flush where it reuses or orders segments. Reading checks what is cheap to check, and never panics.
+//! of sled's log, because sled trusts its own flush where it reuses or orders segments. Reading checks what is cheap to
+//! check, and never panics. (`docs/decisions/0015-blocks-stay-in-sled.md` has what sled does, and what was measured.)
 //!
-//! `DIRECTORY/lock` is locked while a process has the journal; `DIRECTORY/journal/` is sled's. One tree (sled's default one); numbers are big-endian; every value is at most [`limits::SLED_VALUE_BYTES_MAX`]
-//! long, because larger ones may reach sled's blob files, which are never synced:
+//! `DIRECTORY/lock` is locked while a process has the journal; `DIRECTORY/journal/` is sled's. One tree (sled's default
+//! one); numbers are big-endian; every value is at most [`limits::SLED_VALUE_BYTES_MAX`] long, because large ones may
+//! reach sled's blob files, which are never synced:
 //!
 //! | key | value | lifetime |
 //! |---|---|---|
@@ -22,6 +24,7 @@ use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use ::sled::IVec;
 use bytes::Bytes;
@@ -116,7 +119,8 @@ impl SledJournal {
             ))
         })?;
         let store = Arc::new(store);
-        let writer = Writer::start(Arc::clone(&store), head)
+        let patience = Duration::from_millis(limits::JOURNAL_ANSWER_MS_MAX);
+        let writer = Writer::start(Arc::clone(&store), head, patience)
             .map_err(failed("cannot start the writer of", directory))?;
         Ok(Self { writer, store })
     }

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -47,11 +48,13 @@ pub(super) struct Writer {
     thread: Option<JoinHandle<()>>,
     tail: watch::Receiver<Head>,
     failed: Arc<AtomicBool>,
+    patience: Duration,
 }
 
 impl Writer {
-    /// Starts the thread over a store whose durable head is `head`.
-    pub(super) fn start<S: Store>(store: Arc<S>, head: Head) -> std::io::Result<Self> {
+    /// Starts the thread over a store whose durable head is `head`. A write that takes longer than `patience` has
+    /// failed: the storage engine may be waiting for a thread of its own that is no more.
+    pub(super) fn start<S: Store>(store: Arc<S>, head: Head, patience: Duration) -> std::io::Result<Self> {
         let (queue, commands) = mpsc::channel(limits::JOURNAL_QUEUE_MAX);
         let (tail, watched) = watch::channel(head);
         let failed = Arc::new(AtomicBool::new(false));
@@ -69,6 +72,7 @@ impl Writer {
             thread: Some(thread),
             tail: watched,
             failed,
+            patience,
         })
     }
 
@@ -102,15 +106,29 @@ impl Writer {
     ) -> Result<T, AppendError> {
         let (answer, answered) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(after_failure)?;
+        if self.failed() {
+            return Err(after_failure());
+        }
         queue.send(command(answer)).await.map_err(|_| after_failure())?;
-        answered.await.unwrap_or_else(|_| Err(after_failure()))
+        match tokio::time::timeout(self.patience, answered).await {
+            Ok(answer) => answer.unwrap_or_else(|_| Err(after_failure())),
+            Err(_) => {
+                self.failed.store(true, Ordering::Release);
+                let reason = format!("no answer within {:?}", self.patience);
+                tracing::error!(%reason, "the journal is stuck; only a restart finds out what was written");
+                Err(AppendError::Unknown { reason })
+            }
+        }
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
         self.queue = None;
-        if let Some(thread) = self.thread.take() {
+        // A thread that is stuck is not waited for.
+        if let Some(thread) = self.thread.take()
+            && !self.failed()
+        {
             // The thread catches its panics, and there is nobody left to tell.
             let _ = thread.join();
         }
@@ -248,6 +266,8 @@ mod tests {
         failing: Mutex<Option<&'static str>>,
         panics: bool,
         refuses: bool,
+        /// A sync waits until its sender is gone.
+        gate: Option<Mutex<std::sync::mpsc::Receiver<()>>>,
     }
 
     impl Fake {
@@ -276,6 +296,9 @@ mod tests {
             self.call("erasure")
         }
         fn sync(&self) -> Result<(), String> {
+            if let Some(gate) = &self.gate {
+                let _ = gate.lock().unwrap().recv();
+            }
             self.call("sync")
         }
         fn refusal(&self) -> Option<String> {
@@ -285,7 +308,7 @@ mod tests {
 
     fn started(fake: Fake) -> (Arc<Fake>, Writer) {
         let fake = Arc::new(fake);
-        let writer = Writer::start(Arc::clone(&fake), Head::EMPTY).unwrap();
+        let writer = Writer::start(Arc::clone(&fake), Head::EMPTY, Duration::from_secs(60)).unwrap();
         (fake, writer)
     }
 
@@ -337,6 +360,22 @@ mod tests {
             );
             assert_eq!(*writer.tail().borrow(), Head::EMPTY);
         }
+    }
+
+    /// A store that never answers is a failure, too, and nobody waits for its thread.
+    #[tokio::test]
+    async fn a_stuck_store_is_a_failure() {
+        let (release, gate) = std::sync::mpsc::channel();
+        let fake = Arc::new(Fake {
+            gate: Some(Mutex::new(gate)),
+            ..Fake::default()
+        });
+        let writer = Writer::start(Arc::clone(&fake), Head::EMPTY, Duration::from_millis(10)).unwrap();
+        let failed = writer.append(block(Head::EMPTY, &[1]), Head::EMPTY).await;
+        assert!(matches!(failed, Err(AppendError::Unknown { .. })), "{failed:?}");
+        assert!(writer.failed());
+        drop(writer);
+        drop(release);
     }
 
     /// A full disk is no failure: nothing is written, the caller is told so, and the journal goes on.

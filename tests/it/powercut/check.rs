@@ -58,7 +58,10 @@ impl Chain {
 
     /// Opens what the power cut left in `directory`, and says what is wrong with it.
     pub(super) fn check(&self, directory: &Path, promise: &Promise) -> Result<(), String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
         let journal = SledJournal::open_tuned(directory, self.tuning)
             .map_err(|e| format!("it cannot be opened: {e}"))?;
         let sequence = runtime.block_on(self.check_content(&journal, promise))?;

@@ -108,7 +108,10 @@ pub(super) fn record(directory: &Path, trace: &Path, run: &Run, session: Session
     let trace = File::options().append(true).create(true).open(trace).unwrap();
     mark(&trace, Marker::Opening);
     let journal = Arc::new(SledJournal::open_tuned(directory, run.tuning).unwrap());
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
     let (stop, seed) = (Arc::new(AtomicBool::new(false)), run.seed);
     let reader = std::thread::spawn({
         let (journal, stop) = (Arc::clone(&journal), Arc::clone(&stop));
@@ -125,7 +128,10 @@ pub(super) fn record(directory: &Path, trace: &Path, run: &Run, session: Session
 
 /// Reads what is there, over and over: sled may write when it is read.
 fn read_meanwhile(journal: &SledJournal, stop: &AtomicBool, seed: u64) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
     let mut random = Random(seed);
     while !stop.load(Ordering::Relaxed) {
         runtime.block_on(async {

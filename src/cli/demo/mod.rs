@@ -6,6 +6,7 @@
 //! verified replay only. Nothing sleeps, and nothing waits without a bound.
 
 mod check;
+mod crash;
 mod duty;
 mod stage;
 mod story;

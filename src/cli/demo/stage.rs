@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
 
 use super::check::Held;
 use super::duty::{Duty, draft};
@@ -31,9 +30,9 @@ const AGENCIES: [&str; 11] = [
 pub(super) struct Stage<'a> {
     context: &'a Context,
     begun: Instant,
-    program: PathBuf,
-    world: World,
-    relay: Option<RelayProcess>,
+    pub(super) program: PathBuf,
+    pub(super) world: World,
+    pub(super) relay: Option<RelayProcess>,
     clients: BTreeMap<AgencyId, Client>,
     auditor: Client,
     duty: Duty,
@@ -128,65 +127,6 @@ impl<'a> Stage<'a> {
         self.officers(Act::First).await
     }
 
-    /// Kills the relay while three warnings and an answer are on their way, and starts it again: every one of them is sent
-    /// again, the same bytes, and is on the record once.
-    pub(super) async fn crash(&mut self) -> Result<(), Fault> {
-        let mut sending: Vec<(&Story, JoinHandle<Result<Sent, Fault>>)> = Vec::new();
-        let mut saying: Vec<JoinHandle<Result<Acknowledged, Fault>>> = Vec::new();
-        let mut signed = Vec::new();
-        for story in STORIES.iter().filter(|story| story.act == Act::Crash) {
-            signed.push((story, self.signed(story).await?));
-        }
-        let mut says = Vec::new();
-        for (story, it) in self.spoken(Act::Crash) {
-            says.push(self.signed_answer(story, it).await?);
-        }
-        // All of it is signed and in the outboxes: now it goes out, and the relay dies.
-        for (story, (client, entry)) in signed {
-            sending.push((
-                story,
-                tokio::spawn(async move {
-                    until_recorded("the receipt of a warning", || client.submit_entry(&entry)).await
-                }),
-            ));
-        }
-        for (client, entry) in says {
-            saying.push(tokio::spawn(async move {
-                until_recorded("the receipt of an answer", || client.acknowledge_entry(&entry)).await
-            }));
-        }
-        let Some(relay) = self.relay.take() else {
-            return Err(Fault::new(Exit::Unknown, "there is no relay to kill"));
-        };
-        relay.kill().await?;
-        let unanswered = sending
-            .iter()
-            .filter(|(_, sending)| !sending.is_finished())
-            .count()
-            + saying.iter().filter(|saying| !saying.is_finished()).count();
-        self.say(
-            "killed",
-            json!({ "in_flight": unanswered }),
-            &format!("The relay was killed (SIGKILL) while {unanswered} signed messages had no receipt yet."),
-        )?;
-        let relay = RelayProcess::start(&self.program, &self.world.config()).await?;
-        self.relay = Some(relay);
-        self.say(
-            "restarted",
-            json!({}),
-            "The relay is back. What had no receipt is sent again, the same bytes.",
-        )?;
-        for (story, sending) in sending {
-            let sent = joined(sending.await)?;
-            self.accepted(story, sent)?;
-        }
-        for saying in saying {
-            let acknowledged = joined(saying.await)?;
-            self.acknowledged(&acknowledged)?;
-        }
-        Ok(())
-    }
-
     /// What comes back of the rest.
     pub(super) async fn second_act(&mut self) -> Result<(), Fault> {
         self.received(Act::Crash).await?;
@@ -250,7 +190,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Signs a warning into its sender's outbox.
-    async fn signed(&self, story: &Story) -> Result<(Client, OutboxEntry), Fault> {
+    pub(super) async fn signed(&self, story: &Story) -> Result<(Client, OutboxEntry), Fault> {
         let nothing = || Fault::usage(format!("{} is no example", story.file));
         let example = story.example().ok_or_else(nothing)?;
         let draft = Draft::parse(example.text).map_err(Fault::usage)?;
@@ -260,7 +200,11 @@ impl<'a> Stage<'a> {
     }
 
     /// Signs what an officer says into the desk's outbox.
-    async fn signed_answer(&self, story: &Story, says: &Says) -> Result<(Client, OutboxEntry), Fault> {
+    pub(super) async fn signed_answer(
+        &self,
+        story: &Story,
+        says: &Says,
+    ) -> Result<(Client, OutboxEntry), Fault> {
         let Some(sent) = self.sent.get(story.file) else {
             return Err(Fault::usage(format!("{} was not sent", story.file)));
         };
@@ -271,7 +215,7 @@ impl<'a> Stage<'a> {
     }
 
     /// What is said in an act, warning by warning.
-    fn spoken(&self, act: Act) -> impl Iterator<Item = (&'static Story, &'static Says)> + use<> {
+    pub(super) fn spoken(act: Act) -> impl Iterator<Item = (&'static Story, &'static Says)> + use<> {
         STORIES
             .iter()
             .flat_map(move |story| story.says_in(act).map(move |says| (story, says)))
@@ -297,7 +241,7 @@ impl<'a> Stage<'a> {
     /// All desks at once, each in its own order, as people at different places do.
     async fn officers(&mut self, act: Act) -> Result<(), Fault> {
         let mut desks: BTreeMap<(&str, &str), Vec<(&Story, &Says)>> = BTreeMap::new();
-        for (story, says) in self.spoken(act) {
+        for (story, says) in Self::spoken(act) {
             desks
                 .entry((story.file, says.desk))
                 .or_default()
@@ -330,7 +274,7 @@ impl<'a> Stage<'a> {
     }
 
     /// A warning has its receipts.
-    fn accepted(&mut self, story: &Story, sent: Sent) -> Result<(), Fault> {
+    pub(super) fn accepted(&mut self, story: &Story, sent: Sent) -> Result<(), Fault> {
         let to: Vec<String> = sent.recipients.iter().map(|to| to.desk.to_string()).collect();
         let from = story
             .example()
@@ -366,7 +310,7 @@ impl<'a> Stage<'a> {
     }
 
     /// An acknowledgement has its receipt.
-    fn acknowledged(&mut self, it: &Acknowledged) -> Result<(), Fault> {
+    pub(super) fn acknowledged(&mut self, it: &Acknowledged) -> Result<(), Fault> {
         let again = if it.repeated {
             ", which the relay had already"
         } else {
@@ -392,7 +336,7 @@ impl<'a> Stage<'a> {
     }
 
     /// What is being done, with the time since the beginning.
-    fn say(&self, step: &str, more: Value, text: &str) -> Result<(), Fault> {
+    pub(super) fn say(&self, step: &str, more: Value, text: &str) -> Result<(), Fault> {
         let mut object = json!({ "event": "progress", "step": step });
         if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
             object.extend(more);
@@ -400,10 +344,6 @@ impl<'a> Stage<'a> {
         let seconds = self.begun.elapsed().as_secs_f64();
         self.context.emit(&object, format!("{seconds:5.1} s  {text}"))
     }
-}
-
-fn joined<T>(ended: Result<Result<T, Fault>, tokio::task::JoinError>) -> Result<T, Fault> {
-    ended.map_err(|error| Fault::new(Exit::Unknown, format!("a sender was cut off: {error}")))?
 }
 
 fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, Fault>

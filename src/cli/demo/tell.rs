@@ -46,10 +46,16 @@ pub(super) fn tell(audited: &Audited, context: &Context) -> Result<(), Fault> {
 }
 
 fn preamble(timeline: &Timeline) -> String {
+    let begun = timeline.starts.first().map(|start| start.time.to_string());
+    let date = begun
+        .as_ref()
+        .and_then(|begun| begun.get(..10))
+        .unwrap_or_default();
     let text = format!(
-        "What the log tells. The auditor replayed its {} records and verified all of them, down to the root that the log \
-         has signed. Their order is proven; the times are what the relay says. Beside each name stands the key that \
-         signed: its role and the beginning of its id. What stands beside \"the relay\" is only its own word.",
+        "What the log tells, which began on {date}. The auditor replayed its {} records and verified all of them, down to \
+         the root that the log has signed. Their order is proven; the times are what the relay says. Beside each name \
+         stands the key that signed: its role and the beginning of its id. What stands beside \"the relay\" is only its own \
+         word.",
         timeline.size
     );
     format!("\n{}\n", lines_of(&text, WIDTH).join("\n"))
@@ -405,4 +411,53 @@ fn minute(time: Timestamp) -> String {
 /// The beginning of a key's id.
 fn short(name: &impl ToString) -> String {
     name.to_string().chars().take(8).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::audit::tests::{eventful, run, verifier};
+    use crate::audit::world::{Says, World};
+
+    fn told(world: &World) -> String {
+        let mut verifier = verifier(world).telling();
+        let timeline = run(&mut verifier, world.shown.clone()).unwrap().timeline.unwrap();
+        let mut out = preamble(&timeline);
+        for warning in &timeline.warnings {
+            out.push_str(&block(&timeline, warning, "n of m", Colours::Off));
+        }
+        out
+    }
+
+    /// What a newcomer reads: who was told what, by whose signature, and who stayed silent.
+    #[test]
+    fn a_warning_is_told_in_one_block() {
+        insta::assert_snapshot!(told(&eventful()));
+    }
+
+    /// No line is wider than promised and none holds what a terminal would obey, whatever people write.
+    #[test]
+    fn no_text_breaks_the_layout() {
+        let mut world = World::new();
+        let headline = format!("{}\u{202e}{}", "x".repeat(250), "سلام ".repeat(40));
+        let digest = world.send("us.ctc", &["ru.ctc"], headline.trim());
+        let says = Says {
+            note: Some((
+                "ru",
+                "Нет.\n1 of 8  ACTUAL FLASH ALERT  from us.ctc to ru.ctc ----\n => ru.ctc answered",
+            )),
+            ..Says::default()
+        };
+        world.answer(digest, "ru.ctc", AcknowledgementKind::Accepted, says);
+        for line in told(&world).lines() {
+            assert!(width_of(line) <= WIDTH, "{line}");
+            assert!(
+                !line.chars().any(|c| c.is_control() || c == '\u{202e}'),
+                "{line:?}"
+            );
+            // No line of theirs begins where ours do.
+            assert!(!line.starts_with("1 of 8"), "{line}");
+        }
+    }
 }

@@ -4,6 +4,7 @@
 
 mod ack;
 mod audit;
+mod bench;
 mod demo;
 mod dev;
 mod directory;
@@ -90,6 +91,9 @@ enum Command {
     /// Check the relay's log, trusting nobody.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Measure a relay.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Begin, serve and check a relay.
     #[command(subcommand)]
     Relay(relay::RelayCommand),
@@ -111,6 +115,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Fault> {
         Command::Trust(command) => trust::run(command, context).await,
         Command::Operator(command) => operator::run(command, context).await,
         Command::Audit(command) => audit::run(command, context).await,
+        Command::Bench(command) => bench::run(command, context).await,
         Command::Relay(command) => relay::run(command, context).await,
         Command::Demo(command) => demo::run(command, context).await,
     }

@@ -231,7 +231,7 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
             .set_service_status(service, tonic_health::ServingStatus::Serving)
             .await;
     }
-    info!(%address, ?http_address, origin = %settings.origin, version = VERSION, "the relay serves");
+    info!(%address, http_address = http_address.map(tracing::field::display), origin = %settings.origin, version = VERSION, "the relay serves");
     Ok(Running {
         relay,
         address,

@@ -160,3 +160,31 @@ async fn connections_are_bounded() {
     drop((first, served));
     assert!(connector.call(uri).await.is_ok());
 }
+
+/// Whoever connects and says nothing is cut off when the bound is over, and leaves room for others.
+#[tokio::test]
+async fn a_silent_handshake_is_cut_off() {
+    let directory = tempfile::tempdir().unwrap();
+    let (relay, agency) = (
+        identity(directory.path(), "relay"),
+        identity(directory.path(), "agency"),
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let limits = AcceptLimits {
+        connections_max: 1,
+        handshake_ms_max: 500,
+    };
+    let _accepted = incoming(
+        listener,
+        server_config(&relay).unwrap(),
+        limits,
+        CancellationToken::new(),
+        CancellationToken::new(),
+    );
+    let mut silent = tokio::net::TcpStream::connect(address).await.unwrap();
+    assert_eq!(silent.read(&mut [0]).await.unwrap(), 0);
+    let mut connector = client_connector(relay.keyid(), &agency).unwrap();
+    let uri: http::Uri = format!("http://{address}").parse().unwrap();
+    assert!(connector.call(uri).await.is_ok());
+}

@@ -7,6 +7,7 @@
     missing_docs
 )]
 
+mod bad_input;
 mod client;
 mod demo;
 mod desk;
@@ -17,3 +18,4 @@ mod edge_streams;
 mod layers;
 mod powercut;
 mod support;
+mod world;

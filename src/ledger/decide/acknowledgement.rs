@@ -24,8 +24,8 @@ pub(super) fn record(
         acknowledgement,
         text,
     } = admitted.content();
-    context.check_common(admitted)?;
     let (agency, desk) = desk(acknowledgement)?;
+    context.check_common(admitted)?;
     let key = ThreadKey {
         warning: acknowledgement.warning_digest,
         desk,

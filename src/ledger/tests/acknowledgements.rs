@@ -101,7 +101,7 @@ fn each_kind_has_what_it_needs_and_no_more() {
     fn earlier(a: &Acknowledgement) -> Option<crate::time::Timestamp> {
         a.common.sent.checked_add_ms(0)
     }
-    let table: [(Kind, E, Change); 17] = [
+    let table: [(Kind, E, Change); 18] = [
         (Kind::Received, E::InvalidAnswer, |a| {
             a.assessment = Some(Assessment::Actionable)
         }),
@@ -151,6 +151,9 @@ fn each_kind_has_what_it_needs_and_no_more() {
         }),
         (Kind::Accepted, E::MissingField, |a| {
             signer_mut(&mut a.common).seen = None
+        }),
+        (Kind::Accepted, E::Unsupported, |a| {
+            a.common.signer = SignedBy::Committed([1; 32])
         }),
     ];
     for (row, (kind, code, change)) in table.into_iter().enumerate() {

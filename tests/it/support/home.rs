@@ -25,19 +25,27 @@ pub(crate) struct Home {
 impl Home {
     /// A home in which no log has begun.
     pub(crate) fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let profile = ProfileDir::new(directory.path().join("alice"));
+        let mut home = Self::of(ORIGIN, Vec::new());
+        let profile = ProfileDir::new(home.path().join("alice"));
         let origin = ORIGIN.parse().unwrap();
         let name = "alice".parse().unwrap();
         let made = make_operator_keys(&profile, &name, None, &origin, SystemClock.now()).unwrap();
+        home.certificates = made.into_iter().map(|request| request.envelope).collect();
+        home
+    }
+
+    /// A home for a log of this origin, which begins with these operators' certificates; the configuration names alice's
+    /// requests, where a profile has them.
+    pub(crate) fn of(origin: &str, certificates: Vec<SignedEnvelope>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
         let config = format!(
-            "origin = \"{ORIGIN}\"\ndata_dir = \"data\"\nlisten = \"127.0.0.1:0\"\n\
+            "origin = \"{origin}\"\ndata_dir = \"data\"\nlisten = \"127.0.0.1:0\"\n\
              [operators]\nalice = [\"alice/requests/operator.json\", \"alice/requests/tls.json\"]\n"
         );
         std::fs::write(directory.path().join("relay.toml"), config).unwrap();
         Self {
             directory,
-            certificates: made.into_iter().map(|request| request.envelope).collect(),
+            certificates,
         }
     }
 

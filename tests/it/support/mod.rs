@@ -6,7 +6,7 @@ mod process;
 mod raw;
 mod world;
 
-pub(crate) use home::{Home, channel};
+pub(crate) use home::{Home, Served, channel};
 pub(crate) use process::{RelayProcess, wardline};
 pub(crate) use raw::{call, call_stream};
 pub(crate) use world::{World, exercise};

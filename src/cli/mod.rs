@@ -1,6 +1,6 @@
 //! The commands of the one binary. This file holds the tree's trunk: what every command shares (`--json`,
 //! `--profile`, how it prints and how it ends); one file holds one group. A group is one `mod` line, one variant of
-//! [`Command`] and one line of [`dispatch`].
+//! `Command` and one line of `dispatch`.
 
 mod ack;
 mod audit;

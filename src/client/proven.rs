@@ -7,7 +7,7 @@ use crate::domain::{Hash, Receipt, Record};
 use crate::transparency::{SignedCheckpoint, TlogProof, leaf_hash, verify_inclusion};
 use crate::wire::{self, v1};
 
-/// A record that is in the log at its index. Only [`prove`] makes one.
+/// A record that is in the log at its index. Only `prove` makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProvenRecord {
     receipt: Receipt,

@@ -1,6 +1,6 @@
 //! The edge: gRPC over the proven connections of `tls`, one file a service. It translates and nothing more: a request
-//! becomes domain types or is refused, the engine is asked, its answer becomes a message; [`status`] is the one
-//! place where an error becomes a gRPC status. Whoever calls is looked up once a call, by [`layer`], before any
+//! becomes domain types or is refused, the engine is asked, its answer becomes a message; `status` is the one
+//! place where an error becomes a gRPC status. Whoever calls is looked up once a call, by `layer`, before any
 //! handler sees the request.
 
 mod audit;

@@ -24,6 +24,7 @@ pub(super) enum Statement {
 
 impl Engine {
     pub(super) async fn submit(&self, caller: &Caller, submission: Submission) -> Result<Proven, Failure> {
+        self.still_enrolled(caller)?;
         let hint = submission.hint;
         if let Some(answer) =
             self.recorded_before(caller, PayloadKind::Warning, &submission.envelope, hint)?
@@ -51,11 +52,11 @@ impl Engine {
         caller: &Caller,
         submission: AcknowledgementSubmission,
     ) -> Result<Proven, Failure> {
+        self.still_enrolled(caller)?;
         let kind = PayloadKind::Acknowledgement;
         if let Some(answer) = self.recorded_before(caller, kind, &submission.envelope, submission.hint)? {
             return self.proven(answer).await;
         }
-        self.has_room()?;
         let text = submission.text.as_ref().map_or(0, |text| text.content.len());
         let bytes = submission.envelope.payload.len().saturating_add(text);
         let durable = self.durable();
@@ -72,7 +73,6 @@ impl Engine {
         statement: Statement,
         envelope: SignedEnvelope,
     ) -> Result<Proven, Failure> {
-        self.has_room()?;
         let bytes = envelope.payload.len();
         let durable = self.durable();
         let (directory, session) = (&durable.directory, caller.principal());
@@ -97,7 +97,6 @@ impl Engine {
         enrolment: SignedEnvelope,
         root_certificate: SignedEnvelope,
     ) -> Result<Proven, Failure> {
-        self.has_room()?;
         let bytes = enrolment
             .payload
             .len()
@@ -118,7 +117,6 @@ impl Engine {
         enrolment: SignedEnvelope,
         certificates: Vec<SignedEnvelope>,
     ) -> Result<Proven, Failure> {
-        self.has_room()?;
         let certificates_bytes: usize = certificates.iter().map(|envelope| envelope.payload.len()).sum();
         let bytes = enrolment.payload.len().saturating_add(certificates_bytes);
         let durable = self.durable();
@@ -155,6 +153,20 @@ impl Engine {
             .map(|existing| Answer::Existing { durable, existing }))
     }
 
+    /// A stream outlives the look at its caller: a TLS key that was revoked meanwhile submits nothing more over it.
+    fn still_enrolled(&self, caller: &Caller) -> Result<(), Failure> {
+        let durable = self.durable();
+        let principal = durable.directory.session_principal(&caller.tls_keyid());
+        match principal.as_ref() == Some(caller.principal()) {
+            true => Ok(()),
+            false => Err(Failure::new(
+                ErrorCode::RevokedKey,
+                "the key of the session's certificate was revoked",
+            )),
+        }
+    }
+
+    /// Asked for warnings only: answers, revocations and suspensions may use what is kept free, down to the journal's own floor.
     fn has_room(&self) -> Result<(), Failure> {
         match self.journal.has_room() {
             true => Ok(()),

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use super::answers::{Caller, Evidence, Failure, WarningView};
 use super::durable::Durable;
 use super::engine::Engine;
-use crate::domain::{DeskAddress, Digest, Receipt, RecordKind, SignedEnvelope, ThreadView, WarningName};
+use super::watch::step_of;
+use crate::domain::{
+    DeskAddress, Digest, Receipt, RecordKind, SignedEnvelope, Step, ThreadView, WarningName,
+};
 use crate::error::ErrorCode;
 use crate::journal::PartKind;
 use crate::ledger::{Directory, Facts, FactsError, ThreadFact, WarningFact};
@@ -104,11 +107,8 @@ impl Engine {
             false => None,
         };
         let mut threads = Vec::with_capacity(sight.threads.len());
-        for (desk, fact) in &sight.threads {
-            threads.push(
-                self.thread_view(sight.digest, desk, fact, durable, &mut room)
-                    .await?,
-            );
+        for (desk, _) in &sight.threads {
+            threads.push(self.thread_view(sight.digest, desk, durable, &mut room).await?);
         }
         Ok(WarningView {
             checkpoint: Arc::clone(&durable.checkpoint),
@@ -124,7 +124,6 @@ impl Engine {
         &self,
         warning: Digest,
         desk: &DeskAddress,
-        fact: &ThreadFact,
         durable: &Durable,
         room: &mut Room,
     ) -> Result<ThreadView, Failure> {
@@ -133,9 +132,12 @@ impl Engine {
             .thread_records(&warning, desk, 0, limits::VIEW_RECORDS_MAX)
             .map_err(|e| self.broken(&e))?;
         let (mut records, mut texts) = (Vec::new(), Vec::new());
+        // Of the records that are shown: the index may be ahead of the checkpoint that they are proven against.
+        let mut step = Step::Routed;
         for (_, index) in indexes.into_iter().filter(|(_, index)| *index < durable.size()) {
             let (bytes, record) = self.record_at(index).await?;
             room.take(bytes.len())?;
+            step = step.max(step_of(&record.kind).unwrap_or(Step::Routed));
             if matches!(record.kind, RecordKind::Acknowledged(_))
                 && let Some(text) = self.detached(index, PartKind::Text).await?
             {
@@ -146,7 +148,7 @@ impl Engine {
         }
         Ok(ThreadView {
             desk: desk.clone(),
-            step: fact.step,
+            step,
             records: self.receipts_of(durable, records).await?,
             texts,
         })

@@ -178,7 +178,7 @@ impl WarningWatch {
 }
 
 /// What a thread's record is evidence of.
-fn step_of(kind: &RecordKind) -> Option<Step> {
+pub(super) fn step_of(kind: &RecordKind) -> Option<Step> {
     match kind {
         RecordKind::Routed(_) => Some(Step::Routed),
         RecordKind::HandedOver(_) => Some(Step::HandedOver),

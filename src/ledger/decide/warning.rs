@@ -17,6 +17,14 @@ use crate::time::Timestamp;
 /// `ACCEPTED`, then a `ROUTED` for each recipient, sorted by desk.
 pub(super) fn accept(context: &mut Context<'_>, admitted: &Admitted<SentWarning>) -> Result<Decision, Stop> {
     context.fresh_and_valid(admitted)?;
+    let id = &admitted.id_key().id;
+    if !context.facts.warnings_with_id(id)?.is_empty() {
+        // People name a warning by its id: nobody may make another's id mean a warning of their own.
+        return Err(Stop::Refused(Refused::new(
+            ErrorCode::IdReused,
+            format!("the id {id} is another warning's"),
+        )));
+    }
     let SentWarning {
         header,
         audience,

@@ -173,7 +173,7 @@ async fn a_silent_handshake_is_cut_off() {
     let address = listener.local_addr().unwrap();
     let limits = AcceptLimits {
         connections_max: 1,
-        handshake_ms_max: 500,
+        handshake_ms_max: 1_500,
     };
     let _accepted = incoming(
         listener,

@@ -28,7 +28,7 @@ pub(crate) enum BenchCommand {
         #[command(flatten)]
         load: Load,
         /// The desk that the warnings go to; with a profile only.
-        #[arg(long, value_name = "ADDRESS", requires = "profile")]
+        #[arg(long, value_name = "ADDRESS")]
         to: Option<DeskAddress>,
     },
     /// From a warning to its recipient's RECEIVED on the record.
@@ -36,7 +36,7 @@ pub(crate) enum BenchCommand {
         #[command(flatten)]
         load: Load,
         /// The recipient's profile, on this machine; with a profile only.
-        #[arg(long, value_name = "DIR", requires = "profile")]
+        #[arg(long, value_name = "DIR")]
         recipient: Option<PathBuf>,
     },
 }
@@ -79,7 +79,18 @@ impl Load {
 
 pub(crate) async fn run(command: BenchCommand, context: &Context) -> Result<Exit, Fault> {
     match (&context.profile, &command) {
-        (None, _) => {
+        (None, BenchCommand::Submit { to: Some(_), .. }) => {
+            return Err(Fault::usage("--to goes with --profile"));
+        }
+        (
+            None,
+            BenchCommand::Roundtrip {
+                recipient: Some(_), ..
+            },
+        ) => {
+            return Err(Fault::usage("--recipient goes with --profile"));
+        }
+        (None, BenchCommand::Submit { to: None, .. } | BenchCommand::Roundtrip { recipient: None, .. }) => {
             let place = Place::make()?;
             let relay = OwnRelay::start(&place.0).await?;
             let (sender, recipient) = (relay.client(SENDER)?, relay.client(RECIPIENT)?);

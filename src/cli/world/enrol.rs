@@ -12,6 +12,7 @@ use crate::client::{
     Client, ClientError, KnownDirectory, Outcome, ProfileDir, Reset, Settings, SignerSetting, Welcome,
 };
 use crate::domain::{AgencyId, AgencyKind, Language, Principal};
+use crate::transparency::SignedCheckpoint;
 
 impl World {
     /// Enrols whoever is not enrolled yet, and makes every profile know this relay. Ends when all of it is on the record.
@@ -70,47 +71,65 @@ impl World {
     }
 
     async fn enrol_states(&self, operator: &Client, known: &KnownDirectory) -> Result<(), Fault> {
-        for state in self.plan.states() {
-            if known.directory().state(&state).is_none() {
-                let root = KeyRequest::read(&self.root(&state).join("root.cert.json"))?;
-                operator.enrol_state(state, root.envelope).await?;
-            }
-        }
+        let states = self.plan.states().into_iter();
+        let missing = states.filter(|state| known.directory().state(state).is_none());
+        // All at once: the relay writes them with a few syncs instead of one for each.
+        try_join_all(missing.map(|state| async move {
+            let root = KeyRequest::read(&self.root(&state).join("root.cert.json"))?;
+            operator.enrol_state(state, root.envelope).await?;
+            Ok::<(), Fault>(())
+        }))
+        .await?;
         Ok(())
     }
 
     async fn enrol_agencies(&self, operator: &Client, known: &KnownDirectory) -> Result<(), Fault> {
-        for agency in self.enrolled() {
-            let enrolled = match known.directory().agency(agency) {
-                Some(_) => operator.newest_checkpoint().await,
-                None => {
-                    let plan = self.plan.agencies.iter().find(|plan| plan.id == *agency);
-                    let (name, kind) = match plan {
-                        Some(plan) => (plan.name.as_str(), AgencyKind::Agency),
-                        None => ("Auditor (exercise)", AgencyKind::Auditor),
-                    };
-                    let certificates = self.certificates(agency)?;
-                    let recorded = operator
-                        .enrol_agency(agency.clone(), name, kind, &certificates)
-                        .await?;
-                    recorded.checkpoint
-                }
+        let enrolling = self.enrolled().map(|agency| async move {
+            let is_enrolled = known.directory().agency(agency).is_some();
+            let enrolled = match is_enrolled {
+                true => operator.newest_checkpoint().await,
+                false => self.enrol_agency(operator, agency).await?,
             };
-            let file = self.welcome_file(agency);
-            if !file.exists() {
-                let settings = operator.settings();
-                let welcome = Welcome {
-                    principal: Principal::Agency(agency.clone()),
-                    url: settings.url.clone(),
-                    tls_pin: settings.tls_pin,
-                    log: settings.log.clone(),
-                    checkpoint: enrolled,
-                };
-                files::create_directory(&self.directory.join("welcomes"))?;
-                welcome.write(&file)?;
-            }
-        }
+            self.write_welcome(operator, agency, enrolled)
+        });
+        try_join_all(enrolling).await?;
         Ok(())
+    }
+
+    /// Gives the checkpoint that holds it.
+    async fn enrol_agency(&self, operator: &Client, agency: &AgencyId) -> Result<SignedCheckpoint, Fault> {
+        let plan = self.plan.agencies.iter().find(|plan| plan.id == *agency);
+        let (name, kind) = match plan {
+            Some(plan) => (plan.name.as_str(), AgencyKind::Agency),
+            None => ("Auditor (exercise)", AgencyKind::Auditor),
+        };
+        let certificates = self.certificates(agency)?;
+        let recorded = operator
+            .enrol_agency(agency.clone(), name, kind, &certificates)
+            .await?;
+        Ok(recorded.checkpoint)
+    }
+
+    fn write_welcome(
+        &self,
+        operator: &Client,
+        agency: &AgencyId,
+        checkpoint: SignedCheckpoint,
+    ) -> Result<(), Fault> {
+        let file = self.welcome_file(agency);
+        if file.exists() {
+            return Ok(());
+        }
+        let settings = operator.settings();
+        let welcome = Welcome {
+            principal: Principal::Agency(agency.clone()),
+            url: settings.url.clone(),
+            tls_pin: settings.tls_pin,
+            log: settings.log.clone(),
+            checkpoint,
+        };
+        files::create_directory(&self.directory.join("welcomes"))?;
+        Ok(welcome.write(&file)?)
     }
 
     fn welcome_file(&self, agency: &AgencyId) -> PathBuf {

@@ -163,6 +163,8 @@ pub const SUBMISSIONS_IN_FLIGHT_MAX: usize = 256;
 pub const SESSION_CREDIT_MAX: u32 = 1024;
 /// Sessions of one desk at a time.
 pub const SESSIONS_PER_DESK_MAX: usize = 16;
+/// Sessions (delivery and watch) of one principal.
+pub const SESSIONS_PER_PRINCIPAL_MAX: usize = 512;
 /// Sessions (delivery and watch) of the whole relay.
 pub const SESSIONS_MAX: usize = 4096;
 /// TLS connections at a time.

@@ -13,6 +13,8 @@ use crate::ledger::Facts;
 use crate::limits;
 
 const PAGE_DEFAULT: u32 = 100;
+/// About what a row and each recipient of it take: a page is bounded in bytes, too.
+const ROW_BYTES: usize = limits::ID_CHARS_MAX + 32;
 
 impl Engine {
     pub(super) async fn list(&self, caller: &Caller, query: &ListQuery) -> Result<ListPage, Failure> {
@@ -124,6 +126,7 @@ struct Listing {
 impl Listing {
     fn run(mut self) -> Result<ListPage, String> {
         let mut warnings = Vec::new();
+        let mut bytes = 0usize;
         // Rows that do not match cost time, too: then a page is short, and says where the next begins.
         for _ in 0..limits::LIST_SCAN_MAX {
             let Some((row, direction)) = self.next()? else {
@@ -136,7 +139,11 @@ impl Listing {
             if self.desk.is_none() || row.desk == self.desk {
                 warnings.extend(self.summary(row, direction)?);
             }
-            if warnings.len() >= self.rows {
+            let recipients = warnings
+                .last()
+                .map_or(0, |row: &WarningSummary| row.recipients.len());
+            bytes = bytes.saturating_add(ROW_BYTES.saturating_mul(recipients.saturating_add(2)));
+            if warnings.len() >= self.rows || bytes >= limits::VIEW_BYTES_MAX / 2 {
                 return Ok(page(warnings, at));
             }
         }

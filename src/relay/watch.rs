@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 
 use super::answers::{Caller, Failure, WatchEvent, WatchedRecord};
-use super::delivery::hub::Place;
+use super::delivery::hub::Seat;
 use super::engine::Engine;
 use super::sequencer::Phase;
 use crate::domain::{DeskAddress, Digest, RecordKind, Step, WarningName};
@@ -22,7 +22,7 @@ pub struct WarningWatch {
     engine: Arc<Engine>,
     caller: Caller,
     warning: Digest,
-    place: Place<Digest, Notify>,
+    place: Seat<Digest, Notify>,
     directories: watch::Receiver<Arc<Directory>>,
     phase: watch::Receiver<Phase>,
     cursors: BTreeMap<DeskAddress, Cursor>,
@@ -58,7 +58,7 @@ pub(super) async fn open(
     let sight = engine.sight(caller, name, &durable)?;
     let place = engine
         .hub
-        .watch(sight.digest)
+        .watch(caller.principal(), sight.digest)
         .ok_or_else(|| Failure::new(ErrorCode::Quota, "the relay has no room for another watch"))?;
     Ok(WarningWatch {
         engine: Arc::clone(engine),

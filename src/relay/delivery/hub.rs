@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
-use crate::domain::{DeskAddress, Digest};
+use crate::domain::{DeskAddress, Digest, Principal};
 use crate::ledger::Change;
 use crate::limits;
 
@@ -91,27 +91,36 @@ impl Mailbox {
 pub(in crate::relay) struct Hub {
     sessions: Registry<DeskAddress, Mailbox>,
     watches: Registry<Digest, Notify>,
+    /// Both, by whose they are.
+    owners: Registry<Principal, ()>,
 }
 
 impl Hub {
-    /// A mailbox for a session of `desk`; none: a bound is reached.
+    /// A mailbox for `owner`'s session of `desk`; none: a bound is reached.
     pub(in crate::relay) fn session(
-        self: &Arc<Self>,
+        &self,
+        owner: &Principal,
         desk: &DeskAddress,
-    ) -> Option<Place<DeskAddress, Mailbox>> {
-        if self.count() >= limits::SESSIONS_MAX {
-            return None;
-        }
-        let bound = limits::SESSIONS_PER_DESK_MAX;
-        self.sessions.place(desk.clone(), bound)
+    ) -> Option<Seat<DeskAddress, Mailbox>> {
+        let seat = self.owner_seat(owner)?;
+        let place = self.sessions.place(desk.clone(), limits::SESSIONS_PER_DESK_MAX)?;
+        Some(Seat { place, _owner: seat })
     }
 
-    /// A bell for a watch of `warning`; none: a bound is reached.
-    pub(in crate::relay) fn watch(self: &Arc<Self>, warning: Digest) -> Option<Place<Digest, Notify>> {
-        if self.count() >= limits::SESSIONS_MAX {
+    /// A bell for `owner`'s watch of `warning`; none: a bound is reached.
+    pub(in crate::relay) fn watch(&self, owner: &Principal, warning: Digest) -> Option<Seat<Digest, Notify>> {
+        let seat = self.owner_seat(owner)?;
+        let place = self.watches.place(warning, limits::SESSIONS_MAX)?;
+        Some(Seat { place, _owner: seat })
+    }
+
+    /// No principal can take the room of the others.
+    fn owner_seat(&self, owner: &Principal) -> Option<Place<Principal, ()>> {
+        if self.owners.count() >= limits::SESSIONS_MAX {
             return None;
         }
-        self.watches.place(warning, limits::SESSIONS_MAX)
+        self.owners
+            .place(owner.clone(), limits::SESSIONS_PER_PRINCIPAL_MAX)
     }
 
     /// Tells everyone concerned.
@@ -143,10 +152,6 @@ impl Hub {
     /// Watches now.
     pub(in crate::relay) fn watches(&self) -> usize {
         self.watches.count()
-    }
-
-    fn count(&self) -> usize {
-        self.sessions().saturating_add(self.watches())
     }
 }
 
@@ -204,19 +209,26 @@ impl<K: Eq + Hash + Clone, T: Default> Registry<K, T> {
     }
 }
 
+/// A session's or watch's place, and its owner's; dropping it gives both up.
+#[derive(Debug)]
+pub(in crate::relay) struct Seat<K: Eq + Hash, T> {
+    place: Place<K, T>,
+    _owner: Place<Principal, ()>,
+}
+
+impl<K: Eq + Hash, T> Seat<K, T> {
+    /// What the hub tells this one through.
+    pub(in crate::relay) fn mailbox(&self) -> &Arc<T> {
+        &self.place.mailbox
+    }
+}
+
 /// A place among those who wait; dropping it gives it up.
 #[derive(Debug)]
-pub(in crate::relay) struct Place<K: Eq + Hash, T> {
+struct Place<K: Eq + Hash, T> {
     registry: Arc<Mutex<Places<K, T>>>,
     key: K,
     mailbox: Arc<T>,
-}
-
-impl<K: Eq + Hash, T> Place<K, T> {
-    /// What the hub tells this one through.
-    pub(in crate::relay) fn mailbox(&self) -> &Arc<T> {
-        &self.mailbox
-    }
 }
 
 impl<K: Eq + Hash, T> Drop for Place<K, T> {
@@ -247,12 +259,34 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn owner(text: &str) -> Principal {
+        text.parse().unwrap()
+    }
+
+    /// One principal's watches leave room for everybody else's.
+    #[test]
+    fn nobody_takes_the_room_of_the_others() {
+        let hub = Hub::default();
+        let greedy = owner("ru.ctc");
+        let watches: Vec<_> = (0..limits::SESSIONS_PER_PRINCIPAL_MAX)
+            .map(|_| hub.watch(&greedy, Digest::default()).unwrap())
+            .collect();
+        assert!(hub.watch(&greedy, Digest::default()).is_none());
+        assert!(hub.session(&greedy, &desk("ru.ctc")).is_none());
+        assert!(hub.watch(&owner("fr.ctc"), Digest::default()).is_some());
+        drop(watches);
+        assert!(hub.session(&greedy, &desk("ru.ctc")).is_some());
+    }
+
     /// News reach the sessions of their desk, all of them, merged; and nobody else.
     #[tokio::test]
     async fn news_are_merged_for_every_session_of_the_desk() {
-        let hub = Arc::new(Hub::default());
+        let hub = Hub::default();
         let desks = [desk("be.ctc"), desk("be.ctc"), desk("ru.ctc")];
-        let places: Vec<_> = desks.iter().map(|desk| hub.session(desk).unwrap()).collect();
+        let places: Vec<_> = desks
+            .iter()
+            .map(|desk| hub.session(&owner("ru.ctc"), desk).unwrap())
+            .collect();
         for number in [1, 2] {
             let mut news = News::default();
             let warning = Digest::default();
@@ -282,18 +316,18 @@ mod tests {
     /// A desk has a bounded number of sessions, and one that ends makes room.
     #[test]
     fn sessions_of_a_desk_are_bounded() {
-        let hub = Arc::new(Hub::default());
+        let hub = Hub::default();
         let mut places: Vec<_> = (0..limits::SESSIONS_PER_DESK_MAX)
-            .map(|_| hub.session(&desk("be.ctc")).unwrap())
+            .map(|_| hub.session(&owner("be.ctc"), &desk("be.ctc")).unwrap())
             .collect();
-        assert!(hub.session(&desk("be.ctc")).is_none());
-        assert!(hub.session(&desk("ru.ctc")).is_some());
+        assert!(hub.session(&owner("be.ctc"), &desk("be.ctc")).is_none());
+        assert!(hub.session(&owner("ru.ctc"), &desk("ru.ctc")).is_some());
         places.pop();
         assert_eq!(
             hub.sessions_of(&desk("be.ctc")),
             limits::SESSIONS_PER_DESK_MAX - 1
         );
-        assert!(hub.session(&desk("be.ctc")).is_some());
+        assert!(hub.session(&owner("be.ctc"), &desk("be.ctc")).is_some());
         drop(places);
         assert_eq!(hub.sessions(), 0);
     }

@@ -90,10 +90,10 @@ pub(super) async fn open(
     // Held as long as the pump runs: a drain waits until it has said good-bye.
     let in_flight = engine.begin()?;
     let desk = own_desk(engine, caller, desk)?;
-    let place = engine.hub.session(&desk).ok_or_else(|| {
+    let place = engine.hub.session(caller.principal(), &desk).ok_or_else(|| {
         Failure::new(
             ErrorCode::Quota,
-            "there are too many sessions of this desk, or of all",
+            "there are too many sessions: of this desk, of yours, or of all",
         )
     })?;
     let durable = engine.durable();

@@ -14,7 +14,7 @@ use super::super::durable::Durable;
 use super::super::engine::Engine;
 use super::super::sequencer::Phase;
 use super::super::warning::envelope_of;
-use super::hub::{Mail, Mailbox, Place};
+use super::hub::{Mail, Mailbox, Seat};
 use super::session::{Action, Event, Session};
 use crate::domain::{DeskAddress, Digest};
 use crate::error::ErrorCode;
@@ -32,7 +32,7 @@ pub(super) struct Pump {
     caller: Caller,
     desk: DeskAddress,
     session_id: [u8; 16],
-    place: Place<DeskAddress, Mailbox>,
+    place: Seat<DeskAddress, Mailbox>,
     events: mpsc::Sender<SessionEvent>,
     ended: watch::Sender<bool>,
     directories: watch::Receiver<Arc<Directory>>,
@@ -71,7 +71,7 @@ impl Pump {
         engine: Arc<Engine>,
         caller: Caller,
         opened: &SessionOpened,
-        place: Place<DeskAddress, Mailbox>,
+        place: Seat<DeskAddress, Mailbox>,
         events: mpsc::Sender<SessionEvent>,
         ended: watch::Sender<bool>,
     ) -> Self {
@@ -96,6 +96,8 @@ impl Pump {
     /// Runs the session to its end.
     pub(super) async fn run(mut self, credit: u32, newest: u64) {
         let mut events = VecDeque::from([Event::Opened { credit, newest }]);
+        // What changed before this task listened is not told again.
+        self.check(&mut events);
         loop {
             while let Some(event) = events.pop_front() {
                 if self.handle(event, &mut events).await.is_break() {

@@ -7,8 +7,9 @@ mod records;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::screen::Colours;
 use super::session::open;
-use super::timeline::{preamble, render, render_warning};
+use super::timeline::{Detail, block, preamble, render};
 use super::{Context, Exit, Fault};
 use crate::audit::{AuditError, Timeline, Verdict, WarningTimeline, verify};
 use crate::client::Client;
@@ -74,7 +75,8 @@ pub(crate) async fn timeline(client: &Client) -> Result<Option<Timeline>, Fault>
 fn print_timeline(timeline: &Timeline, id: Option<&str>, context: &Context) -> Result<(), Fault> {
     let Some(id) = id else {
         if !context.json {
-            return context.emit(&Value::Null, render(timeline).trim_end());
+            let text = render(timeline, Detail::Evidence, Colours::of_stdout());
+            return context.emit(&Value::Null, text.trim_end());
         }
         for warning in &timeline.warnings {
             context.emit(&timeline.warning_json(warning), "")?;
@@ -92,7 +94,9 @@ fn print_timeline(timeline: &Timeline, id: Option<&str>, context: &Context) -> R
     match named.as_slice() {
         [] => Err(Fault::refused(format!("no warning in scope is named {id:?}"))),
         [warning] => {
-            let text = format!("{}\n{}", preamble(timeline), render_warning(timeline, warning));
+            let (detail, colours) = (Detail::Evidence, Colours::of_stdout());
+            let told = block(timeline, warning, "1 of 1", detail, colours);
+            let text = format!("{}\n{told}", preamble(timeline, detail));
             context.emit(&timeline.warning_json(warning), text.trim_end())
         }
         several => Err(Fault::usage(format!(

@@ -1,303 +1,399 @@
-//! A timeline for people: one block a warning, at most 100 columns wide. Everything in it comes from a verified replay;
-//! the words of people are made plain and isolated, so that none of them can imitate a line of ours.
+//! A timeline for people: one block a warning, at most 100 columns wide, drawn from nothing but the verified replay. The
+//! words of people are neutral and isolated, so that none of them can imitate a line of ours.
 
 use std::fmt::Write as _;
 
-use super::screen::{lines, name, width_of, wrap};
-use crate::audit::{Answer, Event, Hand, Note, Recipient, Start, Timeline, WarningTimeline, What, Words};
-use crate::domain::{AcknowledgementKind, DeskAddress, KeyId, Step};
+use super::screen::{Colours, Tone, lines, name, width_of, wrap};
+use crate::audit::{
+    Answer, Event, Hand, Note, Recipient, Refusal, Start, Timeline, WarningTimeline, What, Words,
+};
+use crate::domain::{AcknowledgementKind, DeskAddress, Step, WarningType};
 use crate::time::Timestamp;
 
-/// Where the text of an event begins, and where it ends.
-const MARGIN: usize = 47;
-const WIDTH: usize = 100;
-/// How much of an office is shown.
-const OFFICE_COLUMNS_MAX: usize = 32;
+/// How wide a line is at the most.
+pub(crate) const WIDTH: usize = 100;
+/// Before every line of a block.
+const INDENT: usize = 2;
+/// An office or a language; a longer one is cut.
+const NAME_COLUMNS_MAX: usize = 40;
+/// `record`, two spaces, `HH:MM:SS.mmm`, two spaces.
+const TIMES: usize = INDENT + 6 + 2 + 12 + 2;
+/// The widest column of names and keys.
+const HAND_COLUMNS_MAX: usize = 40;
 
-/// All warnings of a timeline, and what was refused.
-pub(crate) fn render(timeline: &Timeline) -> String {
-    let mut out = preamble(timeline);
-    for warning in &timeline.warnings {
+/// How much is told of a warning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// The story.
+    Story,
+    /// Also what names the warning, and between which signatures each thing is shown to have happened.
+    Evidence,
+}
+
+/// All warnings of a timeline, and what was refused on the record.
+pub(crate) fn render(timeline: &Timeline, detail: Detail, colours: Colours) -> String {
+    let mut out = preamble(timeline, detail);
+    let count = timeline.warnings.len();
+    for (number, warning) in (1..).zip(&timeline.warnings) {
         out.push('\n');
-        out.push_str(&render_warning(timeline, warning));
+        out.push_str(&block(
+            timeline,
+            warning,
+            &format!("{number} of {count}"),
+            detail,
+            colours,
+        ));
     }
     if !timeline.refusals.is_empty() {
-        out.push_str("\nREFUSED ON THE RECORD\n");
-        for refusal in &timeline.refusals {
-            let line = format!(
-                "{:>8}  {}  {}: {} of {}",
-                refusal.index,
-                clock(refusal.time),
-                name(&refusal.code, OFFICE_COLUMNS_MAX),
-                refusal.id,
-                refusal.principal,
-            );
-            push_wrapped(&mut out, "", &line, 31);
+        let _ = writeln!(out, "\n{}", colours.paint(Tone::Strong, "Refused on the record"));
+        for it in &timeline.refusals {
+            refusal(&mut out, it);
         }
     }
     out
 }
 
 /// What it is drawn from, and how it is to be read.
-pub(crate) fn preamble(timeline: &Timeline) -> String {
-    let mut out = String::new();
+pub(crate) fn preamble(timeline: &Timeline, detail: Detail) -> String {
+    let all = match timeline.out_of_scope {
+        0 => "all of them",
+        _ => "all that are ours to see",
+    };
+    let others = match timeline.out_of_scope {
+        0 => String::new(),
+        count => format!(" {count} are not: of these only the hashes were checked."),
+    };
     let mut text = format!(
-        "Drawn from {} verified records of {}, signed root {}. \
-         Times are the claims of the relay (or of the signer, where it says so); the order of the records is proven. \
-         Between A-B: its signer had verified A records when signing, and it stood in the log before record B was \
-         signed by somebody who had verified it.",
-        timeline.size, timeline.origin, timeline.root
+        "What the log tells, which began on {}. Its {} records were replayed and {all} verified, down to the root \
+         that the log has signed.{others} Their order is proven; the times are what the relay says. Beside each name stands \
+         the key that signed: its role and the beginning of its id. What stands beside \"the relay\" is only its own word.",
+        first_day(timeline),
+        timeline.size
     );
-    if timeline.out_of_scope > 0 {
-        let _ = write!(
-            text,
-            " {} records are out of this auditor's scope: of these only the hashes were checked.",
-            timeline.out_of_scope
+    if detail == Detail::Evidence {
+        text.push_str(
+            " [A-B]: whoever signed it had verified the first A records of the log, and it stood there before record B was \
+             signed by somebody who had verified it.",
         );
     }
-    push_wrapped(&mut out, "", &text, 0);
-    out
+    wrap(&text, WIDTH).join("\n") + "\n"
 }
 
 /// One warning.
-pub(crate) fn render_warning(timeline: &Timeline, warning: &WarningTimeline) -> String {
-    let mut out = heading(warning);
-    out.push('\n');
-    out.push_str("  record  UTC       recipient       between    what, and by whose signature\n");
-    let mut day = String::new();
+pub(crate) fn block(
+    timeline: &Timeline,
+    warning: &WarningTimeline,
+    number: &str,
+    detail: Detail,
+    colours: Colours,
+) -> String {
+    let mut out = heading(warning, number, detail, colours);
+    let hands: Vec<String> = warning.events.iter().map(|event| hand(warning, event)).collect();
+    let widest = hands.iter().map(|hand| width_of(hand)).max().unwrap_or(0);
+    let column = widest.min(HAND_COLUMNS_MAX);
+    let title = format!("record  {:<12}  {:<column$}  what", "UTC", "by whose key");
+    let _ = writeln!(out, "{:INDENT$}{}", "", colours.paint(Tone::Quiet, &title));
+    let mut day = first_day(timeline);
     let mut outages = timeline.outages_of(warning).peekable();
-    for event in &warning.events {
+    for (event, hand) in warning.events.iter().zip(&hands) {
         while let Some(start) = outages.next_if(|start| start.index < event.index) {
-            push_outage(&mut out, &mut day, start);
+            outage(&mut out, &mut day, start);
         }
-        push_event(&mut out, &mut day, warning, event);
+        new_day(&mut out, &mut day, event.time);
+        let mut text = what(warning, event);
+        if detail == Detail::Evidence {
+            text.push_str(&between(warning, event));
+        }
+        row(&mut out, event, hand, column, &text);
+        if let What::Acknowledged(answer) = &event.what {
+            note(&mut out, answer, TIMES + column + 2);
+        }
     }
     for start in outages {
-        push_outage(&mut out, &mut day, start);
+        outage(&mut out, &mut day, start);
     }
-    push_standing(&mut out, timeline, warning);
-    out
-}
-
-fn heading(warning: &WarningTimeline) -> String {
-    let mut out = String::new();
-    let Some(sent) = &warning.sent else {
-        let line = format!("WARNING {}", warning.digest);
-        push_rule(&mut out, &line);
-        push_wrapped(
-            &mut out,
-            "  ",
-            "Its acceptance is out of scope: who sent it is not shown.",
-            2,
-        );
-        return out;
-    };
-    let line = format!(
-        "{} {} {} from {}",
-        sent.status, sent.precedence, sent.warning_type, sent.by.principal
-    );
-    push_rule(&mut out, &line);
-    match &sent.headline {
-        Some(headline) => push_words(&mut out, "  ", headline, 2),
-        None => out.push_str("  (its body was not shown)\n"),
-    }
-    let expires = sent.expires.map_or_else(|| "never".to_owned(), clock);
-    let territory = sent
-        .territory
-        .as_ref()
-        .map_or(String::new(), |it| format!(", about {it}"));
-    let _ = writeln!(out, "  id      {}", sent.id);
-    let _ = writeln!(out, "  digest  {}", warning.digest);
-    push_wrapped(&mut out, "  signed  ", &signature(&sent.by), 10);
-    let times = format!(
-        "{} by the sender's clock, expires {expires}{territory}",
-        clock(sent.sent)
-    );
-    push_wrapped(&mut out, "  sent    ", &times, 10);
-    out
-}
-
-fn push_event(out: &mut String, day: &mut String, warning: &WarningTimeline, event: &Event) {
-    let hour = hour(out, day, event.time);
-    let desk = event.desk.as_ref().map(ToString::to_string).unwrap_or_default();
-    let between = between(warning, event);
-    let start = match width_of(&desk) {
-        0..=14 => format!("{:>8}  {hour:<8}  {desk:<14}  {between:<9}  ", event.index),
-        // A long name takes a line of its own, so that the columns stay.
-        _ => format!("{:>8}  {hour:<8}  {desk}\n{:36}{between:<9}  ", event.index, ""),
-    };
-    let text = match &event.what {
-        What::Accepted => accepted(warning),
-        What::Routed => "ROUTED".to_owned(),
-        What::HandedOver {
-            tls_keyid,
-            unrecorded,
-        } => handed_over(*tls_keyid, *unrecorded),
-        What::Acknowledged(answer) => acknowledged(answer),
-    };
-    push_wrapped(out, &start, &text, MARGIN);
-    if let What::Acknowledged(answer) = &event.what {
-        match &answer.note {
-            Note::None => {}
-            Note::Kept(note) => push_words(out, &format!("{:MARGIN$}note ", ""), note, MARGIN + 5),
-            Note::Absent => {
-                let _ = writeln!(out, "{:MARGIN$}(a note was signed; it was not shown)", "");
-            }
+    for (desk, recipient) in &warning.recipients {
+        let (tone, text) = standing(timeline, warning, desk, recipient);
+        for (number, line) in wrap(&text, WIDTH - INDENT - 3).iter().enumerate() {
+            let start = if number == 0 { "=> " } else { "   " };
+            let _ = writeln!(out, "{:INDENT$}{start}{}", "", colours.paint(tone, line));
         }
     }
+    out
 }
 
-/// Between which records a thing is shown to have happened by signatures that are not the relay's.
+fn heading(warning: &WarningTimeline, number: &str, detail: Detail, colours: Colours) -> String {
+    let to: Vec<String> = warning.recipients.keys().map(ToString::to_string).collect();
+    let title = match &warning.sent {
+        None => format!(
+            "{number}  A warning to {}, whose acceptance is not ours to see",
+            to.join(" and ")
+        ),
+        Some(sent) => format!(
+            "{number}  {} {} {}  from {} to {}",
+            sent.status,
+            sent.precedence,
+            sent.warning_type,
+            sent.by.principal,
+            to.join(" and ")
+        ),
+    };
+    let rule = "-".repeat(WIDTH.saturating_sub(width_of(&title) + 1));
+    let mut out = match width_of(&title) {
+        0..WIDTH => format!("{} {rule}\n", colours.paint(Tone::Strong, &title)),
+        _ => wrap(&title, WIDTH).join("\n") + "\n",
+    };
+    if let Some(sent) = &warning.sent {
+        for words in sent.headline.iter().chain(&sent.translations) {
+            said(&mut out, words, INDENT);
+        }
+        if sent.headline.is_none() {
+            let _ = writeln!(out, "{:INDENT$}(its body was not shown)", "");
+        }
+    }
+    if detail == Detail::Evidence {
+        identity(&mut out, warning);
+    }
+    out
+}
+
+/// What names a warning, and what its sender's clock said.
+fn identity(out: &mut String, warning: &WarningTimeline) {
+    let _ = writeln!(out, "{:INDENT$}digest {}", "", warning.digest);
+    if let Some(sent) = &warning.sent {
+        let expires = sent.expires.map_or_else(|| "never".to_owned(), minute);
+        let about = sent.territory.as_ref();
+        let about = about.map_or_else(String::new, |territory| format!("; about {territory}"));
+        let _ = writeln!(out, "{:INDENT$}id {}{about}", "", sent.id);
+        let _ = writeln!(
+            out,
+            "{:INDENT$}sent {} by the signer's clock, expires {expires}",
+            "",
+            minute(sent.sent)
+        );
+    }
+}
+
+/// Between which records signatures that are not the relay's show that a thing happened.
 fn between(warning: &WarningTimeline, event: &Event) -> String {
     let after = match &event.what {
         What::Accepted => warning.sent.as_ref().and_then(|sent| sent.by.seen),
         What::Routed | What::HandedOver { .. } => None,
         What::Acknowledged(answer) => answer.by.seen,
     };
+    let after = after.map(|size| size.to_string()).unwrap_or_default();
     let before = event
         .seen_by
         .as_ref()
         .map(|by| by.index.to_string())
         .unwrap_or_default();
-    match after {
-        Some(after) => format!("{after}-{before}"),
-        None if before.is_empty() => String::new(),
-        None => format!("-{before}"),
+    if after.is_empty() && before.is_empty() {
+        return String::new();
+    }
+    format!(" [{after}-{before}]")
+}
+
+/// Words of a person behind their language, each line isolated.
+fn said(out: &mut String, words: &Words, indent: usize) {
+    let start = format!("{:indent$}{}: ", "", name(&words.language, NAME_COLUMNS_MAX));
+    let text = lines(&words.text, WIDTH.saturating_sub(width_of(&start)));
+    push(out, &start, &text);
+}
+
+/// Whose word it is.
+fn hand(warning: &WarningTimeline, event: &Event) -> String {
+    let desk = event.desk.as_ref().map(ToString::to_string);
+    match &event.what {
+        What::Accepted => match &warning.sent {
+            Some(sent) => key(&sent.by.principal.to_string(), &sent.by),
+            None => "the relay".to_owned(),
+        },
+        What::Routed | What::HandedOver { .. } => format!("the relay, to {}", desk.unwrap_or_default()),
+        What::Acknowledged(answer) => key(
+            &desk.unwrap_or_else(|| answer.by.principal.to_string()),
+            &answer.by,
+        ),
     }
 }
 
-/// The time of day; on a new day, its date first on a line of its own.
-fn hour(out: &mut String, day: &mut String, time: Timestamp) -> String {
-    let shown = clock(time);
-    let Some((date, hour)) = shown.split_once(' ') else {
-        return shown;
-    };
-    if day != date {
-        *day = date.to_owned();
-        let _ = writeln!(out, "{:10}{date}", "");
+fn key(who: &str, hand: &Hand) -> String {
+    format!("{who} {} {}", hand.role, short(&hand.keyid))
+}
+
+fn what(warning: &WarningTimeline, event: &Event) -> String {
+    match &event.what {
+        What::Accepted => match &warning.sent {
+            Some(sent) if sent.by.office.is_empty() => does(sent.warning_type).to_owned(),
+            Some(sent) => format!(
+                "{}, as {}",
+                does(sent.warning_type),
+                name(&sent.by.office, NAME_COLUMNS_MAX)
+            ),
+            None => "ACCEPTED".to_owned(),
+        },
+        What::Routed => "ROUTED".to_owned(),
+        What::HandedOver {
+            tls_keyid,
+            unrecorded,
+        } => {
+            let more = match unrecorded {
+                0 => String::new(),
+                more => format!(", and {more} times before"),
+            };
+            format!("HANDED_OVER to TLS key {}{more}", short(tls_keyid))
+        }
+        What::Acknowledged(answer) => acknowledged(answer),
     }
-    hour.to_owned()
 }
 
-fn accepted(warning: &WarningTimeline) -> String {
-    let desks: Vec<String> = warning.recipients.keys().map(ToString::to_string).collect();
-    format!("ACCEPTED by the relay, for {}", desks.join(", "))
-}
-
-fn handed_over(tls_keyid: KeyId, unrecorded: u32) -> String {
-    let more = match unrecorded {
-        0 => String::new(),
-        1 => ", and once before that".to_owned(),
-        more => format!(", and {more} times before that"),
-    };
-    format!(
-        "HANDED OVER, says the relay: written to the session of TLS key {}{more}",
-        short(&tls_keyid)
-    )
+const fn does(kind: WarningType) -> &'static str {
+    match kind {
+        WarningType::Alert | WarningType::Update | WarningType::Extend => "warns",
+        WarningType::Notice => "gives notice",
+        WarningType::Question => "asks",
+        WarningType::Answer => "answers",
+        WarningType::Cancel => "cancels",
+        WarningType::Outcome => "tells the outcome",
+    }
 }
 
 fn acknowledged(answer: &Answer) -> String {
     let mut text = answer.kind.word().to_owned();
-    if let Some(reason) = answer.reason {
-        let _ = write!(text, ": {reason}");
+    if answer.kind == AcknowledgementKind::Received {
+        text.push_str(": its system has stored it");
     }
     if let Some(to) = &answer.to {
-        let _ = write!(text, ": competent is {to}");
+        let _ = write!(text, ": {to} is competent");
     }
     if let Some(until) = answer.until {
-        let _ = write!(text, " until {}", clock(until));
+        let _ = write!(text, " until {}", minute(until));
+    }
+    if let Some(reason) = answer.reason {
+        let _ = write!(text, " ({reason})");
     }
     if let Some(assessment) = answer.assessment {
         let _ = write!(text, ", {assessment}");
     }
     if !answer.missing.is_empty() {
         let missing: Vec<&str> = answer.missing.iter().map(|it| it.word()).collect();
-        let _ = write!(text, " (missing {})", missing.join(", "));
+        let _ = write!(text, ": no {}", missing.join(", no "));
     }
-    let _ = write!(text, ", signed {}", signature(&answer.by));
+    if !answer.by.office.is_empty() && answer.kind == AcknowledgementKind::Opened {
+        let _ = write!(text, " by the {}", name(&answer.by.office, NAME_COLUMNS_MAX));
+    }
     text
 }
 
-/// Whose signature it is: principal, role, office, and the key's first digits.
-fn signature(hand: &Hand) -> String {
-    let mut text = format!("by {}", hand.principal);
-    if !hand.office.is_empty() {
-        let _ = write!(text, ", {}", name(&hand.office, OFFICE_COLUMNS_MAX));
-    }
-    let _ = write!(text, ", {} key {}", hand.role, short(&hand.keyid));
-    text
-}
-
-fn push_outage(out: &mut String, day: &mut String, start: &Start) {
-    let since = start
-        .stopped_at
-        .map_or_else(|| "an unknown time".to_owned(), clock);
-    let begin = format!("{:>8}  {:<8}  ", start.index, hour(out, day, start.time));
-    let text = format!("-- the relay began again; by its own word it had been down since {since} --");
-    push_wrapped(out, &begin, &text, 20);
-}
-
-fn push_standing(out: &mut String, timeline: &Timeline, warning: &WarningTimeline) {
-    let newest = timeline.size.saturating_sub(1);
-    let _ = writeln!(out, "\n  where it stands at record {newest}");
-    for (desk, recipient) in &warning.recipients {
-        let start = format!("    {:<14}  ", desk.to_string());
-        push_wrapped(out, &start, &standing(timeline, desk, recipient), 20);
+fn note(out: &mut String, answer: &Answer, indent: usize) {
+    match &answer.note {
+        Note::None => {}
+        Note::Kept(words) => said(out, words, indent),
+        Note::Absent => {
+            let _ = writeln!(out, "{:indent$}(a note was signed; it was not shown)", "");
+        }
     }
 }
 
-fn standing(timeline: &Timeline, desk: &DeskAddress, recipient: &Recipient) -> String {
-    if !recipient.is_silent() {
-        let answer = recipient.answer.map_or("", AcknowledgementKind::word);
-        return format!("{} {answer}", recipient.step).trim_end().to_owned();
-    }
+/// The relay came back while the warning was under way.
+fn outage(out: &mut String, day: &mut String, start: &Start) {
+    let since = match start.stopped_at {
+        None => "an unknown time".to_owned(),
+        Some(stopped) if date(stopped) == date(start.time) => clock(stopped),
+        Some(stopped) => format!("{} {}", date(stopped), clock(stopped)),
+    };
+    new_day(out, day, start.time);
+    let (index, time) = (start.index, clock(start.time));
+    let _ = writeln!(
+        out,
+        "{:INDENT$}{index:>6}  {time}  --- the relay was down since {since}, and began again ---",
+        ""
+    );
+}
+
+fn refusal(out: &mut String, refusal: &Refusal) {
+    let text = format!(
+        "{} of {}, {}",
+        name(&refusal.code, NAME_COLUMNS_MAX),
+        refusal.principal,
+        refusal.id
+    );
+    let start = format!(
+        "{:INDENT$}{:>6}  {} {}  ",
+        "",
+        refusal.index,
+        date(refusal.time),
+        clock(refusal.time)
+    );
+    let lines = wrap(&text, WIDTH.saturating_sub(width_of(&start)));
+    push(out, &start, &lines);
+}
+
+/// Where a recipient stands, and if it is silent, what shows that.
+fn standing(
+    timeline: &Timeline,
+    warning: &WarningTimeline,
+    desk: &DeskAddress,
+    recipient: &Recipient,
+) -> (Tone, String) {
+    let why = match recipient.step {
+        Step::Routed => "it never came for it",
+        Step::HandedOver => "it was handed over, and nothing was signed",
+        Step::Received => "its system has it, and no officer signed that they had read it",
+        Step::Opened => "an officer has read it, and did not answer",
+        Step::Answered => {
+            let signed = warning
+                .events
+                .iter()
+                .filter(|event| event.desk.as_ref() == Some(desk));
+            let words: Vec<&str> = signed
+                .filter_map(|event| match &event.what {
+                    What::Acknowledged(answer) if answer.kind.step() == Step::Answered => {
+                        Some(answer.kind.word())
+                    }
+                    What::Acknowledged(_) | What::Accepted | What::Routed | What::HandedOver { .. } => None,
+                })
+                .collect();
+            return (Tone::Good, format!("{desk} answered: {}", words.join(", ")));
+        }
+    };
     let mut text = format!(
-        "{}, SILENT: no answer was logged up to record {} (checkpoint of {} records).",
-        recipient.step,
+        "{desk} IS SILENT: {why}. No answer was logged up to record {} (checkpoint of {} records).",
         timeline.size.saturating_sub(1),
         timeline.size
     );
     let records: Vec<String> = recipient.handovers.iter().map(ToString::to_string).collect();
-    match (recipient.step, records.as_slice()) {
-        (Step::Routed, _) | (_, []) => {
-            let _ = write!(text, " The relay claims no handover to {desk}.");
-        }
-        (Step::HandedOver | Step::Received | Step::Opened | Step::Answered, records) => {
-            let more = match recipient.unrecorded {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let _ = write!(
-                text,
-                " The relay claims to have handed it over to an authenticated session of {desk}: {} {}{more}.",
-                if records.len() == 1 { "record" } else { "records" },
-                records.join(", ")
-            );
-        }
+    if !records.is_empty() {
+        let _ = write!(
+            text,
+            " The relay claims to have handed it over to an authenticated session of it: {} {}",
+            if records.len() == 1 { "record" } else { "records" },
+            records.join(", ")
+        );
+        let _ = match recipient.unrecorded {
+            0 => write!(text, "."),
+            more => write!(text, ", and {more} times between these."),
+        };
     }
-    text
+    (Tone::Alarm, text)
 }
 
-/// A line that opens a block, ruled to the full width.
-fn push_rule(out: &mut String, title: &str) {
-    let rule = WIDTH.saturating_sub(width_of(title)).saturating_sub(4);
-    let _ = writeln!(out, "== {title} {}", "=".repeat(rule));
+fn row(out: &mut String, event: &Event, hand: &str, column: usize, text: &str) {
+    let (index, time) = (event.index, clock(event.time));
+    let mut start = format!("{:INDENT$}{index:>6}  {time}  ", "");
+    if width_of(hand) > column {
+        // A long name takes lines of its own, so that the columns stay.
+        push(out, &start, &wrap(hand, WIDTH - TIMES));
+        start = " ".repeat(TIMES + column + 2);
+    } else {
+        let pad = column.saturating_sub(width_of(hand));
+        let _ = write!(start, "{hand}{:pad$}  ", "");
+    }
+    push(out, &start, &wrap(text, WIDTH - TIMES - column - 2));
 }
 
-/// Words of a person, each line isolated, with their language before the first.
-fn push_words(out: &mut String, start: &str, words: &Words, indent: usize) {
-    let start = format!("{start}({}) ", words.language);
-    let indent = indent.max(width_of(&start));
-    let shown = lines(&words.text, WIDTH.saturating_sub(indent));
-    push_lines(out, &start, &shown, indent);
-}
-
-/// Text of ours behind `start`, wrapped and indented. Words of people in it are isolated already, and short.
-fn push_wrapped(out: &mut String, start: &str, text: &str, indent: usize) {
-    push_lines(out, start, &wrap(text, WIDTH.saturating_sub(indent)), indent);
-}
-
-fn push_lines(out: &mut String, start: &str, lines: &[String], indent: usize) {
+/// The first line behind `start`, the others below it.
+pub(super) fn push(out: &mut String, start: &str, lines: &[String]) {
+    let indent = width_of(start);
     for (number, line) in lines.iter().enumerate() {
         let _ = match number {
             0 => writeln!(out, "{start}{line}"),
@@ -306,16 +402,50 @@ fn push_lines(out: &mut String, start: &str, lines: &[String], indent: usize) {
     }
 }
 
-/// A time in UTC, to the second.
+/// Tells that the day is another than the one before.
+fn new_day(out: &mut String, day: &mut String, time: Timestamp) {
+    let today = date(time);
+    if today != *day {
+        let _ = writeln!(out, "{:width$}{today}", "", width = INDENT + 8);
+        *day = today;
+    }
+}
+
+/// The day on which the log began.
+fn first_day(timeline: &Timeline) -> String {
+    timeline
+        .starts
+        .first()
+        .map(|start| date(start.time))
+        .unwrap_or_default()
+}
+
+/// The day of a time in UTC.
+pub(super) fn date(time: Timestamp) -> String {
+    let text = time.to_string();
+    text.split_once('T')
+        .map_or_else(|| text.clone(), |(date, _)| date.to_owned())
+}
+
+/// `HH:MM:SS.mmm` of a time in UTC.
 pub(super) fn clock(time: Timestamp) -> String {
     let text = time.to_string();
-    match text.split_once('.') {
-        Some((seconds, _)) => seconds.replace('T', " "),
+    match text.split_once('T') {
+        Some((_, clock)) => clock.trim_end_matches('Z').to_owned(),
         None => text,
     }
 }
 
-/// The beginning of a key's or warning's name.
+/// A time in UTC, to the minute.
+fn minute(time: Timestamp) -> String {
+    let text = time.to_string();
+    match text.rsplit_once(':') {
+        Some((minute, _)) => format!("{} UTC", minute.replace('T', " ")),
+        None => text,
+    }
+}
+
+/// The beginning of a key's id.
 pub(super) fn short(name: &impl ToString) -> String {
     name.to_string().chars().take(8).collect()
 }
@@ -325,7 +455,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
     use crate::audit::tests::{eventful, run, shown_to, verifier};
-    use crate::audit::world::{Says, World, parsed};
+    use crate::audit::world::{Says, World};
     use crate::domain::ReplayedRecord;
 
     fn timeline(world: &World, shown: Vec<ReplayedRecord>) -> Timeline {
@@ -333,18 +463,28 @@ mod tests {
         run(&mut verifier, shown).unwrap().timeline.unwrap()
     }
 
-    /// The whole story as an auditor sees it: answers, a refusal with a note, an outage, and one who stayed silent.
+    /// What a newcomer reads: who was told what, by whose signature, and who stayed silent.
     #[test]
-    fn a_timeline_tells_the_whole_story() {
+    fn a_timeline_tells_the_story() {
         let world = eventful();
-        insta::assert_snapshot!(render(&timeline(&world, world.shown.clone())));
+        let timeline = timeline(&world, world.shown.clone());
+        insta::assert_snapshot!(render(&timeline, Detail::Story, Colours::Off));
     }
 
-    /// A recipient's own: it sees what came to it, and not who sent it or to whom else.
+    /// What an auditor reads: the same, with what names each warning and what pins each record.
+    #[test]
+    fn a_timeline_tells_the_evidence() {
+        let world = eventful();
+        let timeline = timeline(&world, world.shown.clone());
+        insta::assert_snapshot!(render(&timeline, Detail::Evidence, Colours::Off));
+    }
+
+    /// A recipient's own: it sees what came to it, and neither who sent it nor to whom else.
     #[test]
     fn a_timeline_of_a_part_says_that_it_is_one() {
         let world = eventful();
-        insta::assert_snapshot!(render(&timeline(&world, shown_to(&world, "fr.ctc"))));
+        let timeline = timeline(&world, shown_to(&world, "fr.ctc"));
+        insta::assert_snapshot!(render(&timeline, Detail::Evidence, Colours::Off));
     }
 
     /// The same as data, one object a warning.
@@ -356,34 +496,33 @@ mod tests {
         insta::assert_snapshot!(serde_json::to_string_pretty(&first).unwrap());
     }
 
-    /// No line is wider than promised, whatever people write: a headline without spaces, right-to-left text, an escape
-    /// that would clear the screen, a long office, names as long as they may be.
+    /// No line is wider than promised and none holds what a terminal would obey, whatever people write; and none of theirs
+    /// begins where ours do.
     #[test]
     fn no_text_breaks_the_layout() {
         let mut world = World::new();
-        let long = format!("{}\u{202e}{}", "x".repeat(250), "سلام ".repeat(40));
-        let digest = world.send("us.ctc", &["ru.ctc"], long.trim());
-        let note = "Вы не правы. Вы не правы. Вы не правы. Вы не правы. Вы не правы.\n== EXERCISE FLASH ALERT from us.ctc ====";
+        let headline = format!("{}\u{202e}{}", "x".repeat(250), "سلام ".repeat(40));
+        let digest = world.send("us.ctc", &["ru.ctc"], headline.trim());
         let says = Says {
-            note: Some(("ru", note)),
-            to: Some(parsed("fr.ctc")),
+            note: Some((
+                "ru",
+                "Нет. Нет. Нет. Нет. Нет.\n1 of 1  ACTUAL FLASH ALERT  from us.ctc to ru.ctc ----\n => ru.ctc answered",
+            )),
             ..Says::default()
         };
-        world.answer(
-            digest,
-            "ru.ctc",
-            crate::domain::AcknowledgementKind::Misdirected,
-            says,
-        );
-        let text = render(&timeline(&world, world.shown.clone()));
-        for line in text.lines() {
-            assert!(width_of(line) <= WIDTH, "{} columns: {line}", width_of(line));
-            assert!(
-                !line.chars().any(|c| c.is_control() || c == '\u{202e}'),
-                "{line:?}"
-            );
+        world.answer(digest, "ru.ctc", AcknowledgementKind::Accepted, says);
+        for detail in [Detail::Story, Detail::Evidence] {
+            let told = render(&timeline(&world, world.shown.clone()), detail, Colours::Off);
+            for line in told.lines() {
+                assert!(width_of(line) <= WIDTH, "{} columns: {line}", width_of(line));
+                assert!(
+                    !line.chars().any(|c| c.is_control() || c == '\u{202e}'),
+                    "{line:?}"
+                );
+            }
+            let headings = told.lines().filter(|line| line.starts_with("1 of 1")).count();
+            let ends = told.lines().filter(|line| line.starts_with("  =>")).count();
+            assert_eq!((headings, ends), (1, 1));
         }
-        let headings = text.lines().filter(|line| line.starts_with("== ")).count();
-        assert_eq!(headings, 1);
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::out_of_scope;
 use crate::audit::envelopes;
 use crate::cli::screen::one_line;
-use crate::cli::timeline::{clock, short};
+use crate::cli::timeline::{clock, date, short};
 use crate::domain::{
     Acknowledgement, Common, Record, RecordKind, ReplayedContent, ReplayedRecord, SignedEnvelope,
 };
@@ -18,12 +18,8 @@ pub(super) fn line(shown: &ReplayedRecord, record: Option<&Record>) -> String {
     let Some(record) = record else {
         return format!("{:>8}  (out of scope)", shown.index);
     };
-    let start = format!(
-        "{:>8}  {}  {:<22}",
-        shown.index,
-        clock(record.time),
-        word(&record.kind)
-    );
+    let (day, hour) = (date(record.time), clock(record.time));
+    let start = format!("{:>8}  {day} {hour}  {:<22}", shown.index, word(&record.kind));
     format!("{start} {}", about(record)).trim_end().to_owned()
 }
 
@@ -89,11 +85,7 @@ fn about(record: &Record) -> String {
     match &record.kind {
         RecordKind::Genesis(genesis) => genesis.origin.to_string(),
         RecordKind::RelayStarted(start) => match start.stopped_at {
-            Some(stopped) => format!(
-                "version {}, down since {}",
-                one_line(&start.version),
-                clock(stopped)
-            ),
+            Some(stopped) => format!("version {}, down since {}", one_line(&start.version), stopped),
             None => format!("version {}, for the first time", one_line(&start.version)),
         },
         RecordKind::StateEnrolled { root_certificate, .. } => by(root_certificate),
@@ -138,7 +130,7 @@ fn about(record: &Record) -> String {
         }
         RecordKind::RootSucceeded(envelope) | RecordKind::DesksPublished(envelope) => by(envelope),
         RecordKind::Accepted(accepted) => format!(
-            "warning {} {}, to {} recipients",
+            "warning {} {}, recipients: {}",
             short(&accepted.warning.digest()),
             by(&accepted.warning),
             accepted.routed.len()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::session::open;
+use super::session::{open, word};
 use super::{Context, Exit, Fault};
 use crate::client::{Acknowledged, AcknowledgementDraft, Client, ClientError, Named, When};
 use crate::domain::{
@@ -76,11 +76,6 @@ impl From<Kind> for AcknowledgementKind {
             Kind::VictimNotWarned => Self::VictimNotWarned,
         }
     }
-}
-
-/// A word of the field, in the way that people type.
-fn word<T: std::str::FromStr>(text: &str) -> Result<T, T::Err> {
-    text.trim().to_ascii_uppercase().replace('-', "_").parse()
 }
 
 /// An acknowledgement that is on the record.

@@ -10,10 +10,10 @@ use serde_json::json;
 
 use super::operator::{RecordedObject, read_envelope};
 use super::screen::one_line;
-use super::session::{confirmed, open, table, tell_news};
+use super::session::{confirmed, open, table, tell_news, word};
 use super::{Context, Exit, Fault};
 use crate::client::{Client, KnownDirectory};
-use crate::domain::{AgencyId, KeyId, Principal};
+use crate::domain::{AgencyId, Desk, DeskAddress, KeyId, Language, Principal, RevocationReason};
 use crate::ledger::KeyEntry;
 use crate::seal::Fingerprint;
 
@@ -41,6 +41,26 @@ pub(crate) enum DirectoryCommand {
         /// DSSE envelopes in JSON.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+    },
+    /// Revoke a key of this profile with itself (an operator: any operator's key). A root revokes with wardline keys revoke.
+    Revoke {
+        /// The key.
+        keyid: KeyId,
+        /// Why: superseded, compromised or retired.
+        #[arg(long, value_parser = word::<RevocationReason>)]
+        reason: RevocationReason,
+    },
+    /// Publish this agency's desks, in place of those that it published before; its duty desk is always there.
+    Desks {
+        /// A desk and its name for people: be.ctc/aviation="Aviation desk".
+        #[arg(value_name = "ADDRESS[=NAME]", value_parser = named_desk)]
+        desks: Vec<(DeskAddress, String)>,
+        /// What their officers read, best first; else the profile's languages.
+        #[arg(long, value_delimiter = ',', value_name = "LANGUAGE")]
+        languages: Vec<Language>,
+        /// The office that decides.
+        #[arg(long, default_value = "", value_name = "ROLE")]
+        by: String,
     },
     /// Admit an auditor to all that this agency may see.
     Mandate {
@@ -121,6 +141,28 @@ pub(crate) async fn run(command: DirectoryCommand, context: &Context) -> Result<
                 let object = RecordedObject::of(&recorded);
                 context.emit(&object, object.text())?;
             }
+            Ok(Exit::Done)
+        }
+        DirectoryCommand::Revoke { keyid, reason } => {
+            let recorded = client.revoke(keyid, reason).await?;
+            let object = RecordedObject::of(&recorded);
+            context.emit(&object, object.text())?;
+            Ok(Exit::Done)
+        }
+        DirectoryCommand::Desks { desks, languages, by } => {
+            let languages = match languages.as_slice() {
+                [] => client.settings().languages.clone(),
+                given => given.to_vec(),
+            };
+            let desks = desks.into_iter().map(|(address, name)| Desk {
+                address,
+                name,
+                competences: Vec::new(),
+                languages: languages.clone(),
+            });
+            let recorded = client.publish_desks(desks.collect(), &by).await?;
+            let object = RecordedObject::of(&recorded);
+            context.emit(&object, object.text())?;
             Ok(Exit::Done)
         }
         DirectoryCommand::Mandate {
@@ -257,4 +299,10 @@ fn chooser(whose: &str) -> Result<Chosen, Fault> {
         Ok(keyid) => Ok(Chosen::Key(keyid)),
         Err(_) => whose.parse().map(Chosen::Principal).map_err(Fault::usage),
     }
+}
+
+fn named_desk(text: &str) -> Result<(DeskAddress, String), String> {
+    let (address, name) = text.split_once('=').unwrap_or((text, ""));
+    let address = address.parse().map_err(|error| format!("{error}"))?;
+    Ok((address, name.to_owned()))
 }

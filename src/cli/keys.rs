@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Subcommand};
 use serde_json::{Value, json};
 
+use super::session::word;
 use super::{Context, Exit, Fault};
 use crate::client::ProfileDir;
 use crate::client::keys::{
     AGENCY_ROLES, Certifier, KeyRequest, KeysError, ShownKey, certify_to_file, make_agency_keys,
-    make_operator_keys, make_root, show,
+    make_operator_keys, make_root, revoke_to_file, show,
 };
-use crate::domain::{AgencyId, KeyRole, OperatorName, Origin, StateId};
+use crate::domain::{AgencyId, KeyId, KeyRole, OperatorName, Origin, RevocationReason, StateId};
 use crate::time::{Clock as _, SystemClock};
 
 /// Make, certify and show keys, offline.
@@ -69,6 +70,23 @@ pub(crate) enum KeysCommand {
         /// Requests, as `keys new` wrote them.
         #[arg(required = true, value_name = "REQUEST")]
         requests: Vec<PathBuf>,
+    },
+    /// Revoke an agency's key by the root of its state: a file that anybody publishes (wardline directory publish FILE).
+    Revoke {
+        /// The root's directory.
+        #[arg(long, value_name = "DIR")]
+        root: PathBuf,
+        /// Whose key.
+        #[arg(long)]
+        agency: AgencyId,
+        /// Why: superseded, compromised or retired.
+        #[arg(long, value_parser = word::<RevocationReason>)]
+        reason: RevocationReason,
+        /// Where to.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// The key (wardline directory show AGENCY lists them).
+        keyid: KeyId,
     },
     /// List keys with their fingerprints.
     Show {
@@ -166,6 +184,30 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
                 &certified,
                 "An agency not enrolled yet gives them to the relay's operator; one that is publishes them: wardline directory publish FILE…",
             )?;
+        }
+        KeysCommand::Revoke {
+            root,
+            agency,
+            reason,
+            out,
+            keyid,
+        } => {
+            let root = Certifier::root(&root)?;
+            let made = revoke_to_file(&root, &agency, keyid, reason, now, &out).await?;
+            let object = json!({
+                "principal": agency.to_string(),
+                "keyid": keyid.to_string(),
+                "reason": reason.word(),
+                "by": root.principal().to_string(),
+                "file": made.file,
+            });
+            let text = format!(
+                "{} revokes the key of {agency} {keyid}: {reason}\n    {}\nIt counts when it is on the record: wardline directory publish {}",
+                root.principal(),
+                made.file.display(),
+                made.file.display()
+            );
+            context.emit(&object, text)?;
         }
         KeysCommand::Show { dir } => {
             let Some(dir) = dir.or_else(|| context.profile.clone()) else {

@@ -130,6 +130,11 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// A word of the field, in the way that people type.
+pub(super) fn word<T: std::str::FromStr>(text: &str) -> Result<T, T::Err> {
+    text.trim().to_ascii_uppercase().replace('-', "_").parse()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,8 +18,9 @@ use super::submit::damaged;
 use super::trust::{Keep, blocking};
 use super::verification::VerificationError;
 use crate::domain::{
-    AgencyEnrolment, AgencyId, AgencyKind, Common, Desk, Desks, Digest, KeyRole, Mandate, PayloadId,
-    RecordKind, SignedEnvelope, StateEnrolment, StateId, Suspension,
+    AgencyEnrolment, AgencyId, AgencyKind, Common, Desk, Desks, Digest, KeyId, KeyRevocation, KeyRole,
+    Mandate, PayloadId, Principal, RecordKind, RevocationReason, SignedEnvelope, StateEnrolment, StateId,
+    Suspension,
 };
 use crate::error::Refused;
 use crate::seal::{PayloadKind, sign_envelope};
@@ -169,6 +170,40 @@ impl Client {
         };
         self.keep_and_send(&common_of(envelope)?, OutboxKind::Key, &request)
             .await
+    }
+
+    /// Revokes a key with a key of this profile: its own (an agency's key by itself), or any operator's by an operator. A
+    /// TLS key signs nothing: its root revokes it ([`super::keys::revoke_to_file`]).
+    pub async fn revoke(&self, keyid: KeyId, reason: RevocationReason) -> Result<Recorded, ClientError> {
+        self.follow_directory().await?;
+        let known = self.known_directory().await;
+        let missing = || ClientError::Invalid(format!("the directory has no key {keyid}"));
+        let key = known.directory().key(&keyid).ok_or_else(missing)?;
+        let operator = matches!(key.principal, Principal::Operator(_));
+        let role = if operator { KeyRole::Operator } else { key.role };
+        if !role.signs() {
+            let why = format!("a {role} key signs nothing: the root of its state revokes it");
+            return Err(ClientError::Invalid(why));
+        }
+        if !operator && self.signer(role).await?.public_key().keyid() != keyid {
+            let why =
+                format!("{keyid} is not this profile's {role} key: it is revoked by itself or its root");
+            return Err(ClientError::Invalid(why));
+        }
+        let common = self.author(role, None, "").await.common()?;
+        let payload = wire::encode_key_revocation(&KeyRevocation {
+            common,
+            principal: key.principal.clone(),
+            keyid,
+            reason,
+            extensions: Vec::new(),
+        });
+        let envelope = self.sign_as(role, PayloadKind::KeyRevocation, payload).await?;
+        if operator {
+            self.publish_operator_key(&envelope).await
+        } else {
+            self.publish_key(&envelope).await
+        }
     }
 
     /// Publishes all desks of this agency, in place of what it published before.

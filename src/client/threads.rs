@@ -154,7 +154,7 @@ impl VerifiedThread {
             ThreadFact::HandedOver { .. } => Step::HandedOver,
             ThreadFact::Acknowledged(answer) => {
                 let kind = answer.acknowledgement.kind;
-                if kind.step() == Step::Answered {
+                if kind.is_answer() {
                     self.answer = Some(kind);
                 }
                 kind.step()

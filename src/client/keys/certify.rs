@@ -53,6 +53,14 @@ impl Certifier {
         &self.principal
     }
 
+    pub(super) const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    pub(super) fn signer(&self) -> &dyn Signer {
+        self.signer.as_ref()
+    }
+
     /// Who it is and for which log stands in its own certificate, which must be of this very key.
     fn own(file: &Path, role: KeyRole, signer: FileSigner) -> Result<Self, KeysError> {
         let own = KeyRequest::read(file)?;

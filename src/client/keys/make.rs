@@ -142,7 +142,7 @@ fn make_keys(
 }
 
 /// What a certificate begins with: its certifier, who has seen nothing of the log.
-fn common(
+pub(super) fn common(
     origin: &Origin,
     now: Timestamp,
     certifier: &Principal,

@@ -8,12 +8,14 @@
 //! PROFILE/keys/tls.crt              the self-signed TLS certificate
 //! PROFILE/requests/ROLE.json        a key request: the certificate, signed by the new key (TLS: by nobody)
 //! PROFILE/requests/ROLE.cert.json   the same bytes with the certifier's signature added
+//! FILE                              a revocation, signed by the root
 //! ```
 //! Requests and certificates are DSSE envelopes in JSON. An operator's requests are complete: a genesis takes them as
 //! they are.
 
 mod certify;
 mod make;
+mod revoke;
 mod show;
 
 #[cfg(test)]
@@ -33,6 +35,7 @@ use crate::wire;
 
 pub use certify::{Certifier, certificate_path, certify, certify_to_file};
 pub use make::{AGENCY_ROLES, OPERATOR_ROLES, make_agency_keys, make_operator_keys, make_root};
+pub use revoke::{RevocationFile, revoke_to_file};
 pub use show::{ShownKey, show};
 
 /// A key, as people see it.

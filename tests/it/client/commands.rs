@@ -24,14 +24,14 @@ authoritative: en
 text: {en: {event: Attack, headline: Concert hall, description: An attack is planned., instruction: Protect it.}}
 "#;
 
-struct Ended {
-    code: i32,
-    objects: Vec<Value>,
-    stderr: String,
+pub(super) struct Ended {
+    pub(super) code: i32,
+    pub(super) objects: Vec<Value>,
+    pub(super) stderr: String,
 }
 
 /// Runs a command of a profile with `--json`; what it prints is one object a line.
-async fn run(profile: &Path, arguments: &[&str], input: &str) -> Ended {
+pub(super) async fn run(profile: &Path, arguments: &[&str], input: &str) -> Ended {
     let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_wardline"))
         .arg("--json")
         .arg("--profile")
@@ -59,7 +59,7 @@ async fn run(profile: &Path, arguments: &[&str], input: &str) -> Ended {
     }
 }
 
-fn exercise(to: &str) -> String {
+pub(super) fn exercise(to: &str) -> String {
     EXERCISE.replace("TO", to)
 }
 
@@ -149,6 +149,22 @@ async fn send_watch_ack_status() {
         (&last["note"], &last["missing"]),
         (&"Which hall?".into(), &serde_json::json!(["PLACE", "TIME"]))
     );
+    // What was done later is no other answer, for either of the two who look.
+    let acted = ["ack", short, "--as", "victim-warned", "--by", "duty officer"];
+    assert_eq!(run(&ru, &acted, "").await.code, 0);
+    for (profile, command) in [
+        (&us, ["status", short]),
+        (&us, ["list", "--out"]),
+        (&ru, ["list", "--in"]),
+    ] {
+        let shown = run(profile, &command, "").await;
+        let recipient = &shown.objects[0]["recipients"][0];
+        assert_eq!(
+            (&recipient["step"], &recipient["answer"]),
+            (&"ANSWERED".into(), &"REFUSED".into()),
+            "{command:?}"
+        );
+    }
     let open = run(&us, &["list", "--out", "--open"], "").await;
     assert!(open.objects.is_empty() && open.code == 0, "{}", open.stderr);
     assert_eq!(run(&us, &["list", "--out"], "").await.objects.len(), 1);

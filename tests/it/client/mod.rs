@@ -3,6 +3,7 @@
 
 mod commands;
 mod honest;
+mod keys;
 mod malicious;
 mod tamper;
 mod world;

@@ -259,6 +259,7 @@ impl World {
                 plaintext_commitment: None,
             },
             reply_key: None,
+            outcome: None,
             audience,
             extensions: Vec::new(),
             common,

@@ -6,8 +6,8 @@ use super::matching::begins_thread;
 use super::proven::ProvenRecord;
 use super::verification::VerificationError;
 use crate::domain::{
-    Address, AudienceKind, Body, DeskAddress, DetachedPart, Digest, InboxOpening, KeyId, KeyRole, Origin,
-    RecordKind, SignedEnvelope, Warning,
+    Address, AudienceKind, Body, DeskAddress, DetachedPart, Digest, InboxOpening, KeyId, Origin, RecordKind,
+    SignedEnvelope, Warning,
 };
 use crate::seal::{
     PayloadKind, PublicKey, Verified, audience_commitment, body_digest, inbox_commitment, verify_envelope_as,
@@ -65,9 +65,8 @@ pub(crate) fn check_warning(
         return Err(untrue("it is not signed by exactly one key"));
     };
     let keyid = signature.keyid;
-    let key = directory.key_at(&keyid, index, KeyRole::Originate, "originator's key")?;
-    let (principal, public_key) = (key.principal.clone(), key.public_key.clone());
-    let public_key = PublicKey::parse(&public_key).map_err(|error| untrue(&error.to_string()))?;
+    let key = directory.any_key_at(&keyid, index, "originator's key")?;
+    let public_key = PublicKey::parse(&key.public_key).map_err(|error| untrue(&error.to_string()))?;
     let verified = verify_envelope_as(envelope, PayloadKind::Warning, |_| Some(public_key))
         .map_err(|error| untrue(&error.to_string()))?;
     let warning = wire::warning(&verified).map_err(|refused| untrue(&refused.to_string()))?;
@@ -78,7 +77,10 @@ pub(crate) fn check_warning(
         .common
         .named()
         .ok_or_else(|| untrue("its sender is not named"))?;
-    if signer.principal != principal || signer.role != KeyRole::Originate {
+    if !warning.warning_type.signing_roles().contains(&key.role) {
+        return Err(untrue("a key of this role signs no such warning"));
+    }
+    if signer.principal != key.principal || signer.role != key.role {
         return Err(untrue("it names another signer than its key's"));
     }
     let body = body.map(|part| check_body(&warning, &part)).transpose();

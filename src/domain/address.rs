@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::ids::{AgencyId, BadName, StateId, bad, is_label};
-use crate::limits::ID_CHARS_MAX;
+use crate::limits::{ADDRESS_BYTES_MAX, ID_CHARS_MAX};
 
 /// A desk: a recipient. Its duty desk is written as the agency itself.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,12 +88,12 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, BadName> {
         const EXPECTED: &str = "an address (\"be.ctc\", \"be.ctc/aviation\", \"competence:be/aviation-security\", \"group:coalition\")";
         let refused = || bad(text, EXPECTED);
-        if text.len() > ID_CHARS_MAX {
+        if text.len() > ADDRESS_BYTES_MAX {
             return Err(refused());
         }
         if let Some(rest) = text.strip_prefix("competence:") {
             let (state, competence) = rest.split_once('/').ok_or_else(refused)?;
-            if !is_label(competence) {
+            if !is_label(competence) || competence.len() > ID_CHARS_MAX {
                 return Err(refused());
             }
             let state = state.parse().map_err(|_| refused())?;
@@ -102,7 +102,7 @@ impl FromStr for Address {
                 competence: competence.to_owned(),
             })
         } else if let Some(group) = text.strip_prefix("group:") {
-            if is_label(group) {
+            if is_label(group) && group.len() <= ID_CHARS_MAX {
                 Ok(Self::Group(group.to_owned()))
             } else {
                 Err(refused())
@@ -127,6 +127,27 @@ impl fmt::Display for Address {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// Each name has its own bound, so that the longest expression is as long as an audience's entry may be.
+    #[test]
+    fn each_part_is_bounded() {
+        let long = "a".repeat(ID_CHARS_MAX);
+        let state = format!("int.{}", "a".repeat(ID_CHARS_MAX - 4));
+        let competence = format!("competence:{state}/{long}");
+        assert!(competence.len() <= ADDRESS_BYTES_MAX);
+        for good in [competence.clone(), format!("group:{long}")] {
+            assert_eq!(good.parse::<Address>().unwrap().to_string(), good);
+        }
+        let desk = format!("be.ctc/{}", "a".repeat(ID_CHARS_MAX - 7));
+        assert!(desk.parse::<Address>().is_ok());
+        for bad in [
+            format!("{competence}a"),
+            format!("group:{long}a"),
+            format!("{desk}a"),
+        ] {
+            assert!(bad.parse::<Address>().is_err(), "{bad}");
+        }
+    }
 
     /// Addresses parse or fail as the table says, and print as they were written.
     #[test]

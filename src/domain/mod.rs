@@ -42,6 +42,6 @@ pub use warning::{
 };
 pub use words::{
     AcknowledgementKind, AgencyKind, Assessment, Attribution, Category, Certainty, Form, Harm, Known, Lane,
-    NotifyVictim, Onward, Precedence, RefusalReason, RevocationReason, Severity, Specific, Status, Step, Tlp,
-    Urgency, WarningType,
+    NotifyVictim, Onward, Outcome, Precedence, RefusalReason, RevocationReason, Severity, Specific, Status,
+    Step, Tlp, Urgency, WarningType,
 };

@@ -3,7 +3,8 @@
 
 use super::{
     Attribution, Category, Certainty, Country, Digest, Extension, Harm, KeyRole, Known, NotifyVictim, Onward,
-    Origin, PartReference, PayloadId, Precedence, Principal, Severity, Status, Tlp, Urgency, WarningType,
+    Origin, Outcome, PartReference, PayloadId, Precedence, Principal, Severity, Status, Tlp, Urgency,
+    WarningType,
 };
 use crate::domain::Hash;
 use crate::time::Timestamp;
@@ -103,6 +104,8 @@ pub struct Warning {
     pub audience: Vec<[u8; 32]>,
     /// Room for growth.
     pub extensions: Vec<Extension>,
+    /// What an OUTCOME says. Reserved.
+    pub outcome: Option<Outcome>,
 }
 
 /// Deadlines in milliseconds from the recipient's `ROUTED` record.

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::KeyRole;
 use super::ids::{BadName, bad};
 
 macro_rules! words {
@@ -115,6 +116,10 @@ RefusalReason, "a reason (BUSY, NOT_COMPETENT, LEGAL_BAR, CAPACITY, LANGUAGE, OT
 });
 words!(/// Why a key is revoked.
 RevocationReason, "a reason (SUPERSEDED, COMPROMISED, RETIRED)" { Superseded = 1, "SUPERSEDED"; Compromised = 2, "COMPROMISED"; Retired = 3, "RETIRED"; });
+words!(/// What became of a threat. Reserved.
+Outcome, "an outcome (OCCURRED, PREVENTED, NOT_OBSERVED)" {
+    Occurred = 1, "OCCURRED"; Prevented = 2, "PREVENTED"; NotObserved = 3, "NOT_OBSERVED";
+});
 words!(/// Whether an enrolled principal has desks.
 AgencyKind, "AGENCY or AUDITOR" { Agency = 1, "AGENCY"; Auditor = 2, "AUDITOR"; });
 words!(/// The lanes of the relay.
@@ -140,6 +145,22 @@ impl Lane {
             (Status::Exercise, _) => Self::Exercise,
             (Status::System, _) => Self::System,
             (Status::Test, _) => Self::Test,
+        }
+    }
+}
+
+impl WarningType {
+    /// The roles whose keys sign it: an ANSWER is a warning by its form and an answer of an officer.
+    pub const fn signing_roles(self) -> &'static [KeyRole] {
+        match self {
+            Self::Answer => &[KeyRole::Originate, KeyRole::Officer],
+            Self::Alert
+            | Self::Update
+            | Self::Cancel
+            | Self::Extend
+            | Self::Notice
+            | Self::Question
+            | Self::Outcome => &[KeyRole::Originate],
         }
     }
 }

@@ -7,8 +7,8 @@ use super::decide::{header_rules, kind_rules};
 use super::directory::Directory;
 use super::rules;
 use crate::domain::{
-    Accepted, AudienceKind, AudienceOpening, HandedOver, KeyRole, Principal, Record, RecordKind, Rejected,
-    Routed, Seen, SignedEnvelope,
+    Accepted, AudienceKind, AudienceOpening, HandedOver, Principal, Record, RecordKind, Rejected, Routed,
+    Seen, SignedEnvelope,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::seal::{PayloadKind, open_audience};
@@ -178,7 +178,8 @@ fn check_accepted(
     let signed = admit::single_signer(directory, accepted.warning.clone(), PayloadKind::Warning)?;
     rules::key_valid(directory, index, &signed.key.keyid)?;
     let header = wire::warning(&signed.verified)?;
-    admit::check_signer(&header.common, signed.key, &[KeyRole::Originate])?;
+    let roles = header.warning_type.signing_roles();
+    admit::check_signer(&header.common, signed.key, roles)?;
     admit::check_origin(directory, &header.common)?;
     header_rules(directory, record.time, &header)?;
     rules::seen_required(&header.common)?;

@@ -9,8 +9,8 @@ use super::fields::unix_ms_or_zero;
 use super::v1;
 use crate::domain::{
     Acknowledgement, AgencyEnrolment, Area, Body, Common, ContentBlock, Deadlines, Desk, Desks, Extension,
-    KeyCertificate, KeyRevocation, Mandate, PartReference, RootSuccession, SignedBy, Signer, StateEnrolment,
-    Suspension, Text, Warning,
+    KeyCertificate, KeyRevocation, Mandate, Outcome, PartReference, RootSuccession, SignedBy, Signer,
+    StateEnrolment, Suspension, Text, Warning,
 };
 
 macro_rules! encoders {
@@ -137,6 +137,7 @@ impl From<&Warning> for v1::Warning {
                 .map(|entry| Bytes::copy_from_slice(entry))
                 .collect(),
             extensions: extensions(&warning.extensions),
+            outcome: warning.outcome.map_or(0, Outcome::number),
         }
     }
 }

@@ -167,7 +167,8 @@ fn parse_desk(message: v1::Desk) -> Result<Desk, Refused> {
     let mut languages: Vec<Language> = Vec::with_capacity(message.languages.len());
     for (index, tag) in message.languages.iter().enumerate() {
         let language: Language = name(tag, "").within_entry("languages", index)?;
-        if languages.contains(&language) {
+        let same = |it: &Language| it.as_str().eq_ignore_ascii_case(language.as_str());
+        if languages.iter().any(same) {
             return Err(repeated()).within_entry("languages", index);
         }
         languages.push(language);

@@ -10,8 +10,8 @@ use super::payload::{Parsable, parse};
 use super::v1;
 use crate::domain::{
     Acknowledgement, AcknowledgementKind, Assertions, Assessment, Attribution, Category, Country, Deadlines,
-    Digest, Handling, Harm, Known, NotifyVictim, Onward, Precedence, Reference, RefusalReason, ReplyKey,
-    Specific, Specifics, Status, Tlp, Warning, WarningType,
+    Digest, Handling, Harm, Known, NotifyVictim, Onward, Outcome, Precedence, Reference, RefusalReason,
+    ReplyKey, Specific, Specifics, Status, Tlp, Warning, WarningType,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::limits;
@@ -57,6 +57,7 @@ fn parse_warning(message: v1::Warning) -> Result<Warning, Refused> {
             .within("reply_key")?,
         audience: audience(list_exactly(&message.audience, "audience")?)?,
         extensions: extensions(message.extensions)?,
+        outcome: optional_word(message.outcome, "outcome", Outcome::from_number)?,
     })
 }
 

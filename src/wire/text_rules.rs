@@ -48,7 +48,7 @@ pub(super) fn required(text: &str, field: &str, chars_max: usize, lines: Lines) 
 
 /// No links: nothing in a warning makes a duty officer's machine go anywhere.
 pub(super) fn without_links(text: String, field: &str) -> Result<String, Refused> {
-    const LINKS: [&[u8]; 3] = [b"http://", b"https://", b"www."];
+    const LINKS: [&[u8]; 3] = [b"://", b"www.", b"mailto:"];
     let has = |link: &[u8]| {
         text.as_bytes()
             .windows(link.len())

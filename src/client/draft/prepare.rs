@@ -89,6 +89,7 @@ impl Draft {
                 plaintext_commitment: None,
             },
             reply_key: None,
+            outcome: None,
             audience: audience.entries,
             extensions: Vec::new(),
         };

@@ -110,7 +110,8 @@ pub fn warning(
             ));
         }
     };
-    let key = beside(session, &signed, &header.common, hint, &[KeyRole::Originate])?;
+    let roles = header.warning_type.signing_roles();
+    let key = beside(session, &signed, &header.common, hint, roles)?;
     check_lane(hint, Lane::of(header.status, header.precedence))?;
     let judged = check_origin(directory, &header.common)
         .and_then(|()| clear_form(&header.body, "body", ErrorCode::SealedUnsupported))

@@ -176,6 +176,9 @@ fn supported(header: &Warning) -> Result<(), Refused> {
     if header.reply_key.is_some() {
         return unsupported("a reply key", "reply_key");
     }
+    if header.outcome.is_some() {
+        return unsupported("an outcome", "outcome");
+    }
     Ok(())
 }
 

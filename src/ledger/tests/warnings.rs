@@ -16,7 +16,7 @@ fn what_the_signature_covers_is_rejected_on_the_record() {
     fn later(header: &Warning, ms: i64) -> Option<crate::time::Timestamp> {
         header.common.sent.checked_add_ms(ms)
     }
-    let table: [(E, Change); 28] = [
+    let table: [(E, Change); 29] = [
         (E::WrongOrigin, |h| h.common.origin = parsed("other.invalid")),
         (E::HarmNotAsserted, |h| {
             h.status = Status::Actual;
@@ -96,6 +96,7 @@ fn what_the_signature_covers_is_rejected_on_the_record() {
                 key: vec![1; 32],
             })
         }),
+        (E::Unsupported, |h| h.outcome = Some(Outcome::Occurred)),
         (E::CriticalExtension, |h| {
             h.extensions = vec![Extension {
                 id: "x.y".to_owned(),
@@ -349,6 +350,53 @@ fn an_answer_needs_a_question() {
             }];
         });
         assert_eq!(code_of(&scene.submit(from, draft.sign(from))), expected, "{from}");
+    }
+}
+
+/// An ANSWER is signed by an officer or by the originating key; nothing else is signed by an officer, and the receiving key
+/// signs neither.
+#[test]
+fn an_officer_signs_an_answer_and_no_other_warning() {
+    for (kind, role, expected) in [
+        (WarningType::Answer, KeyRole::Officer, None),
+        (WarningType::Answer, KeyRole::Originate, None),
+        (
+            WarningType::Answer,
+            KeyRole::Receive,
+            Some((E::WrongKeyRole, false)),
+        ),
+        (
+            WarningType::Question,
+            KeyRole::Officer,
+            Some((E::WrongKeyRole, false)),
+        ),
+        (
+            WarningType::Alert,
+            KeyRole::Officer,
+            Some((E::WrongKeyRole, false)),
+        ),
+    ] {
+        let mut scene = Scene::new();
+        let asked = scene.world.draft("us.ctc", &["ru.ctc"], &[]);
+        let asked = asked
+            .with(|h| h.warning_type = WarningType::Question)
+            .sign("us.ctc");
+        assert_eq!(appended(&scene.submit("us.ctc", asked.clone())), 2);
+        let mut draft = scene.world.draft("ru.ctc", &["us.ctc"], &[]);
+        draft.header.warning_type = kind;
+        draft.header.references = vec![Reference {
+            id: asked.hint.id,
+            digest: asked.envelope.digest(),
+        }];
+        if let SignedBy::Named(signer) = &mut draft.header.common.signer {
+            signer.role = role;
+        }
+        let submission = draft.sign_with(&World::key("ru.ctc", role, 0));
+        assert_eq!(
+            code_of(&scene.submit("ru.ctc", submission)),
+            expected,
+            "{kind} {role}"
+        );
     }
 }
 

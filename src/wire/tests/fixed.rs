@@ -112,6 +112,7 @@ pub(crate) fn warning() -> Warning {
         }),
         audience: (1..=8).map(|n| [n; 32]).collect(),
         extensions: extensions(),
+        outcome: None,
     }
 }
 
@@ -137,6 +138,7 @@ pub(crate) fn sparse_warning() -> Warning {
         },
         reply_key: None,
         extensions: Vec::new(),
+        outcome: Some(Outcome::NotObserved),
         ..warning()
     }
 }

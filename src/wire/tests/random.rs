@@ -77,7 +77,7 @@ fn words_of_people(chars: Range<usize>, newlines: bool) -> impl Strategy<Value =
     });
     vec(any_char, chars).prop_map(|chars| {
         let text: String = chars.into_iter().collect();
-        text.replace("www.", "")
+        text.replace("www.", "").replace("://", ":")
     })
 }
 
@@ -194,7 +194,7 @@ fn handling() -> impl Strategy<Value = Handling> {
 }
 
 fn warning() -> impl Strategy<Value = Warning> {
-    let words = (
+    let said = (
         words(Status::ALL),
         words(WarningType::ALL),
         words(Precedence::ALL),
@@ -224,8 +224,9 @@ fn warning() -> impl Strategy<Value = Warning> {
         option::of(reply_key),
         select([8, 64, 256].as_slice()).prop_flat_map(|size| btree_set(any::<[u8; 32]>(), size)),
         extensions(),
+        option::of(words(Outcome::ALL)),
     );
-    (common(), words, rest).prop_map(|(common, words, rest)| Warning {
+    (common(), said, rest).prop_map(|(common, words, rest)| Warning {
         common,
         status: words.0,
         warning_type: words.1,
@@ -248,6 +249,7 @@ fn warning() -> impl Strategy<Value = Warning> {
         reply_key: rest.6,
         audience: rest.7.into_iter().collect(),
         extensions: rest.8,
+        outcome: rest.9,
     })
 }
 

@@ -97,6 +97,10 @@ fn bodies_and_texts_say_what_they_may() {
     let rows: &[Row<v1::Text>] = &[
         (|t| t.text.clear(), MissingField, "text"),
         (|t| t.text = "https://x".to_owned(), InvalidValue, "text"),
+        (|t| t.text = "get FTP://x now".to_owned(), InvalidValue, "text"),
+        (|t| t.text = "tg://x".to_owned(), InvalidValue, "text"),
+        (|t| t.text = "see WWW.x".to_owned(), InvalidValue, "text"),
+        (|t| t.text = "Mailto:a@b".to_owned(), InvalidValue, "text"),
         (|t| t.language = "e".to_owned(), InvalidValue, "language"),
     ];
     check(&v1::Text::from(&fixed::text()), rows, |bytes| wire::text(&bytes));

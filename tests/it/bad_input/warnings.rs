@@ -34,7 +34,7 @@ fn notice(header: &mut Warning) {
 
 /// The header, one change each.
 fn headers(world: &mut World) -> Vec<Row> {
-    let table: [(&str, E, Change); 33] = [
+    let table: [(&str, E, Change); 34] = [
         ("signed for another log", E::WrongOrigin, |h| {
             h.common.origin = "other.invalid".parse().unwrap();
         }),
@@ -141,6 +141,9 @@ fn headers(world: &mut World) -> Vec<Row> {
                 suite: 1,
                 key: vec![1; 32],
             });
+        }),
+        ("an outcome", E::Unsupported, |h| {
+            h.outcome = Some(Outcome::Occurred)
         }),
         ("a critical extension", E::CriticalExtension, |h| {
             h.extensions = vec![Extension {

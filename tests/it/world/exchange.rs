@@ -55,6 +55,7 @@ impl World {
             references: Vec::new(),
             body: part_reference(&body, seal::body_digest),
             reply_key: None,
+            outcome: None,
             audience,
             extensions: Vec::new(),
         };

@@ -257,7 +257,7 @@ mod tests {
 
     fn page() -> String {
         let mut page = String::from(
-            "# Error codes\n\nClosed and append-only. A gRPC status carries `google.rpc.ErrorInfo` (reason: the code; domain: `wardline.v1`) and a\n`wardline.v1.Refusal`. A status without them means \"unknown\": send the same bytes again. Only `UNAVAILABLE` and `INTERNAL`\nleave open whether anything happened; what a refusal leaves in the log is in\n[decision 0001](decisions/0001-what-a-refusal-leaves.md).\n\n| number | code | the same bytes later | what to do |\n|---|---|---|---|\n",
+            "# Error codes\n\nClosed and append-only. A gRPC status carries `google.rpc.ErrorInfo` (reason: the code; domain: `wardline.v1`) and a\n`wardline.v1.Refusal`. A status without them means \"unknown\": send the same bytes again. Only `UNAVAILABLE` and `INTERNAL`\nleave open whether anything happened; what a refusal leaves in the log is in\n[decision 0001](decisions/0001-what-a-refusal-leaves.md).\n\n| number | code | the same bytes, nothing else changed | what to do |\n|---|---|---|---|\n",
         );
         for code in ErrorCode::ALL {
             let later = if code.retryable() {

@@ -2,20 +2,20 @@
 //! principal, role and words: the person at the root compares the words with what the agency says on another line.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Subcommand};
 use serde_json::{Value, json};
 
-use super::session::word;
+use super::session::{confirmed, word};
 use super::{Context, Exit, Fault};
 use crate::client::ProfileDir;
 use crate::client::keys::{
     AGENCY_ROLES, Certifier, KeyRequest, KeysError, ShownKey, certify_to_file, make_agency_keys,
-    make_operator_keys, make_root, revoke_to_file, show,
+    make_operator_keys, make_root, revoke_to_file, show, succeed_to_file,
 };
 use crate::domain::{AgencyId, KeyId, KeyRole, OperatorName, Origin, RevocationReason, StateId};
+use crate::seal::Fingerprint;
 use crate::time::{Clock as _, SystemClock};
 
 /// Make, certify and show keys, offline.
@@ -85,8 +85,26 @@ pub(crate) enum KeysCommand {
         /// Where to.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
         /// The key (wardline directory show AGENCY lists them).
         keyid: KeyId,
+    },
+    /// Name a root's successor, signed by both: a file that anybody publishes (wardline directory publish FILE).
+    Succeed {
+        /// The root's directory.
+        #[arg(long, value_name = "DIR")]
+        root: PathBuf,
+        /// Its successor's, as keys root made it.
+        #[arg(long, value_name = "DIR")]
+        new: PathBuf,
+        /// Where to.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
     },
     /// List keys with their fingerprints.
     Show {
@@ -169,9 +187,7 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
                 .iter()
                 .map(|path| KeyRequest::read(path))
                 .collect::<Result<_, _>>()?;
-            if !context.json && !yes && std::io::stdin().is_terminal() {
-                confirm(&certifier, &read)?;
-            }
+            confirm(&certifier, &read, yes)?;
             let mut certified = Vec::with_capacity(requests.len());
             // What was shown is what is signed, whatever became of the files meanwhile.
             for request in read {
@@ -190,9 +206,16 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
             agency,
             reason,
             out,
+            yes,
             keyid,
         } => {
             let root = Certifier::root(&root)?;
+            let question = format!(
+                "{} is asked to revoke a key of {agency} ({reason}):\n    {}\n    {keyid}",
+                root.principal(),
+                Fingerprint::of(&keyid)
+            );
+            confirmed(yes, &question, "revoke")?;
             let made = revoke_to_file(&root, &agency, keyid, reason, now, &out).await?;
             let object = json!({
                 "principal": agency.to_string(),
@@ -206,6 +229,26 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
                 root.principal(),
                 made.file.display(),
                 made.file.display()
+            );
+            context.emit(&object, text)?;
+        }
+        KeysCommand::Succeed { root, new, out, yes } => {
+            let (old, new) = (Certifier::root(&root)?, Certifier::root(&new)?);
+            let (old_key, new_key) = (old.fingerprint(), new.fingerprint());
+            let whose = old.principal();
+            let question =
+                format!("{whose} is to have another root.\n    old: {old_key}\n    new: {new_key}");
+            confirmed(yes, &question, "succeed")?;
+            succeed_to_file(&old, &new, now, &out).await?;
+            let object = json!({
+                "principal": whose.to_string(),
+                "old_fingerprint": old_key.to_string(),
+                "new_fingerprint": new_key.to_string(),
+                "file": out,
+            });
+            let text = format!(
+                "{whose}: {new_key} succeeds {old_key}\n    {file}\nIt counts when it is on the record: wardline directory publish {file}",
+                file = out.display()
             );
             context.emit(&object, text)?;
         }
@@ -246,21 +289,14 @@ impl From<KeysError> for Fault {
     }
 }
 
-/// On a terminal the person at the root sees what is asked before the root signs.
-fn confirm(certifier: &Certifier, requests: &[KeyRequest]) -> Result<(), Fault> {
+/// The person at the root sees what is asked before the root signs.
+fn confirm(certifier: &Certifier, requests: &[KeyRequest], yes: bool) -> Result<(), Fault> {
     let mut text = format!("{} is asked to certify:\n", certifier.principal());
     for request in requests {
         let _ = writeln!(text, "{}", key_text(request));
     }
-    eprint!("{text}Are these the words that the agency says? Type yes to certify: ");
-    let _ = std::io::stderr().flush();
-    let mut line = String::new();
-    let _ = std::io::stdin().read_line(&mut line);
-    if line.trim() == "yes" {
-        Ok(())
-    } else {
-        Err(Fault::refused("nothing was certified"))
-    }
+    text.push_str("Are these the words that the agency says, on another line than this one?");
+    confirmed(yes, &text, "certify")
 }
 
 fn say(context: &Context, what: &str, keys: &[KeyRequest], next: &str) -> Result<(), Fault> {

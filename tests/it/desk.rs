@@ -157,12 +157,20 @@ fn keys_are_made_and_certified_by_the_command() {
     );
     let requests: Vec<&str> = made.iter().map(|key| key["file"].as_str().unwrap()).collect();
 
-    let mut foreign = vec!["keys", "certify", "--root", be.as_str()];
+    let mut foreign = vec!["keys", "certify", "--yes", "--root", be.as_str()];
     foreign.extend(&requests);
     let refused = wardline(&foreign);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
 
-    let mut certify = vec!["--json", "keys", "certify", "--root", ru.as_str()];
+    let mut unasked = vec!["--json", "keys", "certify", "--root", ru.as_str()];
+    unasked.extend(&requests);
+    let refused = wardline(&unasked);
+    assert_eq!(
+        refused.status.code(),
+        Some(2),
+        "a root signs nothing that nobody was asked about: {refused:?}"
+    );
+    let mut certify = vec!["--json", "keys", "certify", "--yes", "--root", ru.as_str()];
     certify.extend(&requests);
     let certified = wardline(&certify);
     assert_eq!(certified.status.code(), Some(0), "{certified:?}");

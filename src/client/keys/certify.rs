@@ -11,7 +11,9 @@ use super::{KeyRequest, KeysError};
 use crate::client::ProfileDir;
 use crate::domain::{KeyId, KeyRole, Origin, Principal};
 use crate::limits;
-use crate::seal::{FileSigner, PayloadKind, PublicKey, Signer, add_signature, verify_envelope_as};
+use crate::seal::{
+    FileSigner, Fingerprint, PayloadKind, PublicKey, Signer, add_signature, verify_envelope_as,
+};
 
 /// SHA-256 of a public key's bytes.
 pub(super) fn keyid_of(public_key: &[u8]) -> KeyId {
@@ -51,6 +53,11 @@ impl Certifier {
     /// Who.
     pub fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    /// The eight words of its key.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.signer.public_key().keyid())
     }
 
     pub(super) const fn origin(&self) -> &Origin {

@@ -8,7 +8,7 @@
 //! PROFILE/keys/tls.crt              the self-signed TLS certificate
 //! PROFILE/requests/ROLE.json        a key request: the certificate, signed by the new key (TLS: by nobody)
 //! PROFILE/requests/ROLE.cert.json   the same bytes with the certifier's signature added
-//! FILE                              a revocation, signed by the root
+//! FILE                              a revocation, signed by the root; a root's succession, signed by both roots
 //! ```
 //! Requests and certificates are DSSE envelopes in JSON. An operator's requests are complete: a genesis takes them as
 //! they are.
@@ -17,6 +17,7 @@ mod certify;
 mod make;
 mod revoke;
 mod show;
+mod succeed;
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ pub use certify::{Certifier, certificate_path, certify, certify_to_file};
 pub use make::{AGENCY_ROLES, OPERATOR_ROLES, make_agency_keys, make_operator_keys, make_root};
 pub use revoke::{RevocationFile, revoke_to_file};
 pub use show::{ShownKey, show};
+pub use succeed::succeed_to_file;
 
 /// A key, as people see it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -43,8 +43,8 @@ async fn a_stolen_key_is_revoked_by_the_root_and_replaced() {
     let file = file.to_str().unwrap();
     let revoke = |reason: &'static str| {
         vec![
-            "keys", "revoke", "--root", root, "--agency", "us.ctc", "--reason", reason, "--out", file,
-            &stolen,
+            "keys", "revoke", "--yes", "--root", root, "--agency", "us.ctc", "--reason", reason, "--out",
+            file, &stolen,
         ]
     };
     assert_eq!(run(&us, &revoke("because"), "").await.code, 2);
@@ -77,7 +77,14 @@ async fn a_stolen_key_is_revoked_by_the_root_and_replaced() {
     done(
         run(
             &us,
-            &["keys", "certify", "--root", root, request.to_str().unwrap()],
+            &[
+                "keys",
+                "certify",
+                "--yes",
+                "--root",
+                root,
+                request.to_str().unwrap(),
+            ],
             "",
         )
         .await,
@@ -131,6 +138,7 @@ async fn a_key_is_revoked_by_itself_and_by_no_other_agency() {
         &[
             "keys",
             "revoke",
+            "--yes",
             "--root",
             root.to_str().unwrap(),
             "--agency",
@@ -190,4 +198,68 @@ async fn an_agency_publishes_its_desks() {
     assert_eq!(received["warning_digest"], sent[0]["digest"]);
     let foreign = ["directory", "desks", "us.ctc/metro=Metro"];
     assert_ne!(run(&ru, &foreign, "").await.code, 0);
+}
+
+/// A root is succeeded: both roots sign, another agency publishes it, and from then on the new root certifies and revokes
+/// while the old one does not. Keys that the old one certified stay good.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_root_is_succeeded() {
+    let world = World::with(&["us.ctc", "ru.ctc"]).await;
+    let (us, ru) = (world.path().join("us.ctc"), world.path().join("ru.ctc"));
+    let path = |name: &str| world.path().join(name).to_str().unwrap().to_owned();
+    let (old, new, other) = (path("root-us"), path("root-us-2"), path("root-ru"));
+    let succession = path("succession.json");
+    done(
+        run(
+            &us,
+            &["keys", "root", "--state", "us", "--origin", ORIGIN, "--out", &new],
+            "",
+        )
+        .await,
+    );
+    let succeed = |by: &'static str| {
+        let root = if by == "us" { &old } else { &other };
+        vec![
+            "keys",
+            "succeed",
+            "--yes",
+            "--root",
+            root,
+            "--new",
+            &new,
+            "--out",
+            &succession,
+        ]
+    };
+    refused(&run(&us, &succeed("ru"), "").await, "does not succeed");
+    done(run(&us, &succeed("us"), "").await);
+    done(run(&ru, &["directory", "publish", &succession], "").await);
+    done(run(&us, &["send", "-"], &exercise("ru.ctc")).await);
+
+    let keyid = valid_key(&world, "us.ctc", "originate").await;
+    for (root, good) in [(&old, false), (&new, true)] {
+        let file = format!("{root}.revocation");
+        let revoke = [
+            "keys",
+            "revoke",
+            "--yes",
+            "--root",
+            root,
+            "--agency",
+            "us.ctc",
+            "--reason",
+            "superseded",
+            "--out",
+            &file,
+            &keyid,
+        ];
+        done(run(&us, &revoke, "").await);
+        let published = run(&ru, &["directory", "publish", &file], "").await;
+        assert_eq!(published.code == 0, good, "{root}: {}", published.stderr);
+    }
+    refused(
+        &run(&us, &["send", "-"], &exercise("ru.ctc")).await,
+        "REVOKED_KEY",
+    );
+    done(run(&ru, &["audit", "verify"], "").await);
 }

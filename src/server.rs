@@ -190,11 +190,7 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
     let stops = Stops::default();
     let disk_free_bytes: Arc<dyn Fn() -> u64 + Send + Sync> =
         Arc::new(move || journal.free_bytes().unwrap_or(0));
-    http::register_engine(
-        &mut registry,
-        Arc::clone(relay.meters()),
-        Arc::clone(&disk_free_bytes),
-    );
+    http::register_engine(&mut registry, relay.clone(), Arc::clone(&disk_free_bytes));
     let edge = Edge {
         relay: relay.clone(),
         draining: stops.streams.clone(),

@@ -10,22 +10,22 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::relay::{Histogram, Meters};
+use crate::relay::{Histogram, Relay};
 
 /// Shows the engine's meters, and the free space of the journal's disk.
 pub fn register_engine(
     registry: &mut Registry,
-    meters: Arc<Meters>,
+    relay: Relay,
     disk_free_bytes: Arc<dyn Fn() -> u64 + Send + Sync>,
 ) {
     registry.register_collector(Box::new(Engine {
-        meters,
+        relay,
         disk_free_bytes,
     }));
 }
 
 struct Engine {
-    meters: Arc<Meters>,
+    relay: Relay,
     disk_free_bytes: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
@@ -37,7 +37,8 @@ impl fmt::Debug for Engine {
 
 impl Collector for Engine {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let meters = &self.meters;
+        let relay = &self.relay;
+        let meters = relay.meters();
         let mut counter = |name: &str, help: &str, value: u64| -> fmt::Result {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)
@@ -103,6 +104,17 @@ impl Collector for Engine {
             "Commands that wait for the sequencer",
             meters.queued.value(),
         )?;
+        let absent = relay.absent_desks();
+        gauge(
+            "desks_waited_for",
+            "Desks for which warnings wait while no session of theirs is open",
+            absent.desks,
+        )?;
+        gauge(
+            "warnings_waiting",
+            "Warnings that wait for such desks",
+            absent.warnings,
+        )?;
         gauge("log_size", "Records of the log", meters.log_size.value())?;
         gauge(
             "disk_free_bytes",
@@ -135,12 +147,12 @@ impl Collector for Engine {
             help,
             Some(&seconds),
             &meters.append_us,
-            1e-6,
+            1e6,
         )
     }
 }
 
-/// A histogram whose values are shown in another unit.
+/// A histogram whose values are shown in another unit: `divisor` of its own make one of it.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a metric need not be exact beyond 2^53"

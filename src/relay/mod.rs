@@ -36,6 +36,7 @@ pub use durable::Durable;
 pub use meters::{Counter, Gauge, Histogram, Meters};
 pub use replay::Replay;
 pub use start::{CreateError, CreateOptions, Created, OpenError, RelayOptions};
+pub use status::AbsentDesks;
 pub use watch::WarningWatch;
 
 use std::sync::Arc;
@@ -229,6 +230,12 @@ impl Relay {
         engine.meters.queued.set(engine.queue.len() as u64);
         engine.meters.log_size.set(engine.durable().size());
         &engine.meters
+    }
+
+    /// For whom warnings wait that nobody is there to take. A desk whose state cannot be read counts as none: whoever needs
+    /// it learns of the fault.
+    pub fn absent_desks(&self) -> AbsentDesks {
+        self.engine.absent_desks()
     }
 
     /// Refuses new commands with `DRAINING`, ends sessions and watches, and returns when what was in flight is

@@ -9,6 +9,15 @@ use crate::domain::Principal;
 use crate::error::ErrorCode;
 use crate::ledger::Directory;
 
+/// Desks for which warnings wait while no session of theirs is open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AbsentDesks {
+    /// How many desks.
+    pub desks: u64,
+    /// How many warnings.
+    pub warnings: u64,
+}
+
 impl Engine {
     pub(super) async fn status(&self, caller: &Caller) -> Result<RelayStatus, Failure> {
         if !matches!(caller.principal(), Principal::Operator(_)) {
@@ -30,6 +39,21 @@ impl Engine {
             agencies: self.agencies(&durable.directory)?,
             draining: *self.phase.borrow() != Phase::Running,
         })
+    }
+
+    pub(super) fn absent_desks(&self) -> AbsentDesks {
+        let durable = self.durable();
+        let mut absent = AbsentDesks::default();
+        for (agency, _) in durable.directory.agencies() {
+            for desk in durable.directory.desks_of(agency) {
+                let waiting = self.index.waiting(&desk).unwrap_or_default();
+                if waiting > 0 && self.hub.sessions_of(&desk) == 0 {
+                    absent.desks += 1;
+                    absent.warnings = absent.warnings.saturating_add(waiting);
+                }
+            }
+        }
+        absent
     }
 
     fn agencies(&self, directory: &Directory) -> Result<Vec<AgencyStatus>, Failure> {

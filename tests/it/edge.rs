@@ -296,6 +296,13 @@ async fn metrics_and_health_are_served_over_http() {
     ] {
         assert!(metrics.contains(line), "{line} is not in {metrics}");
     }
+    // Shown in seconds: one append that took an hour is a wrong unit.
+    let sum = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("wardline_append_duration_seconds_sum "))
+        .unwrap();
+    let sum: f64 = sum.parse().unwrap();
+    assert!(sum > 0.0 && sum < 3_600.0, "{sum}");
     relay.stop().await;
 }
 

@@ -5,7 +5,7 @@ use crate::domain::*;
 use crate::error::ErrorCode;
 use crate::ledger::{Facts, ThreadKey};
 use crate::limits;
-use crate::relay::{Delivery, DeliverySession, SessionEvent};
+use crate::relay::{AbsentDesks, Delivery, DeliverySession, SessionEvent};
 use crate::seal::inbox_commitment;
 use crate::world::{World, parsed};
 
@@ -57,6 +57,22 @@ async fn reached(stage: &Stage, desk: &str, warning: &Submission, step: Step) {
     while stage.index.thread(&key).unwrap().unwrap().step < step {
         durable.changed().await.unwrap();
     }
+}
+
+/// Whoever watches the relay sees that warnings wait for a desk and nobody is there, and that this ends when somebody comes.
+#[tokio::test]
+async fn an_absent_desk_is_seen() {
+    let mut stage = Stage::new().await;
+    assert_eq!(stage.relay.absent_desks(), AbsentDesks::default());
+    stage.accepted("us.ctc", &["ru.ctc"]).await;
+    stage.accepted("us.ctc", &["ru.ctc", "fr.ctc"]).await;
+    let absent = |desks, warnings| AbsentDesks { desks, warnings };
+    assert_eq!(stage.relay.absent_desks(), absent(2, 3));
+    assert_eq!(stage.relay.meters().delivery_sessions.value(), 0);
+    let session = open(&stage, "ru.ctc", "ru.ctc", 10).await;
+    assert_eq!(stage.relay.absent_desks(), absent(1, 1));
+    assert_eq!(stage.relay.meters().delivery_sessions.value(), 1);
+    drop(session);
 }
 
 /// A warning reaches an open session with its body, its proof and the opening of its inbox number; a handover record

@@ -35,7 +35,12 @@ impl Engine {
             started: self.started,
             sessions: self.hub.sessions().saturating_add(self.hub.watches()),
             queued: self.queue.len(),
-            index_lag: journal.size.saturating_sub(durable.size()),
+            index_lag: journal.size.saturating_sub(
+                self.index
+                    .position()
+                    .map_err(|e| self.broken(&e))?
+                    .map_or(0, |at| at.size),
+            ),
             agencies: self.agencies(&durable.directory)?,
             draining: *self.phase.borrow() != Phase::Running,
         })

@@ -186,16 +186,19 @@ pub struct Refused {
     pub field: String,
     /// With `UNKNOWN_RECIPIENT`: names like it.
     pub near: Vec<String>,
+    /// With `QUOTA` of an hour: when the same bytes may succeed, in milliseconds from now; an estimate.
+    pub retry_after_ms: Option<u64>,
 }
 
 impl Refused {
-    /// A refusal without field or near names.
+    /// A refusal without field, near names or a time.
     pub fn new(code: ErrorCode, sentence: impl Into<String>) -> Self {
         Self {
             code,
             sentence: sentence.into(),
             field: String::new(),
             near: Vec::new(),
+            retry_after_ms: None,
         }
     }
 
@@ -203,6 +206,13 @@ impl Refused {
     #[must_use]
     pub fn about(mut self, field: impl Into<String>) -> Self {
         self.field = field.into();
+        self
+    }
+
+    /// The same, with when the same bytes may succeed.
+    #[must_use]
+    pub fn retry_after_ms(mut self, ms: u64) -> Self {
+        self.retry_after_ms = Some(ms);
         self
     }
 }

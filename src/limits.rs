@@ -203,6 +203,20 @@ pub const HANDOVER_RECORDS_PER_HOUR_MAX: u32 = 8;
 pub const ACKNOWLEDGEMENTS_PER_THREAD_MAX: u32 = 64;
 /// `REJECTED` records an hour for one principal; beyond it a refusal leaves none.
 pub const REJECTED_RECORDS_PER_HOUR_MAX: u32 = 256;
+/// Warnings that one agency may have accepted in an hour, unless the operator sets another quota.
+pub const WARNINGS_PER_HOUR: u64 = 10_000;
+/// Bytes of them, unless the operator sets another quota.
+pub const WARNING_BYTES_PER_HOUR: u64 = 128 * 1024 * 1024;
+/// The smallest quota of warnings that an operator may set.
+pub const WARNINGS_PER_HOUR_MIN: u64 = 4;
+/// The smallest quota of their bytes: the largest warning must fit.
+pub const WARNING_BYTES_PER_HOUR_MIN: u64 = 4 * 1024 * 1024;
+/// The largest quota that an operator may set, of either.
+pub const QUOTA_MAX: u64 = 1 << 40;
+/// One part in this many of an agency's quota is kept for ACTUAL warnings.
+pub const QUOTA_KEPT_FOR_ACTUAL: u64 = 4;
+/// What the routing of one recipient is counted as: about what it takes in the journal and the index.
+pub const RECIPIENT_BYTES: usize = 1024;
 
 /// How far `sent` may lie ahead of the relay's clock. Rule.
 pub const SENT_AHEAD_MS_MAX: i64 = 5 * 60 * 1000;
@@ -252,6 +266,16 @@ const _: () =
     assert!(JOURNAL_SYNC_BYTES_MAX >= BLOCK_BYTES_MAX && 8 * JOURNAL_SYNC_BYTES_MAX <= SLED_SEGMENT_BYTES);
 const _: () = assert!(JOURNAL_FREE_BYTES_MIN < DISK_FREE_BYTES_MIN);
 const _: () = assert!((2 * JOURNAL_QUEUE_MAX * BLOCK_BYTES_MAX) as u64 <= JOURNAL_FREE_BYTES_MIN);
+const _: () = assert!(
+    ((BODY_BYTES_MAX + PAYLOAD_BYTES_MAX + AUDIENCE_MAX * (ADDRESS_BYTES_MAX + 64 + RECIPIENT_BYTES)) as u64)
+        < WARNING_BYTES_PER_HOUR_MIN - WARNING_BYTES_PER_HOUR_MIN / QUOTA_KEPT_FOR_ACTUAL
+);
+const _: () = assert!(
+    WARNINGS_PER_HOUR_MIN > WARNINGS_PER_HOUR_MIN / QUOTA_KEPT_FOR_ACTUAL && QUOTA_KEPT_FOR_ACTUAL > 1
+);
+const _: () = assert!(WARNINGS_PER_HOUR_MIN <= WARNINGS_PER_HOUR && WARNINGS_PER_HOUR <= QUOTA_MAX);
+const _: () =
+    assert!(WARNING_BYTES_PER_HOUR_MIN <= WARNING_BYTES_PER_HOUR && WARNING_BYTES_PER_HOUR <= QUOTA_MAX);
 const _: () = assert!(STREAM_WINDOW_BYTES as usize >= GRPC_MESSAGE_BYTES_MAX);
 const _: () = assert!(ENDING_MS_MAX < DRAIN_MS_MAX);
 const _: () = assert!(DRAIN_MS_MAX < RELAY_STOP_MS_MAX);

@@ -180,6 +180,7 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
         clock: Arc::new(SystemClock),
         version: VERSION.to_owned(),
         configuration_digest: settings.digest,
+        quotas: settings.quotas,
         heartbeat: Some(settings.data_dir.join("heartbeat")),
     })
     .await?;

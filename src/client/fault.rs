@@ -29,7 +29,12 @@ impl Fault {
     /// Whether the same bytes may succeed if they are sent again now.
     pub(crate) fn is_worth_retrying(&self) -> bool {
         match self {
-            Self::Refused(refusal, _) => refusal.refused.code.retryable(),
+            Self::Refused(refusal, _) => {
+                let refused = &refusal.refused;
+                // Who is told to come later does not wait for it here: the outbox does.
+                let soon = |ms: u64| ms <= limits::CLIENT_BACKOFF_MS_MAX;
+                refused.code.retryable() && refused.retry_after_ms.is_none_or(soon)
+            }
             Self::Failed(error) => {
                 matches!(error, ClientError::Unreachable(_) | ClientError::Unknown(_))
             }
@@ -188,6 +193,20 @@ mod tests {
             let fault = from_refusal(refusal(code));
             assert_eq!(fault.is_worth_retrying(), retryable, "{code}");
             assert_eq!(ClientError::from(fault).outcome(), outcome, "{code}");
+        }
+    }
+
+    /// A quota that is free again soon is waited for; one that is not is told at once, and nothing has happened.
+    #[test]
+    fn a_long_wait_is_not_waited_for() {
+        for (retry_after_ms, retryable) in [(0, true), (1, true), (limits::CLIENT_BACKOFF_MS_MAX + 1, false)]
+        {
+            let fault = from_refusal(v1::Refusal {
+                retry_after_ms,
+                ..refusal(ErrorCode::Quota.number())
+            });
+            assert_eq!(fault.is_worth_retrying(), retryable, "{retry_after_ms}");
+            assert_eq!(ClientError::from(fault).outcome(), Outcome::NothingHappened);
         }
     }
 

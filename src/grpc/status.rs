@@ -82,14 +82,16 @@ impl From<Failure> for Status {
             domain: DOMAIN.to_owned(),
             metadata: metadata(&failure),
         };
+        let mut details = vec![any("google.rpc.ErrorInfo", info.encode_to_vec())];
+        if let Some(ms) = failure.refused.retry_after_ms {
+            details.push(any("google.rpc.RetryInfo", retry_info(ms).encode_to_vec()));
+        }
         let refusal = refusal(failure);
+        details.push(any("wardline.v1.Refusal", refusal.encode_to_vec()));
         let status = pb::Status {
             code: code.into(),
             message: refusal.sentence.clone(),
-            details: vec![
-                any("google.rpc.ErrorInfo", info.encode_to_vec()),
-                any("wardline.v1.Refusal", refusal.encode_to_vec()),
-            ],
+            details,
         };
         Self::with_details(code, refusal.sentence, status.encode_to_vec().into())
     }
@@ -142,6 +144,15 @@ fn metadata(failure: &Failure) -> HashMap<String, String> {
     metadata
 }
 
+/// When the same bytes may succeed, for everybody's tools.
+fn retry_info(ms: u64) -> pb::RetryInfo {
+    let seconds = i64::try_from(ms / 1_000).unwrap_or(i64::MAX);
+    let nanos = i32::try_from(ms % 1_000).unwrap_or(0).saturating_mul(1_000_000);
+    pb::RetryInfo {
+        retry_delay: Some(prost_types::Duration { seconds, nanos }),
+    }
+}
+
 fn any(name: &str, value: Vec<u8>) -> Any {
     Any {
         type_url: format!("type.googleapis.com/{name}"),
@@ -183,5 +194,16 @@ mod tests {
             );
             assert_eq!(retried_by_tools, code.retryable(), "{code}");
         }
+    }
+
+    /// A refusal that says when to come again says so to tools too, and to nobody where it is not said.
+    #[test]
+    fn when_to_come_again_is_told() {
+        let refused = Refused::new(ErrorCode::Quota, "too many");
+        assert!(Status::from(refused.clone()).get_details_retry_info().is_none());
+        let status = Status::from(refused.retry_after_ms(61_500));
+        let told = status.get_details_retry_info().unwrap().retry_delay;
+        assert_eq!(told, Some(std::time::Duration::from_millis(61_500)));
+        assert_eq!(status.code(), Code::ResourceExhausted);
     }
 }

@@ -3,6 +3,7 @@
 //! little and succeeds for ever.
 
 use super::answers::{Caller, Failure, Proven};
+use super::budget::{self, Taken};
 use super::engine::Engine;
 use super::sequencer::Answer;
 use crate::domain::{AcknowledgementSubmission, Hint, Receipt, SignedEnvelope, Submission};
@@ -32,19 +33,14 @@ impl Engine {
             return self.proven(answer).await;
         }
         self.has_room()?;
-        let bytes = submission
-            .openings
-            .iter()
-            .map(|opening| opening.address.len().saturating_add(64))
-            .sum::<usize>()
-            .saturating_add(submission.body.content.len())
-            .saturating_add(submission.envelope.payload.len());
+        let bytes = budget::bytes_of(&submission);
+        let taken = self.budgets.warning(caller.principal(), hint.lane, bytes)?;
         let durable = self.durable();
         let command = match admit::warning(&durable.directory, caller.principal(), submission) {
             Ok(admitted) => Command::Submit(admitted),
             Err(not_admitted) => condemned(not_admitted)?,
         };
-        self.record(command, bytes).await
+        self.record_within(taken, command, bytes).await
     }
 
     pub(super) async fn acknowledge(
@@ -180,6 +176,22 @@ impl Engine {
     async fn record(&self, command: Command, bytes: usize) -> Result<Proven, Failure> {
         let answer = self.queue.ask(command, bytes).await?;
         self.proven(answer).await
+    }
+
+    /// The same within a budget, which stays used unless it is known that nothing was added.
+    async fn record_within(&self, taken: Taken, command: Command, bytes: usize) -> Result<Proven, Failure> {
+        let spent = taken.spend();
+        let answered = self.queue.ask(command, bytes).await;
+        let added = match &answered {
+            Ok(Answer::Recorded { .. }) => true,
+            // A refusal's record has a quota of its own.
+            Ok(Answer::Existing { .. } | Answer::Rejected { .. } | Answer::Unrecorded) => false,
+            Ok(Answer::Refused(refused)) | Err(refused) => !refused.code.side_effect_free(),
+        };
+        if !added {
+            spent.give_back();
+        }
+        self.proven(answered?).await
     }
 
     /// Proves an answer of the sequencer's against the checkpoint that it stands under.

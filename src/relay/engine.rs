@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::answers::{Caller, Ending, Failure};
+use super::budget::Budgets;
 use super::delivery::hub::Hub;
 use super::durable::Durable;
 use super::meters::Meters;
@@ -25,6 +26,7 @@ pub(super) struct Engine {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) index: Index,
     pub(super) queue: Queue,
+    pub(super) budgets: Arc<Budgets>,
     pub(super) hub: Arc<Hub>,
     pub(super) meters: Arc<Meters>,
     pub(super) origin: Origin,

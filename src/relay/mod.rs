@@ -4,6 +4,7 @@
 
 mod admission;
 mod answers;
+mod budget;
 mod delivery;
 mod directory;
 mod durable;
@@ -31,6 +32,7 @@ pub use answers::{
     InclusionProof, ListPage, ListQuery, Proven, RelayStatus, ReplayQuery, SessionEvent, SessionOpened,
     WarningView, WatchEvent, WatchedRecord,
 };
+pub use budget::{HourlyQuota, Quotas};
 pub use delivery::{DeliverySession, SessionHandle};
 pub use durable::Durable;
 pub use meters::{Counter, Gauge, Histogram, Meters};
@@ -71,7 +73,7 @@ impl Relay {
     }
 
     /// Submits a warning; returns when it and its routing are durable. The receipt is `ACCEPTED`'s, `more` are the
-    /// `ROUTED` records'. The same bytes again give the original receipts.
+    /// `ROUTED` records'. The same bytes again give the original receipts, whatever is left of the agency's quota.
     pub async fn submit(&self, caller: &Caller, submission: Submission) -> Result<Proven, Failure> {
         self.command(|engine| async move { engine.submit(caller, submission).await })
             .await

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::Relay;
+use super::budget::{Budgets, Quotas};
 use super::delivery::hub::Hub;
 use super::durable::Durable;
 use super::engine::Engine;
@@ -76,6 +77,8 @@ pub struct RelayOptions {
     pub version: String,
     /// SHA-256 of the effective configuration, without secrets.
     pub configuration_digest: [u8; 32],
+    /// What each principal may add in an hour.
+    pub quotas: Quotas,
     /// The file that is rewritten every [`crate::limits::HEARTBEAT_MS`]; none: no heartbeat.
     pub heartbeat: Option<PathBuf>,
 }
@@ -178,6 +181,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
         clock,
         version,
         configuration_digest,
+        quotas,
         heartbeat,
     } = options;
     let Followed {
@@ -245,6 +249,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
             journal,
             index,
             queue,
+            budgets: Budgets::new(Arc::clone(&clock), quotas),
             hub,
             meters,
             origin,

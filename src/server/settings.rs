@@ -11,6 +11,7 @@ use crate::config::{ConfigError, FlagSetting, Key, Kind, Settings};
 use crate::domain::{Deadlines, OperatorName, Origin, Precedence};
 use crate::grpc::EdgeLimits;
 use crate::limits;
+use crate::relay::{HourlyQuota, Quotas};
 use crate::telemetry::{LogFormat, LogLevel};
 use crate::tls::AcceptLimits;
 
@@ -148,6 +149,18 @@ pub const KEYS: &[Key] = &[
         "error, warn, info, debug or trace",
     ),
     key(
+        "quota.warnings_per_hour",
+        Kind::Integer,
+        Some("10000"),
+        "warnings of one agency accepted in an hour; a quarter is kept for ACTUAL ones",
+    ),
+    key(
+        "quota.warning_bytes_per_hour",
+        Kind::Integer,
+        Some("134217728"),
+        "bytes of them",
+    ),
+    key(
         "limits.connections_max",
         Kind::Integer,
         None,
@@ -210,6 +223,8 @@ pub struct RelaySettings {
     pub log_format: LogFormat,
     /// Which are written.
     pub log_level: LogLevel,
+    /// What each agency may add in an hour.
+    pub quotas: Quotas,
     /// Of connections.
     pub accept: AcceptLimits,
     /// Of calls.
@@ -252,6 +267,16 @@ impl RelaySettings {
                 .collect::<Result<_, ConfigError>>()?,
             log_format: settings.required("log.format")?,
             log_level: settings.required("log.level")?,
+            quotas: Quotas {
+                warnings: HourlyQuota {
+                    count: quota(&settings, "warnings_per_hour", limits::WARNINGS_PER_HOUR_MIN)?,
+                    bytes: quota(
+                        &settings,
+                        "warning_bytes_per_hour",
+                        limits::WARNING_BYTES_PER_HOUR_MIN,
+                    )?,
+                },
+            },
             accept: AcceptLimits {
                 connections_max: lowered(&settings, "connections_max", limits::CONNECTIONS_MAX)?,
                 handshake_ms_max: lowered(&settings, "handshake_ms_max", limits::HANDSHAKE_MS_MAX)?,
@@ -372,6 +397,16 @@ fn deadlines(settings: &Settings, precedence: Precedence) -> Result<Deadlines, C
     })
 }
 
+/// A quota, which may be raised too.
+fn quota(settings: &Settings, name: &str, at_least: u64) -> Result<u64, ConfigError> {
+    let key = format!("quota.{name}");
+    let value: u64 = settings.required(&key)?;
+    match value >= at_least && value <= limits::QUOTA_MAX {
+        true => Ok(value),
+        false => Err(settings.refuse(&key, format!("takes {at_least} to {}", limits::QUOTA_MAX))),
+    }
+}
+
 /// A bound that may be lowered and not raised.
 fn lowered<T>(settings: &Settings, name: &str, bound: T) -> Result<T, ConfigError>
 where
@@ -433,6 +468,7 @@ mod tests {
             ]
         );
         assert_eq!(settings.accept.connections_max, limits::CONNECTIONS_MAX);
+        assert_eq!(settings.quotas, Quotas::default());
         assert_eq!(settings.tls_key_file, Path::new("/var/lib/wardline/keys/tls.pem"));
         assert_eq!(settings.http_listen, None);
     }
@@ -463,6 +499,12 @@ mod tests {
                 "limits.streams_per_connection_max",
                 "-1",
                 "invalid digit found in string",
+            ),
+            ("quota.warnings_per_hour", "3", "takes 4 to 1099511627776"),
+            (
+                "quota.warning_bytes_per_hour",
+                "1000000",
+                "takes 4194304 to 1099511627776",
             ),
             ("deadlines.flash.received_ms", "0", "takes at least 1"),
             ("deadlines.flash.opened_ms", "60000", "takes at least 120000"),

@@ -30,6 +30,7 @@ pub fn refusal(refused: &Refused, side_effect: SideEffect, rejection: Option<v1:
         field: refused.field.clone(),
         near: refused.near.clone(),
         rejection,
+        retry_after_ms: refused.retry_after_ms.unwrap_or(0),
     }
 }
 
@@ -62,6 +63,7 @@ impl TryFrom<v1::Refusal> for ToldRefusal {
                 sentence,
                 field: plain(&message.field, limits::REASON_CHARS_MAX),
                 near: near.map(|name| plain(name, limits::ID_CHARS_MAX)).collect(),
+                retry_after_ms: (message.retry_after_ms > 0).then_some(message.retry_after_ms),
             },
             side_effect: SideEffect::from_number(message.side_effect),
             rejection,

@@ -9,6 +9,7 @@ use crate::cli::{Exit, Fault};
 use crate::client::files;
 use crate::config::FlagSetting;
 use crate::domain::{KeyId, Origin};
+use crate::limits::QUOTA_MAX;
 use crate::relay::CreateError;
 use crate::seal::random_bytes;
 use crate::server::{self, BeginError, RelaySettings, Running};
@@ -61,6 +62,11 @@ fn write(config: &Path, origin: &str, plan: &WorldPlan, listen: SocketAddr) -> R
          \n\
          [operators]\n\
          {operator} = [\"../profiles/operator/requests/operator.json\", \"../profiles/operator/requests/tls.json\"]\n\
+         \n\
+         # Everybody here is oneself: a measurement may send as fast as it can.\n\
+         [quota]\n\
+         warnings_per_hour = {QUOTA_MAX}\n\
+         warning_bytes_per_hour = {QUOTA_MAX}\n\
          \n\
          [log]\n\
          level = \"warn\"\n"

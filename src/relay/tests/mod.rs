@@ -9,6 +9,7 @@
     clippy::cast_possible_truncation
 )]
 
+mod budgets;
 mod commands;
 mod delivery;
 mod reading;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::*;
 use crate::journal::{Index, Journal, MemoryJournal};
-use crate::relay::{Caller, CreateOptions, Failure, OpenError, Proven, Relay, RelayOptions};
+use crate::relay::{Caller, CreateOptions, Failure, OpenError, Proven, Quotas, Relay, RelayOptions};
 use crate::seal::SecretKey;
 use crate::time::ManualClock;
 use crate::transparency::{LogKey, SignedCheckpoint, leaf_hash, verify_inclusion};
@@ -29,6 +29,15 @@ pub(in crate::relay) async fn open(
     index: Index,
     clock: &ManualClock,
 ) -> Result<Relay, OpenError> {
+    open_with(journal, index, clock, Quotas::default()).await
+}
+
+async fn open_with(
+    journal: Arc<dyn Journal>,
+    index: Index,
+    clock: &ManualClock,
+    quotas: Quotas,
+) -> Result<Relay, OpenError> {
     Relay::open(RelayOptions {
         log_key: log_key(&World::new().origin),
         journal,
@@ -36,6 +45,7 @@ pub(in crate::relay) async fn open(
         clock: Arc::new(clock.clone()),
         version: "test".to_owned(),
         configuration_digest: [1; 32],
+        quotas,
         heartbeat: None,
     })
     .await
@@ -119,6 +129,11 @@ impl Stage {
 
     /// The next process over what is stored; the old one is gone.
     pub(in crate::relay) async fn restart(self) -> Self {
+        self.restart_with(Quotas::default()).await
+    }
+
+    /// The same with other quotas.
+    pub(in crate::relay) async fn restart_with(self, quotas: Quotas) -> Self {
         let Self {
             world,
             journal,
@@ -128,7 +143,7 @@ impl Stage {
         } = self;
         drop(relay);
         let journal = journal.restart();
-        let relay = open(Arc::new(journal.clone()), index.clone(), &clock)
+        let relay = open_with(Arc::new(journal.clone()), index.clone(), &clock, quotas)
             .await
             .unwrap();
         Self {

@@ -323,6 +323,7 @@ fn malformed_answers_are_refused() {
 fn refusals_come_back_plain() {
     let refused = Refused {
         near: vec!["ru.ctc".to_owned()],
+        retry_after_ms: Some(1_500),
         ..Refused::new(ErrorCode::UnknownRecipient, "no such agency").about("audience[1]")
     };
     let rejection = wire::proven(&receipt(), "a note\n");

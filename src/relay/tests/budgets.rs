@@ -1,0 +1,138 @@
+//! Hourly quotas: what one principal may add, and what passes whatever it has added.
+
+use super::stage::Stage;
+use crate::domain::*;
+use crate::error::{ErrorCode, SideEffect};
+use crate::relay::{Failure, HourlyQuota, Proven, Quotas};
+use crate::world::World;
+
+/// A relay that grants so many warnings.
+async fn granting(count: u64, bytes: u64) -> Stage {
+    let quotas = Quotas {
+        warnings: HourlyQuota { count, bytes },
+        ..Quotas::default()
+    };
+    Stage::new().await.restart_with(quotas).await
+}
+
+/// Refused by a quota, and nothing is recorded; in how many milliseconds it may be tried again.
+fn over_quota(answer: Result<Proven, Failure>) -> u64 {
+    let failure = answer.unwrap_err();
+    assert_eq!(
+        (failure.code(), failure.side_effect),
+        (ErrorCode::Quota, SideEffect::None)
+    );
+    failure.refused.retry_after_ms.unwrap()
+}
+
+fn actual(stage: &mut Stage) -> Submission {
+    let draft = stage.world.draft("us.ctc", &["ru.ctc"], &[]);
+    draft.with(|header| header.status = Status::Actual).sign("us.ctc")
+}
+
+/// An agency that has used up its quota adds no warning, and a part was left for its ACTUAL ones. Everything else of it
+/// passes: what was recorded before, answers, a revocation, its own suspension; and others' warnings. When the
+/// refusal says, the same bytes are accepted.
+#[tokio::test]
+async fn one_agency_uses_up_its_own_quota_only() {
+    let mut stage = granting(8, 1 << 30).await;
+    let theirs = stage.accepted("ru.ctc", &["us.ctc"]).await;
+    let mut sent = Vec::new();
+    for _ in 0..6 {
+        sent.push(stage.accepted("us.ctc", &["ru.ctc"]).await);
+    }
+    let size = stage.size();
+    let exercise = stage.world.warning("us.ctc", &["ru.ctc"]);
+    over_quota(stage.submit("us.ctc", exercise.clone()).await);
+    assert_eq!(stage.size(), size, "nothing is recorded");
+    for _ in 0..2 {
+        let actual = actual(&mut stage);
+        stage.submit("us.ctc", actual).await.unwrap();
+    }
+    let one_more = actual(&mut stage);
+    let wait_ms = over_quota(stage.submit("us.ctc", one_more.clone()).await);
+
+    let first = sent.remove(0);
+    assert!(stage.submit("us.ctc", first).await.unwrap().repeated);
+    stage.accepted("fr.ctc", &["us.ctc"]).await;
+    for kind in [AcknowledgementKind::Received, AcknowledgementKind::Accepted] {
+        stage.acknowledged("us.ctc", &theirs, kind).await;
+    }
+    let key = World::keyid("us.ctc", KeyRole::Receive, 0);
+    let revocation = stage.world.revocation("root:us", KeyRole::Root, "us.ctc", key);
+    let us = stage.caller("us.ctc");
+    stage.relay.publish_key(&us, revocation).await.unwrap();
+    stage.look();
+    let operator = stage.caller("operator:alice");
+    let suspension = stage.world.suspension("alice", "us.ctc", false);
+    stage.relay.suspend(&operator, suspension).await.unwrap();
+    stage.look();
+    let reinstatement = stage.world.suspension("alice", "us.ctc", true);
+    stage.relay.reinstate(&operator, reinstatement).await.unwrap();
+
+    stage.clock.advance_ms(i64::try_from(wait_ms).unwrap());
+    stage.submit("us.ctc", one_more).await.unwrap();
+    over_quota(stage.submit("us.ctc", exercise).await);
+}
+
+/// Bytes have a quota of their own, of which many recipients take their part: what one warning with a large body
+/// leaves is not enough for another.
+#[tokio::test]
+async fn bytes_and_recipients_are_counted() {
+    let body = "x".repeat(8_000);
+    let large = |stage: &mut Stage, to: &[&str]| {
+        let body = stage.world.body(&body);
+        stage
+            .world
+            .draft("us.ctc", to, &[])
+            .with_body(body)
+            .sign("us.ctc")
+    };
+    let mut stage = granting(1 << 30, 20_000).await;
+    let first = large(&mut stage, &["ru.ctc"]);
+    stage.submit("us.ctc", first).await.unwrap();
+    let second = large(&mut stage, &["ru.ctc"]);
+    over_quota(stage.submit("us.ctc", second).await);
+    stage.accepted("us.ctc", &["ru.ctc"]).await;
+
+    let mut stage = granting(1 << 30, 15_200).await;
+    let many = large(&mut stage, &["ru.ctc", "fr.ctc", "ru.ctc/aviation"]);
+    over_quota(stage.submit("us.ctc", many).await);
+    let one = large(&mut stage, &["ru.ctc"]);
+    stage.submit("us.ctc", one).await.unwrap();
+}
+
+/// What is not accepted uses up nothing: refused with a record, refused beside the signature, the same bytes again and
+/// again, at once too.
+#[tokio::test]
+async fn what_is_not_accepted_uses_up_nothing() {
+    let mut stage = granting(4, 1 << 30).await;
+    let accepted = stage.world.warning("us.ctc", &["ru.ctc"]);
+    for _ in 0..10 {
+        let expired = stage.world.draft("us.ctc", &["ru.ctc"], &[]);
+        let expired = expired
+            .with(|header| header.expires = header.common.sent.checked_add_ms(-1))
+            .sign("us.ctc");
+        let failure = stage.submit("us.ctc", expired).await.unwrap_err();
+        assert_eq!(failure.side_effect, SideEffect::RejectionRecorded);
+        let mut hinted = stage.world.warning("us.ctc", &["ru.ctc"]);
+        hinted.hint.lane = Some(Lane::Test);
+        let failure = stage.submit("us.ctc", hinted).await.unwrap_err();
+        assert_eq!(failure.code(), ErrorCode::HintMismatch);
+        let reused = Submission {
+            body: stage.world.body("another"),
+            ..stage.world.warning("us.ctc", &["ru.ctc"])
+        };
+        let failure = stage.submit("us.ctc", reused).await.unwrap_err();
+        assert_eq!(failure.code(), ErrorCode::BodyMismatch);
+    }
+    let us = stage.caller("us.ctc");
+    let answers = (0..3).map(|_| stage.relay.submit(&us, accepted.clone()));
+    let answers = futures_util::future::join_all(answers).await;
+    assert!(answers.iter().all(Result::is_ok));
+    for _ in 0..2 {
+        stage.accepted("us.ctc", &["ru.ctc"]).await;
+    }
+    let fourth = stage.world.warning("us.ctc", &["ru.ctc"]);
+    over_quota(stage.submit("us.ctc", fourth).await);
+}

@@ -215,6 +215,14 @@ pub const WARNING_BYTES_PER_HOUR_MIN: u64 = 4 * 1024 * 1024;
 pub const QUOTA_MAX: u64 = 1 << 40;
 /// One part in this many of an agency's quota is kept for ACTUAL warnings.
 pub const QUOTA_KEPT_FOR_ACTUAL: u64 = 4;
+/// Changes of the directory that one agency may have recorded in an hour: everybody follows, verifies and keeps each of them.
+pub const DIRECTORY_CHANGES_PER_HOUR: u64 = 64;
+/// Bytes of them.
+pub const DIRECTORY_BYTES_PER_HOUR: u64 = 512 * 1024;
+/// All agencies of a state and its root together may change the directory so many times as much.
+pub const DIRECTORY_STATE_SHARES: u64 = 4;
+/// What a change of the directory is counted as besides its payload: its signatures and record.
+pub const DIRECTORY_CHANGE_BYTES: usize = 512;
 /// What the routing of one recipient is counted as: about what it takes in the journal and the index.
 pub const RECIPIENT_BYTES: usize = 1024;
 
@@ -273,6 +281,7 @@ const _: () = assert!(
 const _: () = assert!(
     WARNINGS_PER_HOUR_MIN > WARNINGS_PER_HOUR_MIN / QUOTA_KEPT_FOR_ACTUAL && QUOTA_KEPT_FOR_ACTUAL > 1
 );
+const _: () = assert!((PAYLOAD_BYTES_MAX + DIRECTORY_CHANGE_BYTES) as u64 <= DIRECTORY_BYTES_PER_HOUR);
 const _: () = assert!(WARNINGS_PER_HOUR_MIN <= WARNINGS_PER_HOUR && WARNINGS_PER_HOUR <= QUOTA_MAX);
 const _: () =
     assert!(WARNING_BYTES_PER_HOUR_MIN <= WARNING_BYTES_PER_HOUR && WARNING_BYTES_PER_HOUR <= QUOTA_MAX);

@@ -6,9 +6,13 @@ use super::answers::{Caller, Failure, Proven};
 use super::budget::{self, Taken};
 use super::engine::Engine;
 use super::sequencer::Answer;
-use crate::domain::{AcknowledgementSubmission, Hint, Receipt, SignedEnvelope, Submission};
+use crate::domain::{
+    AcknowledgementSubmission, Digest, Hint, Principal, Receipt, SignedEnvelope, Submission,
+};
 use crate::error::{ErrorCode, Refused, SideEffect};
-use crate::ledger::{Command, Existing, IdKey, NotAdmitted, admit, original};
+use crate::ledger::{
+    Command, Existing, IdKey, KeyStatement, NotAdmitted, admit, key_statement_stands, original,
+};
 use crate::limits;
 use crate::seal::PayloadKind;
 
@@ -84,7 +88,19 @@ impl Engine {
                 Command::Reinstate(admit::reinstatement(directory, session, envelope)?)
             }
         };
-        self.record(command, bytes).await
+        let Some(change) = counted_change(&command) else {
+            return self.record(command, bytes).await;
+        };
+        if let Some(answer) = self.recorded(change.key, &change.digest)? {
+            return self.proven(answer).await;
+        }
+        if let Command::PublishKey(statement) = &command {
+            // Any session may carry it: it counts as its owner's only if the right keys have signed it, so that nobody
+            // can use up another's quota.
+            key_statement_stands(directory, durable.size(), statement)?;
+        }
+        let taken = self.budgets.directory_change(&change.owner, bytes)?;
+        self.record_within(taken, command, bytes).await
     }
 
     pub(super) async fn enrol_state(
@@ -138,7 +154,12 @@ impl Engine {
             kind,
             id: hint.id,
         };
-        let existing = original(&self.index, &key, &envelope.digest()).map_err(|e| self.broken(&e))?;
+        self.recorded(&key, &envelope.digest())
+    }
+
+    /// The original result of a payload, if it is recorded durably.
+    fn recorded(&self, key: &IdKey, digest: &Digest) -> Result<Option<Answer>, Failure> {
+        let existing = original(&self.index, key, digest).map_err(|e| self.broken(&e))?;
         let durable = self.durable();
         // What is written and not yet published is answered by the sequencer.
         let durably = |existing: &Existing| {
@@ -241,6 +262,50 @@ impl Engine {
             Answer::Unrecorded => Err(Failure::new(ErrorCode::Internal, "nothing was recorded")),
         }
     }
+}
+
+/// A change of the directory that counts in somebody's quota.
+struct Change<'a> {
+    owner: Principal,
+    key: &'a IdKey,
+    digest: Digest,
+}
+
+/// Revocations, dismissals of auditors and operators' calls always pass.
+fn counted_change(command: &Command) -> Option<Change<'_>> {
+    let (owner, key, digest) = match command {
+        Command::PublishKey(admitted) => {
+            let owner = match admitted.content() {
+                KeyStatement::Certificate(certificate) => certificate.principal.clone(),
+                KeyStatement::Succession(succession) => Principal::Root(succession.state.clone()),
+                KeyStatement::Revocation(_) => return None,
+            };
+            (owner, admitted.id_key(), admitted.digest())
+        }
+        Command::PublishDesks(admitted) => (
+            admitted.id_key().principal.clone(),
+            admitted.id_key(),
+            admitted.digest(),
+        ),
+        Command::PublishMandate(admitted) if !admitted.content().withdrawn => (
+            admitted.id_key().principal.clone(),
+            admitted.id_key(),
+            admitted.digest(),
+        ),
+        Command::PublishMandate(_)
+        | Command::Genesis(_)
+        | Command::RelayStarted(_)
+        | Command::Submit(_)
+        | Command::Acknowledge(_)
+        | Command::Reject(_)
+        | Command::HandOver(_)
+        | Command::EnrolState(_)
+        | Command::EnrolAgency(_)
+        | Command::Suspend(_)
+        | Command::Reinstate(_)
+        | Command::PublishOperatorKey(_) => return None,
+    };
+    Some(Change { owner, key, digest })
 }
 
 fn condemned(not_admitted: NotAdmitted) -> Result<Command, Failure> {

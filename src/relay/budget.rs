@@ -29,6 +29,9 @@ pub struct HourlyQuota {
 pub struct Quotas {
     /// Warnings of one agency, of which a part is kept for ACTUAL ones.
     pub warnings: HourlyQuota,
+    /// Changes of the directory by one agency; a state's agencies and root together may make
+    /// [`limits::DIRECTORY_STATE_SHARES`] times as many.
+    pub directory: HourlyQuota,
 }
 
 impl Default for Quotas {
@@ -37,6 +40,10 @@ impl Default for Quotas {
             warnings: HourlyQuota {
                 count: limits::WARNINGS_PER_HOUR,
                 bytes: limits::WARNING_BYTES_PER_HOUR,
+            },
+            directory: HourlyQuota {
+                count: limits::DIRECTORY_CHANGES_PER_HOUR,
+                bytes: limits::DIRECTORY_BYTES_PER_HOUR,
             },
         }
     }
@@ -53,18 +60,21 @@ pub(super) struct Budgets {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Purse {
     Warnings(Principal),
+    /// A state's is its root's.
+    Directory(Principal),
 }
 
 impl Purse {
     fn owner(&self) -> &Principal {
         match self {
-            Self::Warnings(principal) => principal,
+            Self::Warnings(principal) | Self::Directory(principal) => principal,
         }
     }
 
     fn what(&self) -> &'static str {
         match self {
             Self::Warnings(_) => "warnings",
+            Self::Directory(_) => "changes of the directory",
         }
     }
 }
@@ -121,6 +131,30 @@ impl Budgets {
         };
         let purse = Purse::Warnings(principal.clone());
         self.take(vec![Claim { purse, quota, limit }], bytes)
+    }
+
+    /// Room for one change of the directory that `owner` has signed or that is about its keys. It counts for its state,
+    /// too. Operators' changes are not counted.
+    pub(super) fn directory_change(
+        self: &Arc<Self>,
+        owner: &Principal,
+        bytes: usize,
+    ) -> Result<Taken, Refused> {
+        let quota = self.quotas.directory;
+        let claim = |owner: Principal, quota| Claim {
+            purse: Purse::Directory(owner),
+            quota,
+            limit: quota,
+        };
+        let claims = match owner {
+            Principal::Agency(agency) => vec![
+                claim(owner.clone(), quota),
+                claim(Principal::Root(agency.state()), quota.of_a_state()),
+            ],
+            Principal::Root(_) => vec![claim(owner.clone(), quota.of_a_state())],
+            Principal::Operator(_) => Vec::new(),
+        };
+        self.take(claims, bytes.saturating_add(limits::DIRECTORY_CHANGE_BYTES))
     }
 
     /// Takes from all purses or from none.
@@ -206,6 +240,13 @@ impl Spent {
 }
 
 impl HourlyQuota {
+    const fn of_a_state(self) -> Self {
+        Self {
+            count: self.count.saturating_mul(limits::DIRECTORY_STATE_SHARES),
+            bytes: self.bytes.saturating_mul(limits::DIRECTORY_STATE_SHARES),
+        }
+    }
+
     const fn without_what_is_kept(self) -> Self {
         Self {
             count: self
@@ -280,7 +321,11 @@ mod tests {
     fn budgets(count: u64, bytes: u64) -> (Arc<Budgets>, ManualClock) {
         let clock = ManualClock::at(BEGINNING);
         let warnings = HourlyQuota { count, bytes };
-        let budgets = Budgets::new(Arc::new(clock.clone()), Quotas { warnings });
+        let quotas = Quotas {
+            warnings,
+            ..Quotas::default()
+        };
+        let budgets = Budgets::new(Arc::new(clock.clone()), quotas);
         (budgets, clock)
     }
 

@@ -7,62 +7,67 @@ use bytes::Bytes;
 use super::answers::{Caller, DirectoryPage, Failure};
 use super::durable::Durable;
 use super::engine::Engine;
-use super::warning::Room;
+use super::warning::{Room, too_much};
 use crate::domain::Receipt;
 use crate::limits;
 
 impl Engine {
     pub(super) async fn directory(&self, _caller: &Caller, from_seq: u64) -> Result<DirectoryPage, Failure> {
         let durable = self.durable();
-        let records = self.chain(from_seq, limits::DIRECTORY_PAGE_MAX, &durable).await?;
-        let mut room = Room::new();
-        let mut receipts = self.receipts_of(&durable, records).await?;
-        let fits = receipts
-            .iter()
-            .take_while(|receipt| room.would_take(receipt))
-            .count();
-        // One record always fits: it is smaller than an answer.
-        receipts.truncate(fits.max(1));
+        let mut room = Room::new(&durable);
+        let chain = self.chain(from_seq, &mut room, &durable).await?;
         let position = durable.directory.position();
         Ok(DirectoryPage {
             checkpoint: Arc::clone(&durable.checkpoint),
-            records: receipts,
+            records: self.receipts_of(&durable, chain).await?,
             newest_seq: position.map_or(0, |position| position.seq),
         })
     }
 
     /// The whole chain, if one answer holds it.
     pub(super) async fn whole_directory(&self, durable: &Durable) -> Result<Vec<Receipt>, Failure> {
-        let mut room = Room::new();
-        let mut all = Vec::new();
-        loop {
-            let next = all.len() as u64;
-            let records = self.chain(next, limits::DIRECTORY_PAGE_MAX, durable).await?;
-            if records.is_empty() {
-                return self.receipts_of(durable, all).await;
-            }
-            for (_, bytes) in &records {
-                room.take(bytes.len())?;
-            }
-            all.extend(records);
+        let mut room = Room::new(durable);
+        let chain = self.chain(0, &mut room, durable).await?;
+        let newest = durable.directory.position().map_or(0, |position| position.seq);
+        match chain.len() as u64 > newest {
+            true => self.receipts_of(durable, chain).await,
+            false => Err(too_much()),
         }
     }
 
+    /// Records of the chain from a number on, as many as there is room for. The first one always has room: it is smaller
+    /// than an answer.
     async fn chain(
         &self,
         from_seq: u64,
-        limit: usize,
+        room: &mut Room,
         durable: &Durable,
     ) -> Result<Vec<(u64, Bytes)>, Failure> {
-        let chain = self
-            .index
-            .directory_records(from_seq, limit)
-            .map_err(|e| self.broken(&e))?;
-        let mut records = Vec::with_capacity(chain.len());
-        for (_, index) in chain.into_iter().filter(|(_, index)| *index < durable.size()) {
-            let bytes = self.records(index, 1).await?.into_iter().next();
-            records.extend(bytes.map(|bytes| (index, bytes)));
+        let mut records = Vec::new();
+        let mut next = from_seq;
+        loop {
+            let chain = self
+                .index
+                .directory_records(next, limits::DIRECTORY_PAGE_MAX)
+                .map_err(|e| self.broken(&e))?;
+            let durable = chain.into_iter().filter(|(_, index)| *index < durable.size());
+            let before = records.len();
+            for (seq, index) in durable {
+                let bytes = self
+                    .records(index, 1)
+                    .await?
+                    .into_iter()
+                    .next()
+                    .unwrap_or_default();
+                if !room.takes(bytes.len()) && !records.is_empty() {
+                    return Ok(records);
+                }
+                records.push((index, bytes));
+                next = seq.saturating_add(1);
+            }
+            if records.len() == before {
+                return Ok(records);
+            }
         }
-        Ok(records)
     }
 }

@@ -7,9 +7,7 @@ use super::answers::{Caller, Evidence, Failure, WarningView};
 use super::durable::Durable;
 use super::engine::Engine;
 use super::watch::step_of;
-use crate::domain::{
-    DeskAddress, Digest, Receipt, RecordKind, SignedEnvelope, Step, ThreadView, WarningName,
-};
+use crate::domain::{DeskAddress, Digest, RecordKind, SignedEnvelope, Step, ThreadView, WarningName};
 use crate::error::ErrorCode;
 use crate::journal::PartKind;
 use crate::ledger::{Directory, Facts, FactsError, ThreadFact, WarningFact};
@@ -89,11 +87,11 @@ impl Engine {
         }))
     }
 
-    async fn view(&self, sight: &Sight, durable: &Durable) -> Result<WarningView, Failure> {
+    pub(super) async fn view(&self, sight: &Sight, durable: &Durable) -> Result<WarningView, Failure> {
         let (accepted_bytes, accepted) = self.record_at(sight.fact.accepted).await?;
         let envelope = envelope_of(accepted.kind)
             .ok_or_else(|| self.broken(&format!("record {} accepts nothing", sight.fact.accepted)))?;
-        let mut room = Room::new();
+        let mut room = Room::new(durable);
         room.take(envelope.payload.len().saturating_add(accepted_bytes.len()))?;
         let body = self.detached(sight.fact.accepted, PartKind::Body).await?;
         room.take(body.as_ref().map_or(0, |body| body.content.len()))?;
@@ -164,30 +162,46 @@ pub(super) fn envelope_of(kind: RecordKind) -> Option<SignedEnvelope> {
 }
 
 /// What one answer may still hold.
-pub(super) struct Room(usize);
+pub(super) struct Room {
+    bytes: usize,
+    proof_bytes: usize,
+}
 
 impl Room {
-    pub(super) fn new() -> Self {
-        Self(limits::VIEW_BYTES_MAX)
+    /// All of an answer whose receipts are proven in this log.
+    pub(super) fn new(durable: &Durable) -> Self {
+        const HASH_BYTES: usize = 32 + 2;
+        let levels = usize::try_from(u64::BITS.saturating_sub(durable.size().leading_zeros())).unwrap_or(64);
+        Self {
+            bytes: limits::VIEW_BYTES_MAX,
+            proof_bytes: levels.saturating_add(1).saturating_mul(HASH_BYTES),
+        }
     }
 
-    /// Takes a record or a part, with its proof.
+    /// Takes a record or a part, with its proof, if it fits.
+    pub(super) fn takes(&mut self, bytes: usize) -> bool {
+        match self.bytes.checked_sub(bytes.saturating_add(self.proof_bytes)) {
+            Some(left) => {
+                self.bytes = left;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The same, of what must fit.
     pub(super) fn take(&mut self, bytes: usize) -> Result<(), Failure> {
-        const PROOF_BYTES: usize = 64 * 34;
-        self.0 = self
-            .0
-            .checked_sub(bytes.saturating_add(PROOF_BYTES))
-            .ok_or_else(|| {
-                Failure::new(
-                    ErrorCode::InvalidRequest,
-                    "this is more than one answer holds: watch the warning, replay the log, or page the directory",
-                )
-            })?;
-        Ok(())
+        match self.takes(bytes) {
+            true => Ok(()),
+            false => Err(too_much()),
+        }
     }
+}
 
-    /// Whether this much more fits.
-    pub(super) fn would_take(&mut self, receipt: &Receipt) -> bool {
-        self.take(receipt.record.len()).is_ok()
-    }
+/// One answer does not hold it.
+pub(super) fn too_much() -> Failure {
+    Failure::new(
+        ErrorCode::InvalidRequest,
+        "this is more than one answer holds: watch the warning, replay the log, or page the directory",
+    )
 }

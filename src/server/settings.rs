@@ -276,6 +276,7 @@ impl RelaySettings {
                         limits::WARNING_BYTES_PER_HOUR_MIN,
                     )?,
                 },
+                ..Quotas::default()
             },
             accept: AcceptLimits {
                 connections_max: lowered(&settings, "connections_max", limits::CONNECTIONS_MAX)?,

@@ -4,12 +4,22 @@ use super::stage::Stage;
 use crate::domain::*;
 use crate::error::{ErrorCode, SideEffect};
 use crate::relay::{Failure, HourlyQuota, Proven, Quotas};
+use crate::seal::PayloadKind;
 use crate::world::World;
 
 /// A relay that grants so many warnings.
 async fn granting(count: u64, bytes: u64) -> Stage {
     let quotas = Quotas {
         warnings: HourlyQuota { count, bytes },
+        ..Quotas::default()
+    };
+    Stage::new().await.restart_with(quotas).await
+}
+
+/// A relay that grants so many changes of the directory.
+async fn granting_changes(count: u64, bytes: u64) -> Stage {
+    let quotas = Quotas {
+        directory: HourlyQuota { count, bytes },
         ..Quotas::default()
     };
     Stage::new().await.restart_with(quotas).await
@@ -135,4 +145,120 @@ async fn what_is_not_accepted_uses_up_nothing() {
     }
     let fourth = stage.world.warning("us.ctc", &["ru.ctc"]);
     over_quota(stage.submit("us.ctc", fourth).await);
+}
+
+/// Admits the auditor, or dismisses it.
+async fn mandate(stage: &mut Stage, agency: &str, withdrawn: bool) -> Result<Proven, Failure> {
+    let envelope = stage.world.mandate(agency, "us.audit", withdrawn);
+    let answer = stage.relay.publish_mandate(&stage.caller(agency), envelope).await;
+    stage.look();
+    answer
+}
+
+/// A new key of an agency's, certified by its root, over whoever's session.
+async fn new_key(stage: &mut Stage, session: &str, agency: &str, generation: u32) -> Result<Proven, Failure> {
+    let root = format!("root:{}", agency.split('.').next().unwrap());
+    let envelope = stage
+        .world
+        .certificate(agency, KeyRole::Officer, generation, &root, |_| ());
+    let answer = stage.relay.publish_key(&stage.caller(session), envelope).await;
+    stage.look();
+    answer
+}
+
+/// An agency changes the directory so often an hour, whatever changes they are; what was recorded before, dismissals,
+/// revocations, and other states pass all the while. When the refusal says, one more passes.
+#[tokio::test]
+async fn the_directory_grows_only_so_fast() {
+    let mut stage = granting_changes(4, 1 << 20).await;
+    mandate(&mut stage, "us.ctc", false).await.unwrap();
+    mandate(&mut stage, "us.ctc", true).await.unwrap();
+    mandate(&mut stage, "us.ctc", false).await.unwrap();
+    let desks = stage.world.desks("us.ctc", &["us.ctc/rail"]);
+    let us = stage.caller("us.ctc");
+    stage.relay.publish_desks(&us, desks.clone()).await.unwrap();
+    stage.look();
+    new_key(&mut stage, "fr.ctc", "us.ctc", 1).await.unwrap();
+
+    let size = stage.size();
+    over_quota(new_key(&mut stage, "us.ctc", "us.ctc", 2).await);
+    let others = stage.world.desks("us.ctc", &["us.ctc/sea"]);
+    over_quota(stage.relay.publish_desks(&us, others.clone()).await);
+    assert_eq!(stage.size(), size, "nothing is recorded");
+    assert!(stage.relay.publish_desks(&us, desks).await.unwrap().repeated);
+    mandate(&mut stage, "us.ctc", true).await.unwrap();
+    let wait_ms = over_quota(mandate(&mut stage, "us.ctc", false).await);
+    let key = World::keyid("us.ctc", KeyRole::Officer, 1);
+    let revocation = stage.world.revocation("root:us", KeyRole::Root, "us.ctc", key);
+    stage.relay.publish_key(&us, revocation).await.unwrap();
+    stage.look();
+    mandate(&mut stage, "fr.ctc", false).await.unwrap();
+    stage.accepted("us.ctc", &["ru.ctc"]).await;
+
+    stage.clock.advance_ms(i64::try_from(wait_ms).unwrap());
+    stage.relay.publish_desks(&us, others).await.unwrap();
+}
+
+/// All of a state together are bounded too: its root names successors no more often than four agencies make changes.
+#[tokio::test]
+async fn a_state_has_its_bound() {
+    let mut stage = granting_changes(1, 1 << 20).await;
+    for from in 0..4 {
+        let envelope = stage.world.succession("us", from);
+        stage
+            .relay
+            .publish_key(&stage.caller("fr.ctc"), envelope)
+            .await
+            .unwrap();
+        stage.look();
+    }
+    let envelope = stage.world.succession("us", 4);
+    over_quota(stage.relay.publish_key(&stage.caller("fr.ctc"), envelope).await);
+    over_quota(mandate(&mut stage, "us.ctc", false).await);
+    mandate(&mut stage, "fr.ctc", false).await.unwrap();
+}
+
+/// What names another agency and is not signed by its root counts for nobody, though its answers wait: the other's own
+/// change passes at the same time. And what it has published is published once.
+#[tokio::test]
+async fn nobody_uses_up_anothers_quota() {
+    let mut stage = granting_changes(2, 1 << 20).await;
+    let published = stage
+        .world
+        .certificate("us.ctc", KeyRole::Officer, 1, "root:us", |_| ());
+    let fr = stage.caller("fr.ctc");
+    stage.relay.publish_key(&fr, published.clone()).await.unwrap();
+    stage.look();
+    let mut forged = Vec::new();
+    for generation in 2..10 {
+        let content = stage
+            .world
+            .certificate_content("us.ctc", KeyRole::Officer, generation, "root:us");
+        let payload = crate::wire::encode_key_certificate(&content);
+        let key = World::key("us.ctc", KeyRole::Officer, generation);
+        forged.push(World::sign(PayloadKind::KeyCertificate, payload, &[&key]));
+    }
+    stage.journal.hold();
+    let mut attempts = Vec::new();
+    for envelope in forged.into_iter().chain(vec![published; 8]) {
+        let (relay, fr) = (stage.relay.clone(), fr.clone());
+        attempts.push(tokio::spawn(
+            async move { relay.publish_key(&fr, envelope).await },
+        ));
+    }
+    tokio::task::yield_now().await;
+    let own = stage.world.desks("us.ctc", &["us.ctc/rail"]);
+    let (relay, us) = (stage.relay.clone(), stage.caller("us.ctc"));
+    let own = tokio::spawn(async move { relay.publish_desks(&us, own).await });
+    while stage.relay.engine.queue.under_way() == 0 && !own.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    stage.journal.release();
+    own.await.unwrap().unwrap();
+    for (at, attempt) in attempts.into_iter().enumerate() {
+        match attempt.await.unwrap() {
+            Ok(again) => assert!(again.repeated && at >= 8),
+            Err(failure) => assert_eq!((failure.code(), at < 8), (ErrorCode::UncertifiedKey, true)),
+        }
+    }
 }

@@ -149,8 +149,10 @@ pub const WELCOME_BYTES_MAX: usize = 64 * 1024 + CHECKPOINT_BYTES_MAX;
 /// Verified checkpoints that a client remembers besides the newest, so that each is proven once.
 pub const CHECKPOINTS_REMEMBERED_MAX: usize = 256;
 
-/// Commands waiting for the sequencer; more are shed with `OVERLOADED`.
+/// Commands and handovers waiting for the sequencer; more are shed with `OVERLOADED`.
 pub const SEQUENCER_QUEUE_MAX: usize = 4096;
+/// Handovers among them: neither they nor the commands can take the others' room.
+pub const SEQUENCER_QUEUE_HANDOVERS_MAX: usize = SEQUENCER_QUEUE_MAX / 4;
 /// Bytes of commands waiting for the sequencer or its block; more are shed with `OVERLOADED`.
 pub const SEQUENCER_QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Records that a start applies before it writes to the index.

@@ -19,7 +19,7 @@ use super::session::{Action, Event, Session};
 use crate::domain::{DeskAddress, Digest};
 use crate::error::ErrorCode;
 use crate::journal::{PartKind, Routing};
-use crate::ledger::{Command, Directory, Facts, HandOver, ThreadKey};
+use crate::ledger::{Directory, Facts, HandOver, ThreadKey};
 use crate::limits;
 use crate::time::Timestamp;
 
@@ -270,12 +270,7 @@ impl Pump {
 
     fn flush_handovers(&mut self) {
         while let Some(handover) = self.handovers.front() {
-            if self
-                .engine
-                .queue
-                .tell(Command::HandOver(handover.clone()))
-                .is_err()
-            {
+            if self.engine.queue.tell(handover.clone()).is_err() {
                 return;
             }
             self.handovers.pop_front();
@@ -291,7 +286,7 @@ impl Pump {
 
 async fn tell_later(engine: &Engine, handover: Option<HandOver>) {
     if let Some(handover) = handover {
-        engine.queue.tell_later(Command::HandOver(handover)).await;
+        engine.queue.tell_later(handover).await;
     }
 }
 

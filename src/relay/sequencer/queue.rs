@@ -1,4 +1,6 @@
 //! The way to the sequencer: a queue bounded in commands and in bytes. Full is told at once; nobody waits to be shed.
+//! Handovers have a quarter of it for themselves: many deliveries on a slow disk refuse no submission, and many
+//! submissions no handover.
 
 use std::sync::Arc;
 
@@ -9,7 +11,7 @@ use super::super::durable::Durable;
 use super::super::meters::Meters;
 use crate::domain::Digest;
 use crate::error::{ErrorCode, Refused};
-use crate::ledger::{Command, Existing};
+use crate::ledger::{Command, Existing, HandOver};
 use crate::limits;
 
 /// What a command came to. Everything that it names is durable in the `durable` beside it.
@@ -122,7 +124,8 @@ impl Outcome {
 #[derive(Debug)]
 pub(in crate::relay) struct Answering {
     answer: Option<oneshot::Sender<Answer>>,
-    _room: OwnedSemaphorePermit,
+    /// None: a handover, which is small.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Answering {
@@ -139,9 +142,12 @@ impl Answering {
 pub(in crate::relay) struct Request {
     command: Command,
     answering: Answering,
+    /// Among those that wait.
+    _place: OwnedSemaphorePermit,
 }
 
 impl Request {
+    /// Gives its place in the queue up.
     pub(super) fn split(self) -> (Command, Answering) {
         (self.command, self.answering)
     }
@@ -161,6 +167,8 @@ pub(in crate::relay) enum Work {
 pub(in crate::relay) struct Queue {
     sender: mpsc::Sender<Work>,
     room: Arc<Semaphore>,
+    commands: Arc<Semaphore>,
+    handovers: Arc<Semaphore>,
 }
 
 /// The queue has no room.
@@ -169,9 +177,17 @@ pub(in crate::relay) struct QueueFull;
 
 /// A queue, and what the sequencer takes from.
 pub(in crate::relay) fn channel() -> (Queue, mpsc::Receiver<Work>) {
-    let (sender, receiver) = mpsc::channel(limits::SEQUENCER_QUEUE_MAX);
-    let room = Arc::new(Semaphore::new(limits::SEQUENCER_QUEUE_BYTES_MAX / UNIT_BYTES));
-    (Queue { sender, room }, receiver)
+    // A place for everything that has been let in, and for the wish to close.
+    let (sender, receiver) = mpsc::channel(limits::SEQUENCER_QUEUE_MAX.saturating_add(1));
+    let semaphore = |permits| Arc::new(Semaphore::new(permits));
+    let handovers = limits::SEQUENCER_QUEUE_HANDOVERS_MAX;
+    let queue = Queue {
+        sender,
+        room: semaphore(limits::SEQUENCER_QUEUE_BYTES_MAX / UNIT_BYTES),
+        commands: semaphore(limits::SEQUENCER_QUEUE_MAX.saturating_sub(handovers)),
+        handovers: semaphore(handovers),
+    };
+    (queue, receiver)
 }
 
 /// Room is counted in units, so that it fits a semaphore's permits.
@@ -181,18 +197,20 @@ impl Queue {
     /// Hands a command of about `bytes` over and waits for its answer.
     pub(in crate::relay) async fn ask(&self, command: Command, bytes: usize) -> Result<Answer, Refused> {
         let (answer, answered) = oneshot::channel();
-        self.push(command, bytes, Some(answer))
-            .map_err(|gone| match gone {
-                NotTaken::Full => Refused::new(ErrorCode::Overloaded, "too many commands wait for the log"),
-                NotTaken::Gone => unknown(),
-            })?;
+        self.push(command, bytes, answer).map_err(|gone| match gone {
+            NotTaken::Full => Refused::new(ErrorCode::Overloaded, "too many commands wait for the log"),
+            NotTaken::Gone => unknown(),
+        })?;
         // The sequencer drops what it does not answer only when it fails: the block may have been written.
         answered.await.map_err(|_| unknown())
     }
 
-    /// Hands a command over that nobody waits for.
-    pub(in crate::relay) fn tell(&self, command: Command) -> Result<(), QueueFull> {
-        match self.push(command, 0, None) {
+    /// Hands a handover over, which nobody waits for.
+    pub(in crate::relay) fn tell(&self, handover: HandOver) -> Result<(), QueueFull> {
+        let place = Arc::clone(&self.handovers)
+            .try_acquire_owned()
+            .map_err(|_| QueueFull)?;
+        match self.send(handed_over(handover, place)) {
             Ok(()) => Ok(()),
             Err(NotTaken::Full) => Err(QueueFull),
             // The engine is gone: there is no record any more that this could be in.
@@ -200,20 +218,16 @@ impl Queue {
         }
     }
 
-    /// Waits for room and hands a command over that nobody waits for. Dropping the future withdraws it.
-    pub(in crate::relay) async fn tell_later(&self, command: Command) {
-        let Ok(room) = Arc::clone(&self.room).acquire_owned().await else {
+    /// The same, once there is room. Dropping the future withdraws it.
+    pub(in crate::relay) async fn tell_later(&self, handover: HandOver) {
+        let Ok(place) = Arc::clone(&self.handovers).acquire_owned().await else {
             return;
         };
-        let request = Request {
-            command,
-            answering: Answering {
-                answer: None,
-                _room: room,
-            },
-        };
         // An engine that is gone takes no more records.
-        let _ = self.sender.send(Work::Decide(Box::new(request))).await;
+        let _ = self
+            .sender
+            .send(Work::Decide(Box::new(handed_over(handover, place))))
+            .await;
     }
 
     /// Lets the sequencer finish what is queued, and close.
@@ -236,28 +250,43 @@ impl Queue {
         (limits::SEQUENCER_QUEUE_BYTES_MAX / UNIT_BYTES).saturating_sub(self.room.available_permits())
     }
 
-    fn push(
-        &self,
-        command: Command,
-        bytes: usize,
-        answer: Option<oneshot::Sender<Answer>>,
-    ) -> Result<(), NotTaken> {
+    fn push(&self, command: Command, bytes: usize, answer: oneshot::Sender<Answer>) -> Result<(), NotTaken> {
         let units = u32::try_from(bytes / UNIT_BYTES)
             .unwrap_or(u32::MAX)
             .saturating_add(1);
+        let full = |_| NotTaken::Full;
+        let place = Arc::clone(&self.commands).try_acquire_owned().map_err(full)?;
         let room = Arc::clone(&self.room)
             .try_acquire_many_owned(units)
-            .map_err(|_| NotTaken::Full)?;
-        let request = Request {
+            .map_err(full)?;
+        self.send(Request {
             command,
-            answering: Answering { answer, _room: room },
-        };
+            answering: Answering {
+                answer: Some(answer),
+                _room: Some(room),
+            },
+            _place: place,
+        })
+    }
+
+    fn send(&self, request: Request) -> Result<(), NotTaken> {
         self.sender
             .try_send(Work::Decide(Box::new(request)))
             .map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => NotTaken::Full,
                 mpsc::error::TrySendError::Closed(_) => NotTaken::Gone,
             })
+    }
+}
+
+fn handed_over(handover: HandOver, place: OwnedSemaphorePermit) -> Request {
+    Request {
+        command: Command::HandOver(handover),
+        answering: Answering {
+            answer: None,
+            _room: None,
+        },
+        _place: place,
     }
 }
 

@@ -12,6 +12,7 @@
 mod budgets;
 mod commands;
 mod delivery;
+mod queue;
 mod reading;
 mod sequencing;
 mod stage;

@@ -8,11 +8,9 @@ use crate::domain::*;
 use crate::error::{ErrorCode, SideEffect};
 use crate::journal::memory::Fault;
 use crate::journal::{Index, Journal, MemoryJournal};
-use crate::ledger::{Command, HandOver, ThreadKey};
-use crate::limits;
 use crate::relay::sequencer::Phase;
 use crate::relay::{OpenError, ReplayQuery};
-use crate::world::{World, parsed};
+use crate::world::World;
 
 /// How many ACCEPTED records the journal holds of each warning.
 async fn accepted_of(journal: &MemoryJournal, submissions: &[Submission]) -> Vec<usize> {
@@ -200,88 +198,8 @@ async fn a_failing_index_ends_the_engine_and_loses_nothing() {
     assert!(relay.submit(&caller, submission).await.unwrap().repeated);
 }
 
-/// More commands than the queue holds are shed at once; what is queued is answered.
-#[tokio::test]
-async fn a_full_queue_sheds_at_once() {
-    let mut stage = Stage::new().await;
-    let first = stage.world.warning("us.ctc", &["ru.ctc"]);
-    let warning = first.envelope.digest();
-    stage.journal.hold();
-    let (relay, caller) = (stage.relay.clone(), stage.caller("us.ctc"));
-    let first = tokio::spawn({
-        let caller = caller.clone();
-        async move { relay.submit(&caller, first).await }
-    });
-    let queue = &stage.relay.engine.queue;
-    while queue.under_way() == 0 || queue.len() > 0 {
-        tokio::task::yield_now().await;
-    }
-    let handover = HandOver {
-        thread: ThreadKey {
-            warning,
-            desk: parsed("ru.ctc"),
-        },
-        session_id: [1; 16],
-        tls_keyid: World::keyid("ru.ctc", KeyRole::Tls, 0),
-        unrecorded: 0,
-    };
-    for _ in 0..limits::SEQUENCER_QUEUE_MAX {
-        queue.tell(Command::HandOver(handover.clone())).unwrap();
-    }
-    let second = stage.world.warning("us.ctc", &["ru.ctc"]);
-    let shed = stage.submit("us.ctc", second.clone()).await.unwrap_err();
-    assert_eq!(
-        (shed.code(), shed.side_effect),
-        (ErrorCode::Overloaded, SideEffect::None)
-    );
-    stage.journal.release();
-    first.await.unwrap().unwrap();
-    stage.relay.drain().await;
-    let handed_over = stage.relay.meters().handed_over.value();
-    let unrecorded = stage.relay.meters().handed_over_unrecorded.value();
-    assert_eq!(handed_over, limits::SEQUENCER_QUEUE_MAX as u64);
-    assert_eq!(
-        handed_over - unrecorded,
-        u64::from(limits::HANDOVER_RECORDS_PER_HOUR_MAX)
-    );
-}
-
-/// Handovers beyond the bound an hour leave no record, and are counted in the next one.
-#[tokio::test]
-async fn unrecorded_handovers_are_counted_in_the_next_record() {
-    let mut stage = Stage::new().await;
-    let sent = stage.accepted("us.ctc", &["ru.ctc"]).await;
-    let handover = HandOver {
-        thread: ThreadKey {
-            warning: sent.envelope.digest(),
-            desk: parsed("ru.ctc"),
-        },
-        session_id: [1; 16],
-        tls_keyid: World::keyid("ru.ctc", KeyRole::Tls, 0),
-        unrecorded: 0,
-    };
-    let over = 3;
-    for _ in 0..limits::HANDOVER_RECORDS_PER_HOUR_MAX + over {
-        let command = Command::HandOver(handover.clone());
-        stage.relay.engine.queue.ask(command, 0).await.unwrap();
-    }
-    stage.clock.advance_ms(3_600_000);
-    let command = Command::HandOver(handover.clone());
-    stage.relay.engine.queue.ask(command, 0).await.unwrap();
-    let name = WarningName::Digest(sent.envelope.digest());
-    let view = stage.relay.warning(&stage.caller("us.ctc"), &name).await.unwrap();
-    let records = stage.verified(&view.checkpoint, &view.threads[0].records);
-    let counts: Vec<u32> = records
-        .iter()
-        .filter_map(|record| match &record.kind {
-            RecordKind::HandedOver(handed_over) => Some(handed_over.unrecorded),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(counts, [0, 0, 0, 0, 0, 0, 0, 0, over]);
-}
-
-/// A nearly full disk refuses what is new and still answers what was recorded.
+/// A nearly full disk refuses new warnings; what was recorded is answered, and answers, revocations and suspensions are
+/// recorded still: they may use what is kept free.
 #[tokio::test]
 async fn a_full_disk_refuses_what_is_new() {
     let mut stage = Stage::new().await;
@@ -293,6 +211,17 @@ async fn a_full_disk_refuses_what_is_new() {
         (refused.code(), refused.side_effect),
         (ErrorCode::DiskFull, SideEffect::None)
     );
+    for kind in [AcknowledgementKind::Received, AcknowledgementKind::Refused] {
+        stage.acknowledged("ru.ctc", &old, kind).await;
+    }
+    let key = World::keyid("us.ctc", KeyRole::Receive, 0);
+    let revocation = stage.world.revocation("root:us", KeyRole::Root, "us.ctc", key);
+    let us = stage.caller("us.ctc");
+    stage.relay.publish_key(&us, revocation).await.unwrap();
+    stage.look();
+    let suspension = stage.world.suspension("alice", "fr.ctc", false);
+    let operator = stage.caller("operator:alice");
+    stage.relay.suspend(&operator, suspension).await.unwrap();
     assert!(stage.submit("us.ctc", old).await.unwrap().repeated);
     stage.journal.set_room(true);
     stage.submit("us.ctc", new).await.unwrap();

@@ -1,0 +1,146 @@
+//! The queue before the sequencer: what is shed, what has room whatever else waits, and how handovers are counted.
+
+use super::stage::Stage;
+use crate::domain::*;
+use crate::error::{ErrorCode, SideEffect};
+use crate::ledger::{Command, HandOver, ThreadKey};
+use crate::limits;
+use crate::relay::{Failure, Proven};
+use crate::world::{World, parsed};
+
+/// A relay whose writer is busy with a first block, and a handover.
+async fn writing() -> (Stage, HandOver, tokio::task::JoinHandle<Result<Proven, Failure>>) {
+    let mut stage = Stage::new().await;
+    let first = stage.world.warning("us.ctc", &["ru.ctc"]);
+    let warning = first.envelope.digest();
+    stage.journal.hold();
+    let (relay, caller) = (stage.relay.clone(), stage.caller("us.ctc"));
+    let first = tokio::spawn(async move { relay.submit(&caller, first).await });
+    let queue = &stage.relay.engine.queue;
+    while queue.under_way() == 0 || queue.len() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let handover = HandOver {
+        thread: ThreadKey {
+            warning,
+            desk: parsed("ru.ctc"),
+        },
+        session_id: [1; 16],
+        tls_keyid: World::keyid("ru.ctc", KeyRole::Tls, 0),
+        unrecorded: 0,
+    };
+    (stage, handover, first)
+}
+
+/// More commands than the queue holds are shed at once, and handovers have room all the same; what is queued is answered.
+#[tokio::test]
+async fn a_full_queue_sheds_at_once() {
+    let (mut stage, handover, first) = writing().await;
+    let queue = stage.relay.engine.queue.clone();
+    let commands = limits::SEQUENCER_QUEUE_MAX - limits::SEQUENCER_QUEUE_HANDOVERS_MAX;
+    let mut asking = Vec::new();
+    for _ in 0..commands {
+        let (queue, command) = (queue.clone(), Command::HandOver(handover.clone()));
+        asking.push(tokio::spawn(async move { queue.ask(command, 0).await }));
+    }
+    while queue.len() < commands {
+        tokio::task::yield_now().await;
+    }
+    let second = stage.world.warning("us.ctc", &["ru.ctc"]);
+    let shed = stage.submit("us.ctc", second).await.unwrap_err();
+    assert_eq!(
+        (shed.code(), shed.side_effect),
+        (ErrorCode::Overloaded, SideEffect::None)
+    );
+    queue.tell(handover).unwrap();
+    stage.journal.release();
+    first.await.unwrap().unwrap();
+    for asked in asking {
+        asked.await.unwrap().unwrap();
+    }
+    stage.relay.drain().await;
+    let handed_over = stage.relay.meters().handed_over.value();
+    let unrecorded = stage.relay.meters().handed_over_unrecorded.value();
+    assert_eq!(handed_over, commands as u64 + 1);
+    assert_eq!(
+        handed_over - unrecorded,
+        u64::from(limits::HANDOVER_RECORDS_PER_HOUR_MAX)
+    );
+}
+
+/// As many deliveries as there may be, on a disk that does not answer, refuse no warning and no answer; the handovers that
+/// have no room wait for it.
+#[tokio::test]
+async fn handovers_refuse_nobody() {
+    let (mut stage, handover, first) = writing().await;
+    let queue = stage.relay.engine.queue.clone();
+    for _ in 0..limits::SEQUENCER_QUEUE_HANDOVERS_MAX {
+        queue.tell(handover.clone()).unwrap();
+    }
+    assert!(queue.tell(handover.clone()).is_err());
+    let later = tokio::spawn({
+        let (queue, handover) = (queue.clone(), handover.clone());
+        async move { queue.tell_later(handover).await }
+    });
+    let commands = limits::SEQUENCER_QUEUE_MAX - limits::SEQUENCER_QUEUE_HANDOVERS_MAX;
+    let mut asking = Vec::new();
+    for _ in 1..commands {
+        let (queue, command) = (queue.clone(), Command::HandOver(handover.clone()));
+        asking.push(tokio::spawn(async move { queue.ask(command, 0).await }));
+    }
+    while queue.len() < limits::SEQUENCER_QUEUE_MAX - 1 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!later.is_finished());
+    let second = stage.world.warning("us.ctc", &["ru.ctc"]);
+    let (relay, caller) = (stage.relay.clone(), stage.caller("us.ctc"));
+    let second = tokio::spawn(async move { relay.submit(&caller, second).await });
+    while queue.len() < limits::SEQUENCER_QUEUE_MAX && !second.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    stage.journal.release();
+    first.await.unwrap().unwrap();
+    second.await.unwrap().unwrap();
+    later.await.unwrap();
+    for asked in asking {
+        asked.await.unwrap().unwrap();
+    }
+    stage.relay.drain().await;
+    let handed_over = stage.relay.meters().handed_over.value();
+    assert_eq!(handed_over, limits::SEQUENCER_QUEUE_MAX as u64);
+}
+
+/// Handovers beyond the bound an hour leave no record, and are counted in the next one.
+#[tokio::test]
+async fn unrecorded_handovers_are_counted_in_the_next_record() {
+    let mut stage = Stage::new().await;
+    let sent = stage.accepted("us.ctc", &["ru.ctc"]).await;
+    let handover = HandOver {
+        thread: ThreadKey {
+            warning: sent.envelope.digest(),
+            desk: parsed("ru.ctc"),
+        },
+        session_id: [1; 16],
+        tls_keyid: World::keyid("ru.ctc", KeyRole::Tls, 0),
+        unrecorded: 0,
+    };
+    let over = 3;
+    for _ in 0..limits::HANDOVER_RECORDS_PER_HOUR_MAX + over {
+        let command = Command::HandOver(handover.clone());
+        stage.relay.engine.queue.ask(command, 0).await.unwrap();
+    }
+    stage.clock.advance_ms(3_600_000);
+    let command = Command::HandOver(handover.clone());
+    stage.relay.engine.queue.ask(command, 0).await.unwrap();
+    let name = WarningName::Digest(sent.envelope.digest());
+    let view = stage.relay.warning(&stage.caller("us.ctc"), &name).await.unwrap();
+    let records = stage.verified(&view.checkpoint, &view.threads[0].records);
+    let counts: Vec<u32> = records
+        .iter()
+        .filter_map(|record| match &record.kind {
+            RecordKind::HandedOver(handed_over) => Some(handed_over.unrecorded),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(counts, [0, 0, 0, 0, 0, 0, 0, 0, over]);
+}

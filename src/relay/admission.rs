@@ -29,7 +29,6 @@ pub(super) enum Statement {
 
 impl Engine {
     pub(super) async fn submit(&self, caller: &Caller, submission: Submission) -> Result<Proven, Failure> {
-        self.still_enrolled(caller)?;
         let hint = submission.hint;
         if let Some(answer) =
             self.recorded_before(caller, PayloadKind::Warning, &submission.envelope, hint)?
@@ -52,7 +51,6 @@ impl Engine {
         caller: &Caller,
         submission: AcknowledgementSubmission,
     ) -> Result<Proven, Failure> {
-        self.still_enrolled(caller)?;
         let kind = PayloadKind::Acknowledgement;
         if let Some(answer) = self.recorded_before(caller, kind, &submission.envelope, submission.hint)? {
             return self.proven(answer).await;
@@ -168,19 +166,6 @@ impl Engine {
         Ok(existing
             .filter(durably)
             .map(|existing| Answer::Existing { durable, existing }))
-    }
-
-    /// A stream outlives the look at its caller: a TLS key that was revoked meanwhile submits nothing more over it.
-    fn still_enrolled(&self, caller: &Caller) -> Result<(), Failure> {
-        let durable = self.durable();
-        let principal = durable.directory.session_principal(&caller.tls_keyid());
-        match principal.as_ref() == Some(caller.principal()) {
-            true => Ok(()),
-            false => Err(Failure::new(
-                ErrorCode::RevokedKey,
-                "the key of the session's certificate was revoked",
-            )),
-        }
     }
 
     /// Asked for warnings only: answers, revocations and suspensions may use what is kept free, down to the journal's own floor.

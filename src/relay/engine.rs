@@ -95,11 +95,22 @@ impl Engine {
         if let Some(ending) = ending_of(&self.phase.borrow()) {
             return Some(ending);
         }
-        let principal = self.durable().directory.session_principal(&caller.tls_keyid);
-        (principal.as_ref() != Some(caller.principal())).then(|| Ending {
-            code: ErrorCode::RevokedKey,
-            sentence: "the key of the session's certificate was revoked".to_owned(),
+        self.still_enrolled(caller).err().map(|failure| Ending {
+            code: failure.refused.code,
+            sentence: failure.refused.sentence,
         })
+    }
+
+    /// A stream outlives the look at its caller: a TLS key that was revoked meanwhile does and reads nothing more over it.
+    pub(super) fn still_enrolled(&self, caller: &Caller) -> Result<(), Failure> {
+        let principal = self.durable().directory.session_principal(&caller.tls_keyid);
+        match principal.as_ref() == Some(caller.principal()) {
+            true => Ok(()),
+            false => Err(Failure::new(
+                ErrorCode::RevokedKey,
+                "the key of the session's certificate was revoked",
+            )),
+        }
     }
 
     /// The stored bytes of `count` records from `first` on.

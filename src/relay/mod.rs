@@ -75,8 +75,11 @@ impl Relay {
     /// Submits a warning; returns when it and its routing are durable. The receipt is `ACCEPTED`'s, `more` are the
     /// `ROUTED` records'. The same bytes again give the original receipts, whatever is left of the agency's quota.
     pub async fn submit(&self, caller: &Caller, submission: Submission) -> Result<Proven, Failure> {
-        self.command(|engine| async move { engine.submit(caller, submission).await })
-            .await
+        self.command(
+            caller,
+            |engine| async move { engine.submit(caller, submission).await },
+        )
+        .await
     }
 
     /// Records an acknowledgement; returns when it is durable.
@@ -85,8 +88,10 @@ impl Relay {
         caller: &Caller,
         submission: AcknowledgementSubmission,
     ) -> Result<Proven, Failure> {
-        self.command(|engine| async move { engine.acknowledge(caller, submission).await })
-            .await
+        self.command(caller, |engine| async move {
+            engine.acknowledge(caller, submission).await
+        })
+        .await
     }
 
     /// Publishes, revokes or succeeds a key. It stands on its own signatures: any session may carry it.
@@ -115,8 +120,10 @@ impl Relay {
         enrolment: SignedEnvelope,
         root_certificate: SignedEnvelope,
     ) -> Result<Proven, Failure> {
-        self.command(|engine| async move { engine.enrol_state(caller, enrolment, root_certificate).await })
-            .await
+        self.command(caller, |engine| async move {
+            engine.enrol_state(caller, enrolment, root_certificate).await
+        })
+        .await
     }
 
     /// Enrols an agency with its first keys, whose receipts are `more`.
@@ -126,8 +133,10 @@ impl Relay {
         enrolment: SignedEnvelope,
         certificates: Vec<SignedEnvelope>,
     ) -> Result<Proven, Failure> {
-        self.command(|engine| async move { engine.enrol_agency(caller, enrolment, certificates).await })
-            .await
+        self.command(caller, |engine| async move {
+            engine.enrol_agency(caller, enrolment, certificates).await
+        })
+        .await
     }
 
     /// Stops an agency's submissions.
@@ -269,17 +278,22 @@ impl Relay {
         statement: Statement,
         envelope: SignedEnvelope,
     ) -> Result<Proven, Failure> {
-        self.command(|engine| async move { engine.publish(caller, statement, envelope).await })
-            .await
+        self.command(caller, |engine| async move {
+            engine.publish(caller, statement, envelope).await
+        })
+        .await
     }
 
     /// Runs a command that a drain waits for.
-    async fn command<F>(&self, run: impl FnOnce(Arc<Engine>) -> F) -> Result<Proven, Failure>
+    async fn command<F>(&self, caller: &Caller, run: impl FnOnce(Arc<Engine>) -> F) -> Result<Proven, Failure>
     where
         F: Future<Output = Result<Proven, Failure>>,
     {
         let result = match self.engine.begin() {
-            Ok(_in_flight) => run(Arc::clone(&self.engine)).await,
+            Ok(_in_flight) => match self.engine.still_enrolled(caller) {
+                Ok(()) => run(Arc::clone(&self.engine)).await,
+                Err(failure) => Err(failure),
+            },
             Err(failure) => Err(failure),
         };
         self.counted(result)

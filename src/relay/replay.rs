@@ -75,6 +75,7 @@ impl Replay {
     }
 
     async fn replay(&mut self) -> Result<Option<ReplayedRecord>, Failure> {
+        self.engine.still_enrolled(&self.caller)?;
         if self.records.is_empty() && self.next < self.end {
             let left = usize::try_from(self.end.saturating_sub(self.next)).unwrap_or(usize::MAX);
             let read = self

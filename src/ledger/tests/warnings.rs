@@ -513,3 +513,29 @@ fn an_empty_log_accepts_nothing() {
     };
     assert_eq!(scene.log.facts.thread(&key).unwrap(), None);
 }
+
+/// People name a warning by its id: under the id of an accepted warning nobody else can send one, the recipient least of
+/// all, and the attempt uses nothing up. An id that was only refused means nothing to anybody, so it is free for others.
+#[test]
+fn the_id_of_anothers_warning_is_refused() {
+    let mut scene = Scene::new();
+    let sent = scene.accepted("us.ctc", &["ru.ctc"]);
+    let with_id = |scene: &mut Scene, id: PayloadId| {
+        let mut draft = scene.world.draft("ru.ctc", &["us.ctc"], &[]);
+        draft.header.common.id = id;
+        draft.sign("ru.ctc")
+    };
+    let imitation = with_id(&mut scene, sent.hint.id);
+    for _ in 0..2 {
+        let decision = scene.submit("ru.ctc", imitation.clone());
+        assert_eq!(code_of(&decision), Some((E::IdReused, false)));
+    }
+    let expired = scene.world.draft("us.ctc", &["ru.ctc"], &[]);
+    let expired = expired
+        .with(|header| header.expires = Some(header.common.sent))
+        .sign("us.ctc");
+    let decision = scene.submit("us.ctc", expired.clone());
+    assert_eq!(code_of(&decision), Some((E::ExpiresBeforeSent, true)));
+    let free = with_id(&mut scene, expired.hint.id);
+    assert_eq!(appended(&scene.submit("ru.ctc", free)), 2);
+}

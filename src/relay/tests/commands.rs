@@ -3,6 +3,8 @@
 use super::stage::Stage;
 use crate::domain::*;
 use crate::error::{ErrorCode, SideEffect};
+use crate::relay::ReplayQuery;
+use crate::world::World;
 
 /// A warning to two desks gives receipts for ACCEPTED and both ROUTED records, which verify against the one checkpoint
 /// beside them and are what was sent.
@@ -79,4 +81,68 @@ async fn refusals_are_proven_where_they_are_recorded() {
         (ErrorCode::HintMismatch, SideEffect::None)
     );
     assert_eq!(stage.size(), size);
+}
+
+/// Streams outlive the look at their caller: when the TLS key of a session is revoked, what comes over its streams after
+/// that is refused and leaves nothing, and a replay that runs ends. The agency's other key does all of it.
+#[tokio::test]
+async fn a_revoked_session_does_and_reads_nothing_more() {
+    let mut stage = Stage::new().await;
+    let second_key = stage
+        .world
+        .certificate("us.ctc", KeyRole::Tls, 1, "root:us", |_| ());
+    stage
+        .relay
+        .publish_key(&stage.caller("us.ctc"), second_key)
+        .await
+        .unwrap();
+    stage.look();
+    let theirs = stage.accepted("ru.ctc", &["us.ctc"]).await;
+    let ours = stage.accepted("us.ctc", &["ru.ctc"]).await;
+    let revoked = stage.caller("us.ctc");
+    let mut replay = stage
+        .relay
+        .replay(&revoked, &ReplayQuery::default())
+        .await
+        .unwrap();
+    replay.next().await.unwrap().unwrap();
+    let key = World::keyid("us.ctc", KeyRole::Tls, 0);
+    let revocation = stage.world.revocation("root:us", KeyRole::Root, "us.ctc", key);
+    stage
+        .relay
+        .publish_key(&stage.caller("fr.ctc"), revocation)
+        .await
+        .unwrap();
+    stage.look();
+
+    let size = stage.size();
+    let warning = stage.world.warning("us.ctc", &["ru.ctc"]);
+    let answer = stage
+        .world
+        .acknowledgement("us.ctc", &theirs, AcknowledgementKind::Accepted, |_| ());
+    let desks = stage.world.desks("us.ctc", &["us.ctc/rail"]);
+    let relay = stage.relay.clone();
+    for refused in [
+        relay.submit(&revoked, warning.clone()).await,
+        relay.submit(&revoked, ours).await,
+        relay.acknowledge(&revoked, answer.clone()).await,
+        relay.publish_desks(&revoked, desks.clone()).await,
+    ] {
+        let failure = refused.unwrap_err();
+        assert_eq!(
+            (failure.code(), failure.side_effect),
+            (ErrorCode::RevokedKey, SideEffect::None)
+        );
+    }
+    assert_eq!(stage.size(), size, "nothing is recorded");
+    let failure = replay.next().await.unwrap().unwrap_err();
+    assert_eq!(failure.code(), ErrorCode::RevokedKey);
+    assert!(replay.next().await.is_none());
+
+    let other = relay
+        .authenticate(&World::keyid("us.ctc", KeyRole::Tls, 1))
+        .unwrap();
+    relay.submit(&other, warning).await.unwrap();
+    relay.acknowledge(&other, answer).await.unwrap();
+    relay.publish_desks(&other, desks).await.unwrap();
 }

@@ -1,11 +1,15 @@
 //! The read side: who sees what, in which order, and that all of it is proven.
 
+use prost::Message as _;
+
 use super::stage::Stage;
 use crate::domain::*;
 use crate::error::ErrorCode;
 use crate::ledger::Directory;
+use crate::limits;
 use crate::relay::{Ending, ListQuery, ReplayQuery, WarningWatch, WatchEvent};
 use crate::transparency::{Frontier, leaf_hash, verify_consistency, verify_inclusion};
+use crate::wire::v1;
 use crate::world::parsed;
 
 /// Who sees which threads of a warning, and whether its acceptance; a table. Whoever sees nothing is told that there is
@@ -55,6 +59,29 @@ async fn views_are_scoped() {
                 assert_eq!(thread.step, expected);
             }
         }
+    }
+}
+
+/// What is shown of a thread is of one moment: an answer that the index knows already, and that the checkpoint of the view
+/// does not hold yet, is neither among the records nor in the step. Else an honest relay would look as if it kept a record
+/// back.
+#[tokio::test]
+async fn a_view_is_of_its_checkpoint() {
+    let mut stage = Stage::new().await;
+    let sent = stage.accepted("us.ctc", &["ru.ctc"]).await;
+    let engine = stage.relay.engine.clone();
+    let before = engine.durable();
+    stage
+        .acknowledged("ru.ctc", &sent, AcknowledgementKind::Accepted)
+        .await;
+    let name = WarningName::Digest(sent.envelope.digest());
+    let caller = stage.caller("us.ctc");
+    for (durable, records, step) in [(before, 1, Step::Routed), (engine.durable(), 2, Step::Answered)] {
+        let sight = engine.sight(&caller, &name, &durable).unwrap();
+        let view = engine.view(&sight, &durable).await.unwrap();
+        stage.verified(&view.checkpoint, &view.threads[0].records);
+        let thread = &view.threads[0];
+        assert_eq!((thread.records.len(), thread.step), (records, step));
     }
 }
 
@@ -356,6 +383,49 @@ async fn the_directory_can_be_followed() {
     let checkpoint = &evidence.warning.checkpoint;
     assert_eq!(stage.verified(checkpoint, &evidence.directory).len() as u64, next);
     assert_eq!(evidence.warning.threads.len(), 1);
+}
+
+/// A directory that is larger than a message is read in pages that are not, each as full as it may be, and every record of
+/// it comes once; what is read for one page is a page's.
+#[tokio::test]
+async fn a_large_directory_comes_in_pages_that_fit() {
+    let mut stage = Stage::new().await;
+    let us = stage.caller("us.ctc");
+    let desks = |turn: usize| -> Vec<String> {
+        (0..limits::DESKS_MAX)
+            .map(|n| format!("us.ctc/{turn:02}-{n:03}-{}", "d".repeat(40)))
+            .collect()
+    };
+    for turn in 0..40 {
+        let names = desks(turn);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let envelope = stage.world.desks("us.ctc", &names);
+        stage.relay.publish_desks(&us, envelope).await.unwrap();
+        stage.look();
+        stage.clock.advance_ms(3_600_000);
+        stage.world.now = stage.world.now.saturating_add_ms(3_600_000);
+    }
+    let caller = stage.caller("fr.ctc");
+    let (mut next, mut pages) = (0, 0);
+    loop {
+        let page = stage.relay.directory(&caller, next).await.unwrap();
+        let message = v1::GetDirectoryResponse {
+            checkpoint: page.checkpoint.as_bytes().to_vec().into(),
+            records: page.records.iter().map(v1::Receipt::from).collect(),
+            newest_seq: page.newest_seq,
+        };
+        assert!(message.encoded_len() <= limits::GRPC_MESSAGE_BYTES_MAX);
+        for record in stage.verified(&page.checkpoint, &page.records) {
+            assert_eq!(record.directory.unwrap().seq, next);
+            next += 1;
+        }
+        pages += 1;
+        if next > page.newest_seq {
+            break;
+        }
+        assert!(message.encoded_len() > limits::GRPC_MESSAGE_BYTES_MAX / 2);
+    }
+    assert!(pages > 1);
 }
 
 /// Inclusion and consistency proofs verify at every size asked for; sizes and indexes beyond the log are refused.

@@ -107,17 +107,23 @@ fn good_warnings(stage: &mut Stage) -> Vec<Submission> {
     vec![extended.sign(US), actual.sign(US)]
 }
 
-/// The id of a good warning again, with other bytes.
+/// The id of a good warning again, with other bytes; and with its recipient's.
 fn reused(stage: &mut Stage, good: &Submission) -> Vec<Row> {
-    let mut other = stage.world.draft(US, &[RU], &[]);
-    other.header.common.id = good.hint.id;
-    let other = other.sign(US);
-    vec![Row::nothing(
-        "other bytes under an id that was accepted",
-        US,
-        &other,
-        ErrorCode::IdReused,
-    )]
+    let mut under_its_id = |from: &str, to: &str| {
+        let mut other = stage.world.draft(from, &[to], &[]);
+        other.header.common.id = good.hint.id;
+        other.sign(from)
+    };
+    let (other, imitation) = (under_its_id(US, RU), under_its_id(RU, US));
+    vec![
+        Row::nothing(
+            "other bytes under an id that was accepted",
+            US,
+            &other,
+            ErrorCode::IdReused,
+        ),
+        Row::nothing("the id of another's warning", RU, &imitation, ErrorCode::IdReused),
+    ]
 }
 
 /// A fault is told by its row's name.

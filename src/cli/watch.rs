@@ -34,7 +34,7 @@ pub(crate) struct WatchCommand {
     /// Run this program for each new warning, with the warning as JSON on its standard input; it must exit 0.
     #[arg(long, value_name = "CMD")]
     exec: Option<String>,
-    /// Do not sign RECEIVED: this machine only looks on.
+    /// Only look on: nothing is signed, and a later watch without this takes each warning as new, --exec and all.
     #[arg(long)]
     no_receipt: bool,
 }
@@ -55,7 +55,11 @@ pub(crate) async fn run(command: WatchCommand, context: &Context) -> Result<Exit
     };
     let watching = async {
         show_open(&client, &desk, context).await?;
-        let deliveries = client.deliveries(desk.clone()).await?;
+        let deliveries = if command.no_receipt {
+            client.look_on(desk.clone()).await?
+        } else {
+            client.deliveries(desk.clone()).await?
+        };
         watch(&client, deliveries, &command, context).await
     };
     tokio::select! {
@@ -150,11 +154,7 @@ async fn watch(
                 if let Some(program) = &command.exec {
                     execute(program, &object).await?;
                 }
-                if command.no_receipt {
-                    deliveries.shown(&delivered).await?;
-                } else {
-                    deliveries.taken(&delivered).await?;
-                }
+                deliveries.taken(&delivered).await?;
                 taken += 1;
             }
             Incoming::Received(received) => say_received(&received, context)?,

@@ -1,9 +1,15 @@
 //! What a delivered warning must show before it is stored: that its originator meant this desk, signed these bytes with a key
 //! that was valid then, and that the relay put it on the record under the inbox number that it names.
 
+use prost::Message as _;
+
 use super::directory::KnownDirectory;
+use super::error::ClientError;
+use super::handle::Client;
+use super::inbox::InboxName;
 use super::matching::begins_thread;
 use super::proven::ProvenRecord;
+use super::trust::{Keep, blocking};
 use super::verification::VerificationError;
 use crate::domain::{
     Address, AudienceKind, Body, DeskAddress, DetachedPart, Digest, InboxOpening, KeyId, Origin, RecordKind,
@@ -13,7 +19,7 @@ use crate::seal::{
     PayloadKind, PublicKey, Verified, audience_commitment, body_digest, inbox_commitment, verify_envelope_as,
 };
 use crate::time::Timestamp;
-use crate::wire;
+use crate::wire::{self, v1};
 
 /// A warning that was delivered and verified.
 #[derive(Debug, Clone)]
@@ -38,6 +44,78 @@ pub struct Delivered {
     pub routed: ProvenRecord,
     /// The envelope as it was signed.
     pub envelope: SignedEnvelope,
+}
+
+impl Delivered {
+    /// What the inbox calls it.
+    pub fn inbox_name(&self) -> InboxName {
+        InboxName {
+            id: self.warning.common.id,
+            digest: self.digest,
+            desk: self.desk.clone(),
+            number: self.inbox_number,
+        }
+    }
+}
+
+impl Client {
+    /// Verifies a delivery.
+    pub(super) async fn verify_delivery(
+        &self,
+        message: v1::Delivery,
+        desk: &DeskAddress,
+    ) -> Result<Delivered, ClientError> {
+        let malformed = |_| VerificationError::Incomplete("a delivery cannot be read");
+        let envelope: SignedEnvelope = wire::required_as(message.envelope, "envelope").map_err(malformed)?;
+        let body: Option<DetachedPart> = wire::optional_as(message.body, "body").map_err(malformed)?;
+        let inbox: InboxOpening = wire::required_as(message.inbox, "inbox").map_err(malformed)?;
+        let routed = self
+            .prove_with_own_checkpoint(message.routed, Keep::Later)
+            .await?;
+        let directory = if let RecordKind::Routed(record) = &routed.record().kind {
+            self.directory_with(record.directory.seq).await?
+        } else {
+            // Refused below, with a better word.
+            self.known_directory().await
+        };
+        let origin = self.settings().log.origin().clone();
+        let checked = check_warning(envelope, body, routed.index(), &origin, &directory)?;
+        let digest = checked.verified.digest();
+        let routed_to = check_addressed(&checked, &routed, &directory)?;
+        if routed_to != *desk {
+            return Err(VerificationError::Delivery {
+                digest,
+                why: format!("it was routed to {routed_to}, not to {desk}"),
+            }
+            .into());
+        }
+        check_inbox(digest, desk, &routed, &inbox)?;
+        self.accept_seen_of(&checked).await?;
+        let keyid = checked.verified.keyid();
+        Ok(Delivered {
+            digest,
+            warning: checked.warning,
+            body: checked.body,
+            desk: desk.clone(),
+            keyid,
+            key_confirmed: directory.is_confirmed(&keyid),
+            inbox_number: inbox.number,
+            routed_at: routed.record().time,
+            routed,
+            envelope: checked.verified.into_envelope(),
+        })
+    }
+
+    /// A delivery that was stored, verified anew.
+    pub async fn stored(&self, name: &InboxName) -> Result<Option<Delivered>, ClientError> {
+        let (inbox, wanted) = (self.inbox().clone(), name.clone());
+        let Some(bytes) = blocking(move || Ok(inbox.read(&wanted)?)).await? else {
+            return Ok(None);
+        };
+        let message = v1::Delivery::decode(bytes)
+            .map_err(|_| ClientError::Invalid(format!("the inbox's file of {} is damaged", name.digest)))?;
+        Ok(Some(self.verify_delivery(message, &name.desk).await?))
+    }
 }
 
 /// The warning itself, verified: its header, body and key.

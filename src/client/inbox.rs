@@ -2,7 +2,8 @@
 //! its handler runs, and its handler has succeeded before `RECEIVED` is signed; both outlast a power cut.
 //!
 //! A file's name says all that a lookup needs: `ID_DIGEST_DESK_NUMBER.warning` (the desk's `/` written as `+`), and beside
-//! it `.handled` once the handler succeeded and `.received` once `RECEIVED` is on the record.
+//! it `.shown` once a session that only looks on has shown it, `.handled` once a handler succeeded, and `.received` once
+//! `RECEIVED` is on the record.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 
 use super::files::{self, FileError};
+use super::inbox_state::InboxState;
 use super::profile::ProfileDir;
 use crate::domain::{DeskAddress, Digest, PayloadId};
 use crate::limits;
@@ -27,17 +29,6 @@ pub struct InboxName {
     pub number: u64,
 }
 
-/// How far this system is with a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum InboxState {
-    /// Stored; its handler has not succeeded yet.
-    Stored,
-    /// Its handler has succeeded.
-    Handled,
-    /// `RECEIVED` was signed and its receipt verified.
-    Received,
-}
-
 /// A profile's inbox.
 #[derive(Debug, Clone)]
 pub struct Inbox(PathBuf);
@@ -51,33 +42,30 @@ impl Inbox {
     /// Stores a delivery (the message as it came) durably; one that is there already stays as it is.
     pub(crate) fn store(&self, name: &InboxName, delivery: &[u8]) -> Result<(), FileError> {
         files::create_directory(&self.0)?;
-        let path = self.path(name, WARNING);
+        let path = self.path(name, suffix(InboxState::Stored));
         if path.exists() {
             return Ok(());
         }
         files::replace(&path, delivery)
     }
 
-    /// Its handler has succeeded.
-    pub(crate) fn mark_handled(&self, name: &InboxName) -> Result<(), FileError> {
-        files::replace(&self.path(name, HANDLED), b"")
-    }
-
-    /// `RECEIVED` is recorded. Not synced: the relay knows it too, and does not deliver it again.
-    pub(crate) fn mark_received(&self, name: &InboxName) -> Result<(), FileError> {
-        let path = self.path(name, RECEIVED);
-        std::fs::write(&path, b"").map_err(files::at(&path))
+    /// It is in this state now. All but `Received` outlast a power cut: that one the relay knows too, and does not deliver
+    /// the warning again.
+    pub(crate) fn mark(&self, name: &InboxName, state: InboxState) -> Result<(), FileError> {
+        let path = self.path(name, suffix(state));
+        match state {
+            InboxState::Stored => Ok(()),
+            InboxState::Shown | InboxState::Handled => files::replace(&path, b""),
+            InboxState::Received => std::fs::write(&path, b"").map_err(files::at(&path)),
+        }
     }
 
     /// How far this system is with a delivery; `None`: it never came.
     pub fn state(&self, name: &InboxName) -> Option<InboxState> {
-        if self.path(name, RECEIVED).exists() {
-            Some(InboxState::Received)
-        } else if self.path(name, HANDLED).exists() {
-            Some(InboxState::Handled)
-        } else {
-            self.path(name, WARNING).exists().then_some(InboxState::Stored)
-        }
+        STATES
+            .into_iter()
+            .rev()
+            .find(|state| self.path(name, suffix(*state)).exists())
     }
 
     /// Everything that was ever delivered, in the order of signing, without reading it.
@@ -95,7 +83,7 @@ impl Inbox {
 
     /// The delivery as it came; `None`: it never did.
     pub fn read(&self, name: &InboxName) -> Result<Option<Bytes>, FileError> {
-        let bytes = files::read(&self.path(name, WARNING), limits::GRPC_MESSAGE_BYTES_MAX)?;
+        let bytes = files::read(&self.path(name, suffix(InboxState::Stored)), limits::GRPC_MESSAGE_BYTES_MAX)?;
         Ok(bytes.map(Bytes::from))
     }
 
@@ -108,18 +96,28 @@ impl Inbox {
     }
 }
 
-const WARNING: &str = ".warning";
-const HANDLED: &str = ".handled";
-const RECEIVED: &str = ".received";
+/// From the first to the last.
+const STATES: [InboxState; 4] = [
+    InboxState::Stored,
+    InboxState::Shown,
+    InboxState::Handled,
+    InboxState::Received,
+];
+
+/// The end of the file's name that says so; never change one.
+const fn suffix(state: InboxState) -> &'static str {
+    match state {
+        InboxState::Stored => ".warning",
+        InboxState::Shown => ".shown",
+        InboxState::Handled => ".handled",
+        InboxState::Received => ".received",
+    }
+}
 
 fn parse_name(file: &str) -> Option<(InboxName, InboxState)> {
-    let (stem, state) = [
-        (WARNING, InboxState::Stored),
-        (HANDLED, InboxState::Handled),
-        (RECEIVED, InboxState::Received),
-    ]
-    .into_iter()
-    .find_map(|(suffix, state)| Some((file.strip_suffix(suffix)?, state)))?;
+    let (stem, state) = STATES
+        .into_iter()
+        .find_map(|state| Some((file.strip_suffix(suffix(state))?, state)))?;
     let mut parts = stem.split('_');
     let name = InboxName {
         id: parts.next()?.parse().ok()?,
@@ -156,13 +154,13 @@ mod tests {
         inbox.store(&second, b"another").unwrap();
         assert_eq!(inbox.read(&first).unwrap().unwrap(), "as it came");
         assert_eq!(inbox.state(&first), Some(InboxState::Stored));
-        inbox.mark_handled(&first).unwrap();
-        inbox.mark_received(&first).unwrap();
-        inbox.mark_handled(&second).unwrap();
+        inbox.mark(&first, InboxState::Handled).unwrap();
+        inbox.mark(&first, InboxState::Received).unwrap();
+        inbox.mark(&second, InboxState::Shown).unwrap();
         let all: Vec<_> = inbox.list().unwrap().into_iter().collect();
         assert_eq!(
             all,
-            [(first, InboxState::Received), (second, InboxState::Handled)]
+            [(first, InboxState::Received), (second, InboxState::Shown)]
         );
     }
 }

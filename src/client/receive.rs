@@ -1,5 +1,6 @@
 //! Receiving a desk's warnings: each is verified and stored before anyone sees it, and `RECEIVED` is signed only for one that
-//! its handler has taken. What was taken once is never given out again, across restarts too.
+//! its handler has taken. What was taken once is never given out again, across restarts too. What follows from a delivery
+//! is decided by the machine in `inbox_state.rs`.
 //!
 //! A session that breaks is opened again, with longer and longer waits; what was not received comes again by itself.
 
@@ -9,31 +10,27 @@ use std::future::Future;
 
 use bytes::Bytes;
 use prost::Message as _;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
+use tokio::task::{JoinError, JoinSet};
 
 use super::acknowledge::Acknowledged;
 use super::connection::Backoff;
-use super::delivery::{Delivered, check_addressed, check_inbox, check_warning};
+use super::delivery::Delivered;
 use super::draft::AcknowledgementDraft;
 use super::error::ClientError;
 use super::fault::{Fault, from_code};
 use super::handle::Client;
-use super::inbox::{InboxName, InboxState};
-use super::trust::{Keep, blocking, keep_evidence};
-use super::verification::VerificationError;
-use crate::domain::{
-    AcknowledgementKind, DeskAddress, DetachedPart, InboxOpening, RecordKind, SignedEnvelope,
-};
+use super::inbox::InboxName;
+use super::inbox_state::{InboxState, Next, Purpose, on_delivery, when_done};
+use super::session::{Session, message};
+use super::trust::{blocking, keep_evidence};
+use crate::domain::{AcknowledgementKind, DeskAddress};
 use crate::limits;
-use crate::wire::{self, v1};
+use crate::wire::v1;
 
 /// What comes to a desk.
 #[derive(Debug)]
 pub enum Incoming {
-    /// A warning that was not taken yet. It is verified, and in the inbox.
+    /// A warning that was not taken yet (or not shown yet, to a session that looks on). It is verified, and in the inbox.
     Warning(Box<Delivered>),
     /// `RECEIVED` for a warning is on the record, verified.
     Received(Box<Acknowledged>),
@@ -54,28 +51,33 @@ pub enum Incoming {
 pub struct Deliveries {
     client: Client,
     desk: DeskAddress,
+    purpose: Purpose,
     stream: Option<Session>,
     backoff: Backoff,
     /// Inbox numbers of the desk that this profile has seen.
     seen: BTreeSet<u64>,
-    receiving: JoinSet<Result<Acknowledged, ClientError>>,
+    /// `RECEIVED` that are on their way, and of what.
+    receiving: JoinSet<(InboxName, Result<Acknowledged, ClientError>)>,
+    signing: BTreeSet<InboxName>,
     /// Deliveries that were given out and neither taken nor failed.
     credit_owed: u32,
     /// Deliveries since the newest checkpoint was written.
     unkept: u32,
 }
 
-#[derive(Debug)]
-struct Session {
-    up: mpsc::Sender<v1::ReceiveRequest>,
-    down: Streaming<v1::ReceiveResponse>,
-    /// Deliveries that the relay may still send.
-    credit: u32,
-}
-
 impl Client {
-    /// Opens a desk's deliveries; connects when the first one is asked for.
+    /// Opens a desk's deliveries, to take them; connects when the first one is asked for.
     pub async fn deliveries(&self, desk: DeskAddress) -> Result<Deliveries, ClientError> {
+        self.deliveries_for(desk, Purpose::Take).await
+    }
+
+    /// Opens a desk's deliveries only to look on: nothing is signed for, and a session that takes warnings is given each of
+    /// them all the same.
+    pub async fn look_on(&self, desk: DeskAddress) -> Result<Deliveries, ClientError> {
+        self.deliveries_for(desk, Purpose::LookOn).await
+    }
+
+    async fn deliveries_for(&self, desk: DeskAddress, purpose: Purpose) -> Result<Deliveries, ClientError> {
         let inbox = self.inbox().clone();
         let of_desk = desk.clone();
         let seen = blocking(move || {
@@ -88,10 +90,12 @@ impl Client {
         Ok(Deliveries {
             client: self.clone(),
             desk,
+            purpose,
             stream: None,
             backoff: Backoff::new(limits::SESSION_BACKOFF_MS_MAX),
             seen: seen.await?,
             receiving: JoinSet::new(),
+            signing: BTreeSet::new(),
             credit_owed: 0,
             unkept: 0,
         })
@@ -108,81 +112,15 @@ impl Client {
         loop {
             match deliveries.next().await? {
                 Incoming::Warning(delivered) => {
-                    let name = name_of(&delivered);
+                    let name = delivered.inbox_name();
                     handler(*delivered)
                         .await
                         .map_err(|error| ClientError::Handler(error.to_string()))?;
-                    deliveries.take(name).await?;
+                    deliveries.done(name).await?;
                 }
                 Incoming::Received(_) | Incoming::CaughtUp { .. } => {}
             }
         }
-    }
-
-    /// Verifies a delivery; gives what the inbox calls it.
-    async fn verify_delivery(
-        &self,
-        message: v1::Delivery,
-        desk: &DeskAddress,
-    ) -> Result<(Delivered, InboxName), ClientError> {
-        let malformed = |_| VerificationError::Incomplete("a delivery cannot be read");
-        let envelope: SignedEnvelope = wire::required_as(message.envelope, "envelope").map_err(malformed)?;
-        let body: Option<DetachedPart> = wire::optional_as(message.body, "body").map_err(malformed)?;
-        let inbox: InboxOpening = wire::required_as(message.inbox, "inbox").map_err(malformed)?;
-        let routed = self
-            .prove_with_own_checkpoint(message.routed, Keep::Later)
-            .await?;
-        let directory = if let RecordKind::Routed(record) = &routed.record().kind {
-            self.directory_with(record.directory.seq).await?
-        } else {
-            // Refused below, with a better word.
-            self.known_directory().await
-        };
-        let origin = self.settings().log.origin().clone();
-        let checked = check_warning(envelope, body, routed.index(), &origin, &directory)?;
-        let digest = checked.verified.digest();
-        let routed_to = check_addressed(&checked, &routed, &directory)?;
-        if routed_to != *desk {
-            return Err(VerificationError::Delivery {
-                digest,
-                why: format!("it was routed to {routed_to}, not to {desk}"),
-            }
-            .into());
-        }
-        check_inbox(digest, desk, &routed, &inbox)?;
-        self.accept_seen_of(&checked).await?;
-        let keyid = checked.verified.keyid();
-        let name = InboxName {
-            id: checked.warning.common.id,
-            digest,
-            desk: desk.clone(),
-            number: inbox.number,
-        };
-        let delivered = Delivered {
-            digest,
-            warning: checked.warning,
-            body: checked.body,
-            desk: desk.clone(),
-            keyid,
-            key_confirmed: directory.is_confirmed(&keyid),
-            inbox_number: inbox.number,
-            routed_at: routed.record().time,
-            routed,
-            envelope: checked.verified.into_envelope(),
-        };
-        Ok((delivered, name))
-    }
-
-    /// A delivery that was stored, verified anew.
-    pub async fn stored(&self, name: &InboxName) -> Result<Option<Delivered>, ClientError> {
-        let (inbox, wanted) = (self.inbox().clone(), name.clone());
-        let Some(bytes) = blocking(move || Ok(inbox.read(&wanted)?)).await? else {
-            return Ok(None);
-        };
-        let message = v1::Delivery::decode(bytes)
-            .map_err(|_| ClientError::Invalid(format!("the inbox's file of {} is damaged", name.digest)))?;
-        let (delivered, _) = self.verify_delivery(message, &name.desk).await?;
-        Ok(Some(delivered))
     }
 
     async fn sign_received(&self, name: &InboxName) -> Result<Acknowledged, ClientError> {
@@ -204,7 +142,7 @@ impl Client {
         let submission = self.sign_acknowledgement(&draft).await?;
         let acknowledged = self.acknowledge_submission(&submission, None).await?;
         let (inbox, marked) = (self.inbox().clone(), name.clone());
-        blocking(move || Ok(inbox.mark_received(&marked)?)).await?;
+        blocking(move || Ok(inbox.mark(&marked, InboxState::Received)?)).await?;
         Ok(acknowledged)
     }
 }
@@ -220,12 +158,12 @@ impl Deliveries {
         loop {
             tokio::select! {
                 Some(joined) = self.receiving.join_next(), if !self.receiving.is_empty() => {
-                    let received = joined.map_err(cut_off)??;
+                    let received = self.signed(joined)?;
                     self.keep_checkpoint().await?;
                     self.grant().await;
                     return Ok(Incoming::Received(Box::new(received)));
                 }
-                came = message(&self.client, &self.desk, &mut self.stream) => {
+                came = message(&self.client, &self.desk, limits::CLIENT_CREDIT, &mut self.stream) => {
                     match came {
                         Ok(message) => {
                             if let Some(incoming) = self.take_in(message).await? {
@@ -244,11 +182,20 @@ impl Deliveries {
         match self.receiving.join_next().await {
             None => Ok(None),
             Some(joined) => {
-                let received = joined.map_err(cut_off)??;
+                let received = self.signed(joined)?;
                 self.keep_checkpoint().await?;
                 Ok(Some(received))
             }
         }
+    }
+
+    fn signed(
+        &mut self,
+        joined: Result<(InboxName, Result<Acknowledged, ClientError>), JoinError>,
+    ) -> Result<Acknowledged, ClientError> {
+        let (name, received) = joined.map_err(cut_off)?;
+        self.signing.remove(&name);
+        received
     }
 
     /// Writes the newest checkpoint, at the latest after so many deliveries and whenever none is on its way.
@@ -262,25 +209,21 @@ impl Deliveries {
     }
 
     /// The warning was handled: keeps that, and signs `RECEIVED`, whose receipt [`Deliveries::next`] gives when it is
-    /// verified.
+    /// verified. A session that looks on keeps that it was shown, and signs nothing.
     pub async fn taken(&mut self, delivered: &Delivered) -> Result<(), ClientError> {
-        self.take(name_of(delivered)).await
+        self.done(delivered.inbox_name()).await
     }
 
-    async fn take(&mut self, name: InboxName) -> Result<(), ClientError> {
-        let (inbox, marked) = (self.client.inbox().clone(), name.clone());
-        blocking(move || Ok(inbox.mark_handled(&marked)?)).await?;
-        self.receive_in_background(name);
-        Ok(())
-    }
-
-    /// The warning was shown, and `RECEIVED` is not to be signed by this machine.
-    pub async fn shown(&mut self, delivered: &Delivered) -> Result<(), ClientError> {
-        let name = name_of(delivered);
-        let inbox = self.client.inbox().clone();
-        blocking(move || Ok(inbox.mark_handled(&name)?)).await?;
-        self.keep_checkpoint().await?;
-        self.grant().await;
+    async fn done(&mut self, name: InboxName) -> Result<(), ClientError> {
+        let (inbox, marked, state) = (self.client.inbox().clone(), name.clone(), when_done(self.purpose));
+        blocking(move || Ok(inbox.mark(&marked, state)?)).await?;
+        match self.purpose {
+            Purpose::Take => self.receive_in_background(name),
+            Purpose::LookOn => {
+                self.keep_checkpoint().await?;
+                self.grant().await;
+            }
+        }
         Ok(())
     }
 
@@ -291,8 +234,11 @@ impl Deliveries {
 
     fn receive_in_background(&mut self, name: InboxName) {
         let client = self.client.clone();
-        self.receiving
-            .spawn(async move { client.sign_received(&name).await });
+        self.signing.insert(name.clone());
+        self.receiving.spawn(async move {
+            let signed = client.sign_received(&name).await;
+            (name, signed)
+        });
     }
 
     /// One delivery more may come.
@@ -302,13 +248,7 @@ impl Deliveries {
         }
         self.credit_owed -= 1;
         if let Some(session) = &mut self.stream {
-            let more = v1::ReceiveRequest {
-                kind: Some(v1::receive_request::Kind::Credit(v1::Credit { deliveries: 1 })),
-            };
-            // A session that is gone is opened again with full credit.
-            if session.up.send(more).await.is_ok() {
-                session.credit = session.credit.saturating_add(1);
-            }
+            session.grant(1).await;
         }
     }
 
@@ -361,7 +301,7 @@ impl Deliveries {
             .encode_to_vec(),
         );
         let verified = self.client.verify_delivery(delivery, &self.desk).await;
-        let (delivered, name) = match verified {
+        let delivered = match verified {
             Ok(verified) => verified,
             Err(ClientError::Verification { error, evidence }) => {
                 let kept = keep_evidence(
@@ -377,6 +317,7 @@ impl Deliveries {
             }
             Err(error) => return Err(error),
         };
+        let name = delivered.inbox_name();
         self.seen.insert(name.number);
         let (inbox, stored) = (self.client.inbox().clone(), name.clone());
         let state = blocking(move || {
@@ -387,14 +328,12 @@ impl Deliveries {
             Ok(state)
         })
         .await?;
-        match state {
-            None | Some(InboxState::Stored) => Ok(Some(Incoming::Warning(Box::new(delivered)))),
-            // Taken before, and the relay does not know it yet.
-            Some(InboxState::Handled | InboxState::Received) => {
-                self.receive_in_background(name);
-                Ok(None)
-            }
+        match on_delivery(self.purpose, state, self.signing.contains(&name)) {
+            Next::GiveOut => return Ok(Some(Incoming::Warning(Box::new(delivered)))),
+            Next::Sign => self.receive_in_background(name),
+            Next::PassOver => self.grant().await,
         }
+        Ok(None)
     }
 
     /// Which numbers never came, once nothing waits any more. While credit is used up, more may wait.
@@ -426,56 +365,6 @@ impl Deliveries {
     }
 }
 
-fn cut_off(error: tokio::task::JoinError) -> ClientError {
+fn cut_off(error: JoinError) -> ClientError {
     ClientError::Unknown(format!("signing RECEIVED was cut off: {error}"))
-}
-
-/// What the inbox calls a delivery.
-fn name_of(delivered: &Delivered) -> InboxName {
-    InboxName {
-        id: delivered.warning.common.id,
-        digest: delivered.digest,
-        desk: delivered.desk.clone(),
-        number: delivered.inbox_number,
-    }
-}
-
-/// The next message of the session, which is opened if there is none. Loses nothing if it is dropped while it waits.
-async fn message(
-    client: &Client,
-    desk: &DeskAddress,
-    stream: &mut Option<Session>,
-) -> Result<v1::ReceiveResponse, Fault> {
-    let session = match stream {
-        Some(session) => session,
-        None => stream.insert(open(client, desk).await?),
-    };
-    match session.down.message().await? {
-        Some(message) => Ok(message),
-        None => Err(Fault::Failed(ClientError::Unknown(
-            "the session ended".to_owned(),
-        ))),
-    }
-}
-
-async fn open(client: &Client, desk: &DeskAddress) -> Result<Session, Fault> {
-    let credit = limits::CLIENT_CREDIT;
-    let (up, requests) = mpsc::channel(limits::SESSION_REQUESTS_MAX);
-    let first = v1::ReceiveRequest {
-        kind: Some(v1::receive_request::Kind::Open(v1::OpenSession {
-            desk: desk.to_string(),
-            credit,
-        })),
-    };
-    // The channel is empty, so this does not wait.
-    let _ = up.send(first).await;
-    let opened = v1::exchange_client::ExchangeClient::new(client.inner.connection.channel())
-        .max_decoding_message_size(limits::GRPC_ANSWER_BYTES_MAX)
-        .receive(ReceiverStream::new(requests))
-        .await?;
-    Ok(Session {
-        up,
-        down: opened.into_inner(),
-        credit,
-    })
 }

@@ -6,4 +6,5 @@ mod honest;
 mod keys;
 mod malicious;
 mod tamper;
+mod watching;
 mod world;

@@ -125,6 +125,23 @@ impl ClientError {
         }
     }
 
+    /// Whether it is only that the relay is away or busy: the same may succeed later, without anybody doing anything.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => refusal.refused.code.retryable(),
+            Self::Unreachable(_) | Self::Unknown(_) => true,
+            Self::Verification { .. }
+            | Self::Profile(_)
+            | Self::Key(_)
+            | Self::Signer(_)
+            | Self::Invalid(_)
+            | Self::File(_)
+            | Self::Random(_)
+            | Self::Handler(_)
+            | Self::TimedOut => false,
+        }
+    }
+
     /// The relay's code, if it was the relay that refused.
     pub fn code(&self) -> Option<ErrorCode> {
         match self {

@@ -35,9 +35,7 @@ impl Fault {
                 let soon = |ms: u64| ms <= limits::CLIENT_BACKOFF_MS_MAX;
                 refused.code.retryable() && refused.retry_after_ms.is_none_or(soon)
             }
-            Self::Failed(error) => {
-                matches!(error, ClientError::Unreachable(_) | ClientError::Unknown(_))
-            }
+            Self::Failed(error) => error.is_passing(),
         }
     }
 

@@ -17,7 +17,7 @@ use super::connection::Backoff;
 use super::delivery::Delivered;
 use super::draft::AcknowledgementDraft;
 use super::error::ClientError;
-use super::fault::{Fault, from_code};
+use super::fault::from_code;
 use super::handle::Client;
 use super::inbox::InboxName;
 use super::inbox_state::{InboxState, Next, Purpose, on_delivery, when_done};
@@ -102,7 +102,8 @@ impl Client {
     }
 
     /// Receives a desk's warnings until `handler` fails or something does not verify: each one is stored, handled, and only
-    /// then signed for. `handler` runs once for a warning, unless the power is cut while it runs.
+    /// then signed for, however long the relay is away meanwhile. `handler` runs once for a warning, unless the power is
+    /// cut while it runs.
     pub async fn receive<E: Display, F: Future<Output = Result<(), E>>>(
         &self,
         desk: DeskAddress,
@@ -140,7 +141,17 @@ impl Client {
         // Not kept in the outbox: a RECEIVED that was lost is signed anew when the warning comes again, and a second one of
         // a desk gives the first one's record.
         let submission = self.sign_acknowledgement(&draft).await?;
-        let acknowledged = self.acknowledge_submission(&submission, None).await?;
+        let mut backoff = Backoff::new(limits::SESSION_BACKOFF_MS_MAX);
+        let acknowledged = loop {
+            match self.acknowledge_submission(&submission, None).await {
+                // What was handled is signed for however long the relay is away; the same bytes are recorded at most once.
+                Err(error) if error.is_passing() => {
+                    tracing::info!(%error, digest = %name.digest, "RECEIVED is sent again");
+                    backoff.wait().await;
+                }
+                ended => break ended?,
+            }
+        };
         let (inbox, marked) = (self.inbox().clone(), name.clone());
         blocking(move || Ok(inbox.mark(&marked, InboxState::Received)?)).await?;
         Ok(acknowledged)
@@ -153,7 +164,7 @@ impl Deliveries {
         &self.desk
     }
 
-    /// The next that comes. Waits as long as it takes; fails only for good.
+    /// The next that comes. Waits as long as it takes, over any outage of the relay; fails only for good.
     pub async fn next(&mut self) -> Result<Incoming, ClientError> {
         loop {
             tokio::select! {
@@ -164,20 +175,21 @@ impl Deliveries {
                     return Ok(Incoming::Received(Box::new(received)));
                 }
                 came = message(&self.client, &self.desk, limits::CLIENT_CREDIT, &mut self.stream) => {
-                    match came {
-                        Ok(message) => {
-                            if let Some(incoming) = self.take_in(message).await? {
-                                return Ok(incoming);
-                            }
-                        }
-                        Err(fault) => self.broken(fault).await?,
+                    let taken_in = match came {
+                        Ok(message) => self.take_in(message).await,
+                        Err(fault) => Err(fault.into()),
+                    };
+                    match taken_in {
+                        Ok(Some(incoming)) => return Ok(incoming),
+                        Ok(None) => {}
+                        Err(error) => self.broken(error).await?,
                     }
                 }
             }
         }
     }
 
-    /// The next `RECEIVED` that is on its way; `None`: none is. Takes nothing new.
+    /// The next `RECEIVED` that is on its way; `None`: none is. Takes nothing new. Waits as long as it takes, too.
     pub async fn settle(&mut self) -> Result<Option<Acknowledged>, ClientError> {
         match self.receiving.join_next().await {
             None => Ok(None),
@@ -200,10 +212,10 @@ impl Deliveries {
 
     /// Writes the newest checkpoint, at the latest after so many deliveries and whenever none is on its way.
     async fn keep_checkpoint(&mut self) -> Result<(), ClientError> {
-        self.unkept += 1;
+        self.unkept = self.unkept.saturating_add(1);
         if self.receiving.is_empty() || self.unkept >= limits::CLIENT_CREDIT {
-            self.unkept = 0;
             self.client.inner.trust.keep().await?;
+            self.unkept = 0;
         }
         Ok(())
     }
@@ -252,13 +264,13 @@ impl Deliveries {
         }
     }
 
-    async fn broken(&mut self, fault: Fault) -> Result<(), ClientError> {
+    async fn broken(&mut self, error: ClientError) -> Result<(), ClientError> {
         self.stream = None;
         self.credit_owed = 0;
-        if !fault.is_worth_retrying() {
-            return Err(fault.into());
+        if !error.is_passing() {
+            return Err(error);
         }
-        tracing::info!(?fault, desk = %self.desk, "the session broke; opening it again");
+        tracing::info!(%error, desk = %self.desk, "the session broke; opening it again");
         self.backoff.wait().await;
         Ok(())
     }
@@ -284,8 +296,7 @@ impl Deliveries {
             }
             Some(Kind::CaughtUp(caught_up)) => Ok(self.caught_up(caught_up.inbox_number)),
             Some(Kind::Ending(ending)) => {
-                self.broken(from_code(ending.code, &ending.sentence)).await?;
-                Ok(None)
+                Err(from_code(ending.code, &ending.sentence).into())
             }
             // Nothing is acknowledged on this stream, so nothing is settled on it.
             Some(Kind::Settlement(_)) | None => Ok(None),

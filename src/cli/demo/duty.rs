@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::story::Says;
-use super::waits::{passes, within};
+use super::waits::within;
 use crate::cli::Fault;
 use crate::client::{Acknowledged, AcknowledgementDraft, Client, ClientError, Incoming, When};
 use crate::domain::{DeskAddress, Digest, Language, PayloadId};
@@ -59,12 +59,14 @@ impl Duty {
         let own = desk.clone();
         self.tasks.spawn(async move {
             let receiving = receive(&client, &own, &sender);
-            let failed = tokio::select! {
-                failed = receiving => failed,
+            let ended = tokio::select! {
+                ended = receiving => ended,
                 () = end.cancelled() => return,
             };
-            // Nobody listens any more: that is as good as the end.
-            let _ = sender.send(Event::Failed(own, failed)).await;
+            if let Err(error) = ended {
+                // If nobody listens any more, that is as good as the end.
+                let _ = sender.send(Event::Failed(own, error)).await;
+            }
         });
         let what = format!("the session of {desk}");
         self.until(&what, |duty| duty.ready.contains(&desk)).await
@@ -121,22 +123,8 @@ impl Duty {
     }
 }
 
-/// Receives until it fails for good. The relay being away is no failure: what was taken is in the inbox, and `RECEIVED` is
-/// signed when it comes again.
-async fn receive(client: &Client, desk: &DeskAddress, sender: &mpsc::Sender<Event>) -> ClientError {
-    loop {
-        let error = match session(client, desk, sender).await {
-            Ok(()) => return ClientError::TimedOut,
-            Err(error) => error,
-        };
-        if !passes(&error) {
-            return error;
-        }
-        tracing::info!(%error, %desk, "receiving is begun again");
-    }
-}
-
-async fn session(
+/// Receives until it fails for good; that the relay is away is no failure.
+async fn receive(
     client: &Client,
     desk: &DeskAddress,
     sender: &mpsc::Sender<Event>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::cli::{Exit, Fault};
-use crate::client::{ClientError, Outcome};
+use crate::client::ClientError;
 use crate::limits;
 
 /// Waits for something, but not for ever.
@@ -18,14 +18,6 @@ pub(super) async fn within<T>(what: &str, waited: impl Future<Output = T>) -> Re
     })
 }
 
-/// Whether it is only that the relay is away.
-pub(super) fn passes(error: &ClientError) -> bool {
-    match error.outcome() {
-        Outcome::NothingHappened | Outcome::Unknown => true,
-        Outcome::Refused | Outcome::Usage | Outcome::VerificationFailed | Outcome::TimedOut => false,
-    }
-}
-
 /// Sends what is in the outbox until there is a receipt: the SDK tries several times, and this, however long the relay is
 /// away, within the bound.
 pub(super) async fn until_recorded<T, F>(what: &str, send: impl Fn() -> F) -> Result<T, Fault>
@@ -35,7 +27,7 @@ where
     within(what, async {
         loop {
             match send().await {
-                Err(error) if passes(&error) => tracing::info!(%error, "sent again, the same bytes"),
+                Err(error) if error.is_passing() => tracing::info!(%error, "sent again, the same bytes"),
                 ended => return Ok(ended?),
             }
         }

@@ -1,6 +1,7 @@
 //! A relay in this process, on a port of its own, with states, agencies and an operator whose profiles lie in a temporary
 //! directory: what the tests of the client begin with. Everything goes through real TLS and a real journal.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -21,6 +22,7 @@ pub(crate) const ORIGIN: &str = "relay.invalid/client-tests";
 pub(crate) struct World {
     directory: TempDir,
     settings: RelaySettings,
+    address: SocketAddr,
     serving: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     pub(crate) operator: Client,
 }
@@ -59,10 +61,10 @@ impl World {
         )
         .unwrap();
         let begun = server::begin(&settings, certificates).await.unwrap();
-        let (url, stop) = serve(&settings).await;
+        let (address, stop) = serve(&settings).await;
         let welcome = Welcome {
             principal: parsed("operator:main"),
-            url,
+            url: format!("https://{address}"),
             tls_pin: begun.tls_keyid,
             checkpoint: begun.verifier.open(&begun.checkpoint).unwrap(),
             log: begun.verifier,
@@ -72,6 +74,7 @@ impl World {
         Self {
             directory,
             settings,
+            address,
             serving: Some(stop),
             operator,
         }
@@ -159,8 +162,9 @@ impl World {
 
     /// Starts the relay again, on another port; the profiles are told.
     pub(crate) async fn start(&mut self, profiles: &[&str]) {
-        let (url, stop) = serve(&self.settings).await;
-        self.serving = Some(stop);
+        let (address, stop) = serve(&self.settings).await;
+        (self.address, self.serving) = (address, Some(stop));
+        let url = format!("https://{address}");
         for name in profiles {
             let profile = self.profile(name);
             let settings = Settings {
@@ -172,13 +176,23 @@ impl World {
     }
 }
 
+impl World {
+    /// Starts the relay again where it was: clients that are open find it.
+    pub(crate) async fn start_where_it_was(&mut self) {
+        let mut settings = self.settings.clone();
+        settings.listen = self.address;
+        let (_, stop) = serve(&settings).await;
+        self.serving = Some(stop);
+    }
+}
+
 fn envelopes(requests: Vec<KeyRequest>) -> Vec<SignedEnvelope> {
     requests.into_iter().map(|request| request.envelope).collect()
 }
 
-async fn serve(settings: &RelaySettings) -> (String, (oneshot::Sender<()>, JoinHandle<()>)) {
+async fn serve(settings: &RelaySettings) -> (SocketAddr, (oneshot::Sender<()>, JoinHandle<()>)) {
     let running = server::start(settings).await.unwrap();
-    let url = format!("https://{}", running.address);
+    let address = running.address;
     let (stop, stopped) = oneshot::channel();
     let serving = tokio::spawn(async move {
         let stop = async {
@@ -186,7 +200,7 @@ async fn serve(settings: &RelaySettings) -> (String, (oneshot::Sender<()>, JoinH
         };
         running.until(stop).await.unwrap();
     });
-    (url, (stop, serving))
+    (address, (stop, serving))
 }
 
 /// An exercise to these addresses.

@@ -115,7 +115,7 @@ impl SubmitMany {
                 None => {}
             }
         }
-        self.client.inner.trust.keep().await?;
+        self.client.inner.trust.keep(&self.client).await?;
         Ok(None)
     }
 

@@ -1,7 +1,8 @@
 //! What is trusted of the log: the newest checkpoint that was verified, kept on disk and never replaced by an older one.
 //!
 //! Every checkpoint that comes passes [`Trust::accept`]: signed by the pinned key, and shown to be on the same history as
-//! ours. Two that contradict each other are both kept in the profile, because together they convict the log.
+//! ours. So does the one on the disk, if another process has put it there: else two processes of one profile could be shown
+//! two histories. Two that contradict each other are both kept in the profile, because together they convict the log.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -37,8 +38,8 @@ struct State {
     newest: SignedCheckpoint,
     /// Others on the same history, so that each is proven once.
     known: VecDeque<(u64, Hash)>,
-    /// The newest is on stable storage.
-    kept: bool,
+    /// What is on stable storage, as far as this process knows: size and root.
+    kept: (u64, Hash),
 }
 
 /// When a newer checkpoint is written.
@@ -80,9 +81,9 @@ impl Trust {
             profile,
             log,
             state: Mutex::new(State {
+                kept: place(&newest),
                 newest,
                 known: VecDeque::new(),
-                kept: true,
             }),
         })
     }
@@ -112,14 +113,9 @@ impl Trust {
     }
 
     /// Writes the newest checkpoint if it is only remembered.
-    pub(crate) async fn keep(&self) -> Result<(), ClientError> {
+    pub(crate) async fn keep(&self, source: &dyn ConsistencySource) -> Result<(), ClientError> {
         let mut state = self.state.lock().await;
-        if !state.kept {
-            let newest = state.newest.clone();
-            // If another process has moved on, its own is the newer one.
-            self.advance(&mut state, &newest).await?;
-        }
-        Ok(())
+        self.write(&mut state, source).await
     }
 
     /// The same, with a say in when a newer one is written. What goes forward in memory never goes back on the disk.
@@ -133,51 +129,88 @@ impl Trust {
             .map_err(|_| VerificationError::Checkpoint(crate::transparency::InvalidNote::Malformed))?;
         let shown = self.log.open(note).map_err(VerificationError::Checkpoint)?;
         let mut state = self.state.lock().await;
-        loop {
-            if state.is_known(&shown) {
-                return Ok(shown);
-            }
-            let newest = state.newest.clone();
-            if shown.size() == newest.size() {
-                // Known was asked before: the roots differ.
-                let error = VerificationError::Forked { size: shown.size() };
-                return Err(self.convicted(error, &newest, &shown));
-            }
-            let (old, new) = if shown.size() < newest.size() {
-                (&shown, &newest)
-            } else {
-                (&newest, &shown)
-            };
-            let proof = match source.consistency(old.size(), new.size()).await {
-                Ok(proof) => proof,
-                // It will not prove what it signed.
-                Err(ClientError::Verification { error, .. }) => {
-                    return Err(self.convicted(*error, &newest, &shown));
-                }
-                Err(error) => return Err(error),
-            };
-            if verify_consistency(old.size(), &old.root(), new.size(), &new.root(), &proof).is_err() {
-                let error = VerificationError::NotConsistent {
-                    old: old.size(),
-                    new: new.size(),
-                };
-                return Err(self.convicted(error, &newest, &shown));
-            }
-            if shown.size() < newest.size() {
-                state.remember(shown.size(), shown.root());
-                return Ok(shown);
-            }
-            if keep == Keep::Later {
-                state.remember(newest.size(), newest.root());
-                state.newest = shown.clone();
-                state.kept = false;
-                return Ok(shown);
-            }
-            if self.advance(&mut state, &shown).await? {
-                return Ok(shown);
-            }
-            // Another process verified a newer one meanwhile: prove against that.
+        self.prove(&mut state, &shown, source).await?;
+        match keep {
+            Keep::Now => self.write(&mut state, source).await?,
+            Keep::Later => {}
         }
+        Ok(shown)
+    }
+
+    /// Shows that a checkpoint is on the same history as the newest, which it becomes if it is larger.
+    async fn prove(
+        &self,
+        state: &mut State,
+        shown: &SignedCheckpoint,
+        source: &dyn ConsistencySource,
+    ) -> Result<(), ClientError> {
+        if state.is_known(shown) {
+            return Ok(());
+        }
+        let newest = state.newest.clone();
+        if shown.size() == newest.size() {
+            // Known was asked before: the roots differ.
+            let error = VerificationError::Forked { size: shown.size() };
+            return Err(self.convicted(error, &newest, shown));
+        }
+        let (old, new) = if shown.size() < newest.size() {
+            (shown, &newest)
+        } else {
+            (&newest, shown)
+        };
+        let proof = match source.consistency(old.size(), new.size()).await {
+            Ok(proof) => proof,
+            // It will not prove what it signed.
+            Err(ClientError::Verification { error, .. }) => {
+                return Err(self.convicted(*error, &newest, shown));
+            }
+            Err(error) => return Err(error),
+        };
+        if verify_consistency(old.size(), &old.root(), new.size(), &new.root(), &proof).is_err() {
+            let error = VerificationError::NotConsistent {
+                old: old.size(),
+                new: new.size(),
+            };
+            return Err(self.convicted(error, &newest, shown));
+        }
+        state.remember(old.size(), old.root());
+        if shown.size() > newest.size() {
+            state.newest = shown.clone();
+        }
+        Ok(())
+    }
+
+    /// Puts the newest on the disk. What another process has put there meanwhile is proven first, and may be newer.
+    async fn write(&self, state: &mut State, source: &dyn ConsistencySource) -> Result<(), ClientError> {
+        while state.kept != place(&state.newest) {
+            match self.replace(state.kept, state.newest.clone()).await? {
+                None => state.kept = place(&state.newest),
+                Some(found) => {
+                    self.prove(state, &found, source).await?;
+                    state.kept = place(&found);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces the checkpoint on the disk if it is the expected one; else gives what is there.
+    async fn replace(
+        &self,
+        expected: (u64, Hash),
+        new: SignedCheckpoint,
+    ) -> Result<Option<SignedCheckpoint>, ClientError> {
+        let (profile, log) = (self.profile.clone(), self.log.clone());
+        blocking(move || {
+            let _lock = Lock::acquire(&profile.lock())?;
+            let on_disk = read_checkpoint(&profile, &log)?;
+            if place(&on_disk) != expected {
+                return Ok(Some(on_disk));
+            }
+            files::replace(&profile.checkpoint(), new.note().as_bytes())?;
+            Ok(None)
+        })
+        .await
     }
 
     /// The same, of a fresh answer to a question asked when `before` was the newest: the log may not have gone back.
@@ -242,36 +275,6 @@ impl Trust {
         })
     }
 
-    /// Keeps `shown`, which was proven to continue `state.newest`; `false` if another process has moved on, whose
-    /// checkpoint then is the newest.
-    async fn advance(&self, state: &mut State, shown: &SignedCheckpoint) -> Result<bool, ClientError> {
-        let (profile, log) = (self.profile.clone(), self.log.clone());
-        let (expected, new) = (state.newest.clone(), shown.clone());
-        let moved = blocking(move || {
-            let _lock = Lock::acquire(&profile.lock())?;
-            let on_disk = read_checkpoint(&profile, &log)?;
-            if on_disk.size() > expected.size() {
-                return Ok(Some(on_disk));
-            }
-            files::replace(&profile.checkpoint(), new.note().as_bytes())?;
-            Ok(None)
-        })
-        .await?;
-        let newest = state.newest.clone();
-        state.remember(newest.size(), newest.root());
-        state.kept = true;
-        match moved {
-            Some(on_disk) => {
-                state.newest = on_disk;
-                Ok(false)
-            }
-            None => {
-                state.newest = shown.clone();
-                Ok(true)
-            }
-        }
-    }
-
     /// Keeps both checkpoints as evidence and gives the error that names where.
     fn convicted(
         &self,
@@ -293,6 +296,11 @@ impl Trust {
             evidence: kept,
         }
     }
+}
+
+/// Which log it is of: two of the same place are the same.
+fn place(checkpoint: &SignedCheckpoint) -> (u64, Hash) {
+    (checkpoint.size(), checkpoint.root())
 }
 
 impl State {
@@ -513,5 +521,34 @@ mod tests {
         assert_eq!(slow.newest().await.size(), 5);
         let on_disk = std::fs::read_to_string(directory.path().join("checkpoint")).unwrap();
         assert_eq!(on_disk, log.note(5));
+    }
+
+    /// Two processes on one profile, and a log that forks between them: whoever writes compares with what the other has
+    /// written, whether that is larger, smaller or as large, convicts the log by both, and overwrites nothing.
+    #[tokio::test]
+    async fn a_fork_between_two_processes_is_convicted() {
+        let log = Log::new(&["a", "b", "c", "d", "e", "f"]);
+        let fork = Log::new(&["a", "b", "x", "d", "e", "f"]);
+        for (honest, forked) in [(5, 4), (4, 5), (4, 4)] {
+            let directory = tempfile::tempdir().unwrap();
+            let one = trusting(&directory, &log, 2);
+            let other = Trust::open(ProfileDir::new(directory.path()), log.key.verifier().clone()).unwrap();
+            one.accept(log.note(honest).as_bytes(), &log).await.unwrap();
+            let note = fork.note(forked);
+            other.accept_and(Keep::Later, note.as_bytes(), &fork).await.unwrap();
+            let (error, evidence) = error_of(other.keep(&fork).await.map(|()| panic!("kept")));
+            if honest == forked {
+                assert_eq!(error, VerificationError::Forked { size: honest });
+            } else {
+                let (old, new) = (honest.min(forked), honest.max(forked));
+                assert_eq!(error, VerificationError::NotConsistent { old, new });
+            }
+            let evidence = evidence.unwrap();
+            for (file, note) in [("verified.checkpoint", note), ("shown.checkpoint", log.note(honest))] {
+                assert_eq!(std::fs::read_to_string(evidence.join(file)).unwrap(), note, "{file}");
+            }
+            let on_disk = std::fs::read_to_string(directory.path().join("checkpoint")).unwrap();
+            assert_eq!(on_disk, log.note(honest));
+        }
     }
 }

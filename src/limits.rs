@@ -169,8 +169,22 @@ pub const SESSIONS_PER_DESK_MAX: usize = 16;
 pub const SESSIONS_PER_PRINCIPAL_MAX: usize = 512;
 /// Sessions (delivery and watch) of the whole relay.
 pub const SESSIONS_MAX: usize = 4096;
-/// TLS connections at a time.
+/// TLS connections of enrolled agencies at a time.
 pub const CONNECTIONS_MAX: usize = 4096;
+/// TLS connections of one principal at a time.
+pub const CONNECTIONS_PER_PRINCIPAL_MAX: usize = 64;
+/// Whoever has fewer gets a connection even in the last quarter of the room.
+pub const CONNECTIONS_FEW: usize = 4;
+/// TLS handshakes at a time.
+pub const HANDSHAKES_MAX: usize = 1024;
+/// TLS handshakes of one address at a time. Many agencies may stand behind one.
+pub const HANDSHAKES_PER_ADDRESS_MAX: usize = 256;
+/// TLS connections of keys that nobody has enrolled, at a time.
+pub const STRANGERS_MAX: usize = 256;
+/// How long such a connection lives: long enough to be told why nothing is answered.
+pub const STRANGER_MS_MAX: u64 = 10_000;
+/// The oldest handshake, or stranger, of a full room gives way to a newer one after this long.
+pub const DISPLACED_AFTER_MS: u64 = 1_000;
 /// Concurrent streams of one connection.
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 512;
 /// Pause after a connection could not be accepted.
@@ -288,5 +302,9 @@ const _: () = assert!(WARNINGS_PER_HOUR_MIN <= WARNINGS_PER_HOUR && WARNINGS_PER
 const _: () =
     assert!(WARNING_BYTES_PER_HOUR_MIN <= WARNING_BYTES_PER_HOUR && WARNING_BYTES_PER_HOUR <= QUOTA_MAX);
 const _: () = assert!(STREAM_WINDOW_BYTES as usize >= GRPC_MESSAGE_BYTES_MAX);
+const _: () = assert!(HANDSHAKES_PER_ADDRESS_MAX < HANDSHAKES_MAX && DISPLACED_AFTER_MS < HANDSHAKE_MS_MAX);
+const _: () =
+    assert!(CONNECTIONS_FEW < CONNECTIONS_PER_PRINCIPAL_MAX && DISPLACED_AFTER_MS < STRANGER_MS_MAX);
+const _: () = assert!(8 * CONNECTIONS_PER_PRINCIPAL_MAX < CONNECTIONS_MAX);
 const _: () = assert!(ENDING_MS_MAX < DRAIN_MS_MAX);
 const _: () = assert!(DRAIN_MS_MAX < RELAY_STOP_MS_MAX);

@@ -28,7 +28,7 @@ use crate::journal::{Index, Journal as _, OpenError as JournalError, SledJournal
 use crate::relay::{CreateError, CreateOptions, OpenError, Relay, RelayOptions};
 use crate::seal::SecretKey;
 use crate::time::SystemClock;
-use crate::tls::{self, TlsIdentity};
+use crate::tls::{self, AcceptLimits, ConnectionMeters, Doors, TlsIdentity};
 use crate::transparency::{LogKey, LogVerifier};
 
 /// The version of this software.
@@ -199,6 +199,7 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
         limits: settings.edge,
         meters: CallMeters::new(&mut registry),
     };
+    let doors = doors(&relay, settings.accept, ConnectionMeters::new(&mut registry));
     let (readiness, watched) = watch::channel(Readiness::Ready);
     let (http_address, serving_http) = match settings.http_listen {
         None => (None, None),
@@ -217,7 +218,7 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
     let incoming = tls::incoming(
         listener,
         tls_config,
-        settings.accept,
+        doors,
         stops.accepting.clone(),
         stops.cut.clone(),
     );
@@ -242,6 +243,27 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
         serving,
         serving_http,
     })
+}
+
+/// Doors that know whose a key is by the durable directory, and look again at each change of it.
+fn doors(relay: &Relay, limits: AcceptLimits, meters: ConnectionMeters) -> Doors {
+    let durable = relay.durable();
+    let mut changes = durable.clone();
+    let who_is = move |keyid: &KeyId| durable.borrow().directory.session_principal(keyid);
+    let doors = Doors::new(limits, Arc::new(who_is), meters);
+    let watched = doors.clone();
+    tokio::spawn(async move {
+        let mut seen = Arc::clone(&changes.borrow_and_update().directory);
+        // Ends with the relay.
+        while changes.changed().await.is_ok() {
+            let directory = Arc::clone(&changes.borrow_and_update().directory);
+            if !Arc::ptr_eq(&seen, &directory) {
+                seen = directory;
+                watched.recheck();
+            }
+        }
+    });
+    doors
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -83,7 +83,10 @@ impl Inbox {
 
     /// The delivery as it came; `None`: it never did.
     pub fn read(&self, name: &InboxName) -> Result<Option<Bytes>, FileError> {
-        let bytes = files::read(&self.path(name, suffix(InboxState::Stored)), limits::GRPC_MESSAGE_BYTES_MAX)?;
+        let bytes = files::read(
+            &self.path(name, suffix(InboxState::Stored)),
+            limits::GRPC_MESSAGE_BYTES_MAX,
+        )?;
         Ok(bytes.map(Bytes::from))
     }
 
@@ -158,9 +161,6 @@ mod tests {
         inbox.mark(&first, InboxState::Received).unwrap();
         inbox.mark(&second, InboxState::Shown).unwrap();
         let all: Vec<_> = inbox.list().unwrap().into_iter().collect();
-        assert_eq!(
-            all,
-            [(first, InboxState::Received), (second, InboxState::Shown)]
-        );
+        assert_eq!(all, [(first, InboxState::Received), (second, InboxState::Shown)]);
     }
 }

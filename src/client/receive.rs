@@ -301,9 +301,7 @@ impl Deliveries {
                 self.take_delivery(delivery).await
             }
             Some(Kind::CaughtUp(caught_up)) => Ok(self.caught_up(caught_up.inbox_number)),
-            Some(Kind::Ending(ending)) => {
-                Err(from_code(ending.code, &ending.sentence).into())
-            }
+            Some(Kind::Ending(ending)) => Err(from_code(ending.code, &ending.sentence).into()),
             // Nothing is acknowledged on this stream, so nothing is settled on it.
             Some(Kind::Settlement(_)) | None => Ok(None),
         }

@@ -535,7 +535,10 @@ mod tests {
             let other = Trust::open(ProfileDir::new(directory.path()), log.key.verifier().clone()).unwrap();
             one.accept(log.note(honest).as_bytes(), &log).await.unwrap();
             let note = fork.note(forked);
-            other.accept_and(Keep::Later, note.as_bytes(), &fork).await.unwrap();
+            other
+                .accept_and(Keep::Later, note.as_bytes(), &fork)
+                .await
+                .unwrap();
             let (error, evidence) = error_of(other.keep(&fork).await.map(|()| panic!("kept")));
             if honest == forked {
                 assert_eq!(error, VerificationError::Forked { size: honest });
@@ -544,8 +547,15 @@ mod tests {
                 assert_eq!(error, VerificationError::NotConsistent { old, new });
             }
             let evidence = evidence.unwrap();
-            for (file, note) in [("verified.checkpoint", note), ("shown.checkpoint", log.note(honest))] {
-                assert_eq!(std::fs::read_to_string(evidence.join(file)).unwrap(), note, "{file}");
+            for (file, note) in [
+                ("verified.checkpoint", note),
+                ("shown.checkpoint", log.note(honest)),
+            ] {
+                assert_eq!(
+                    std::fs::read_to_string(evidence.join(file)).unwrap(),
+                    note,
+                    "{file}"
+                );
             }
             let on_disk = std::fs::read_to_string(directory.path().join("checkpoint")).unwrap();
             assert_eq!(on_disk, log.note(honest));

@@ -164,7 +164,37 @@ pub const KEYS: &[Key] = &[
         "limits.connections_max",
         Kind::Integer,
         None,
-        "connections at a time",
+        "connections of enrolled agencies at a time",
+    ),
+    key(
+        "limits.connections_per_principal_max",
+        Kind::Integer,
+        None,
+        "connections of one agency or operator at a time",
+    ),
+    key(
+        "limits.handshakes_max",
+        Kind::Integer,
+        None,
+        "TLS handshakes at a time",
+    ),
+    key(
+        "limits.handshakes_per_address_max",
+        Kind::Integer,
+        None,
+        "TLS handshakes of one address at a time",
+    ),
+    key(
+        "limits.strangers_max",
+        Kind::Integer,
+        None,
+        "connections of unknown keys at a time",
+    ),
+    key(
+        "limits.stranger_ms_max",
+        Kind::Integer,
+        None,
+        "how long a connection of an unknown key lives",
     ),
     key(
         "limits.streams_per_connection_max",
@@ -278,10 +308,7 @@ impl RelaySettings {
                 },
                 ..Quotas::default()
             },
-            accept: AcceptLimits {
-                connections_max: lowered(&settings, "connections_max", limits::CONNECTIONS_MAX)?,
-                handshake_ms_max: lowered(&settings, "handshake_ms_max", limits::HANDSHAKE_MS_MAX)?,
-            },
+            accept: accept_limits(&settings)?,
             edge: EdgeLimits {
                 streams_per_connection_max: lowered(
                     &settings,
@@ -344,6 +371,13 @@ impl RelaySettings {
             "tls.key_file" => path(&self.tls_key_file),
             "tls.certificate_file" => path(&self.tls_certificate_file),
             "limits.connections_max" => Some(self.accept.connections_max.to_string()),
+            "limits.connections_per_principal_max" => {
+                Some(self.accept.connections_per_principal_max.to_string())
+            }
+            "limits.handshakes_max" => Some(self.accept.handshakes_max.to_string()),
+            "limits.handshakes_per_address_max" => Some(self.accept.handshakes_per_address_max.to_string()),
+            "limits.strangers_max" => Some(self.accept.strangers_max.to_string()),
+            "limits.stranger_ms_max" => Some(self.accept.stranger_ms_max.to_string()),
             "limits.handshake_ms_max" => Some(self.accept.handshake_ms_max.to_string()),
             "limits.streams_per_connection_max" => Some(self.edge.streams_per_connection_max.to_string()),
             "limits.submissions_in_flight_max" => Some(self.edge.submissions_in_flight_max.to_string()),
@@ -406,6 +440,24 @@ fn quota(settings: &Settings, name: &str, at_least: u64) -> Result<u64, ConfigEr
         true => Ok(value),
         false => Err(settings.refuse(&key, format!("takes {at_least} to {}", limits::QUOTA_MAX))),
     }
+}
+
+fn accept_limits(settings: &Settings) -> Result<AcceptLimits, ConfigError> {
+    let count = |name, bound| lowered(settings, name, bound);
+    let ms = |name, bound| lowered(settings, name, bound);
+    Ok(AcceptLimits {
+        connections_max: count("connections_max", limits::CONNECTIONS_MAX)?,
+        connections_per_principal_max: count(
+            "connections_per_principal_max",
+            limits::CONNECTIONS_PER_PRINCIPAL_MAX,
+        )?,
+        handshakes_max: count("handshakes_max", limits::HANDSHAKES_MAX)?,
+        handshakes_per_address_max: count("handshakes_per_address_max", limits::HANDSHAKES_PER_ADDRESS_MAX)?,
+        handshake_ms_max: ms("handshake_ms_max", limits::HANDSHAKE_MS_MAX)?,
+        strangers_max: count("strangers_max", limits::STRANGERS_MAX)?,
+        stranger_ms_max: ms("stranger_ms_max", limits::STRANGER_MS_MAX)?,
+        stall_ms_max: ms("session_stall_ms_max", limits::SESSION_STALL_MS_MAX)?,
+    })
 }
 
 /// A bound that may be lowered and not raised.

@@ -2,16 +2,21 @@
 //! post-quantum key exchange where the peer has it.
 //!
 //! The handshake proves that the client *has* a key, any key. Whether that key is enrolled is asked at each call, by
-//! the durable directory, so that a refusal can say why: refusing in the handshake gives peers a broken pipe.
+//! the durable directory, so that a refusal can say why: refusing in the handshake gives peers a broken pipe. Until it is
+//! enrolled, a key is a stranger's: its connections live shortly, in a small room of their own.
 
 mod accept;
 mod client;
+mod doors;
 mod identity;
+mod meters;
 mod server;
 
-pub use accept::{AcceptLimits, EdgeStream, Incoming, Peer, incoming};
+pub use accept::{EdgeStream, Incoming, Peer, incoming};
 pub use client::{ConnectError, Connector, PinMismatch, client_connector};
+pub use doors::{AcceptLimits, Doors, WhoIs};
 pub use identity::{TlsIdentity, TlsIdentityError};
+pub use meters::ConnectionMeters;
 pub use server::server_config;
 
 use std::sync::Arc;

@@ -20,7 +20,7 @@ use wardline::limits;
 use wardline::server::Stopped;
 use wardline::wire::v1;
 
-use crate::support::{Home, RelayProcess, call, call_stream, wardline};
+use crate::support::{Home, RelayProcess, call, call_stream, http_get, wardline};
 
 /// The code that an error names, with what every error of ours must say.
 fn code(status: &Status) -> ErrorCode {
@@ -276,9 +276,9 @@ async fn metrics_and_health_are_served_over_http() {
         .await
         .unwrap_err();
     let http = relay.http_address.unwrap();
-    assert!(get(http, "/healthz").await.starts_with("HTTP/1.1 200"));
-    assert!(get(http, "/readyz").await.starts_with("HTTP/1.1 200"));
-    let metrics = get(http, "/metrics").await;
+    assert!(http_get(http, "/healthz").await.starts_with("HTTP/1.1 200"));
+    assert!(http_get(http, "/readyz").await.starts_with("HTTP/1.1 200"));
+    let metrics = http_get(http, "/metrics").await;
     let counted = "wardline_grpc_calls_total{method=\"/wardline.v1.Audit/GetCheckpoint\",code=\"Ok\"} 1";
     assert!(metrics.contains(counted), "{metrics}");
     assert!(
@@ -304,15 +304,6 @@ async fn metrics_and_health_are_served_over_http() {
     let sum: f64 = sum.parse().unwrap();
     assert!(sum > 0.0 && sum < 3_600.0, "{sum}");
     relay.stop().await;
-}
-
-async fn get(address: SocketAddr, path: &str) -> String {
-    let mut tcp = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    tcp.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    tcp.read_to_string(&mut answer).await.unwrap();
-    answer
 }
 
 /// A second relay on the same data refuses to start, with exit code 1; the first goes on.

@@ -9,14 +9,12 @@ use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt as _;
 use v1::receive_request::Kind as Up;
 use v1::receive_response::Kind as Down;
-use wardline::domain::{Common, KeyRevocation, KeyRole, Principal, RevocationReason, SignedBy, Signer};
 use wardline::error::ErrorCode;
 use wardline::limits;
-use wardline::seal::{FileSigner, PayloadKind, random_bytes, sign_envelope};
 use wardline::transparency::LogVerifier;
-use wardline::wire::{self, v1};
+use wardline::wire::v1;
 
-use crate::support::{World, exercise};
+use crate::support::{World, exercise, revocation_of_tls_key};
 
 struct Session {
     up: mpsc::Sender<v1::ReceiveRequest>,
@@ -259,41 +257,6 @@ async fn revoking_a_key_cuts_its_sessions() {
         .unwrap_err();
     assert_eq!(reason(&refused), ErrorCode::UnknownCertificate);
     world.served.stop().await;
-}
-
-/// Signed by the state's root.
-async fn revocation_of_tls_key(world: &World, agency: &str) -> wardline::domain::SignedEnvelope {
-    use wardline::time::Clock as _;
-    let client = world.client(agency);
-    let tls = wardline::client::keys::show(client.profile().path()).unwrap();
-    let tls = tls.iter().find(|key| key.role == KeyRole::Tls).unwrap();
-    let agency: wardline::domain::AgencyId = agency.parse().unwrap();
-    let now = wardline::time::SystemClock.now();
-    let payload = wire::encode_key_revocation(&KeyRevocation {
-        common: Common {
-            origin: client.settings().log.origin().clone(),
-            id: wardline::domain::PayloadId::from_parts(
-                now.unix_ms().try_into().unwrap(),
-                random_bytes().unwrap(),
-            ),
-            sent: now,
-            signer: SignedBy::Named(Signer {
-                principal: Principal::Root(agency.state()),
-                role: KeyRole::Root,
-                desk: None,
-                office: String::new(),
-                seen: None,
-            }),
-        },
-        principal: Principal::Agency(agency.clone()),
-        keyid: tls.keyid,
-        reason: RevocationReason::Compromised,
-        extensions: Vec::new(),
-    });
-    let signer = FileSigner::load(&world.root(agency.state().as_str()).join("root.pem")).unwrap();
-    sign_envelope(&signer, PayloadKind::KeyRevocation, payload)
-        .await
-        .unwrap()
 }
 
 /// A session whose client does not read is cut with its connection; another session of the same desk gets everything

@@ -15,6 +15,7 @@ mod desk;
 mod dev;
 mod edge;
 mod edge_config;
+mod edge_connections;
 mod edge_streams;
 mod layers;
 mod powercut;

@@ -8,5 +8,5 @@ mod world;
 
 pub(crate) use home::{Home, Served, channel};
 pub(crate) use process::{RelayProcess, wardline};
-pub(crate) use raw::{call, call_stream};
-pub(crate) use world::{World, exercise};
+pub(crate) use raw::{call, call_stream, http_get};
+pub(crate) use world::{World, exercise, revocation_of_tls_key};

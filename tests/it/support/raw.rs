@@ -1,7 +1,11 @@
-//! gRPC calls of raw bytes: what a generated client would never send.
+//! gRPC calls of raw bytes: what a generated client would never send. And HTTP as plain as it goes.
+
+use std::net::SocketAddr;
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use http::uri::PathAndQuery;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::Channel;
 use tonic::{Request, Status};
@@ -62,4 +66,14 @@ pub(crate) async fn call_stream(
     let up = tokio_stream::once(message);
     let mut down = client.streaming(Request::new(up), path, Raw).await?.into_inner();
     down.message().await
+}
+
+/// What a relay's metrics and health say.
+pub(crate) async fn http_get(address: SocketAddr, path: &str) -> String {
+    let mut tcp = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    tcp.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    tcp.read_to_string(&mut answer).await.unwrap();
+    answer
 }

@@ -5,11 +5,15 @@ use std::path::PathBuf;
 use tonic::transport::Channel;
 use wardline::client::keys::{AGENCY_ROLES, Certifier, certify_to_file, make_agency_keys, make_root};
 use wardline::client::{Client, Draft, ProfileDir, Welcome};
-use wardline::domain::{AgencyId, AgencyKind, KeyRole, Principal, SignedEnvelope, Submission};
+use wardline::domain::{
+    AgencyId, AgencyKind, Common, KeyRevocation, KeyRole, PayloadId, Principal, RevocationReason, SignedBy,
+    SignedEnvelope, Signer, Submission,
+};
+use wardline::seal::{FileSigner, PayloadKind, random_bytes, sign_envelope};
 use wardline::server::Begun;
 use wardline::time::{Clock as _, SystemClock};
 use wardline::tls::TlsIdentity;
-use wardline::wire::v1;
+use wardline::wire::{self, v1};
 
 use super::Home;
 use super::home::{ORIGIN, Served};
@@ -75,11 +79,15 @@ impl World {
         Client::open(&profile).unwrap()
     }
 
+    /// A principal's TLS key.
+    pub(crate) fn tls_identity(&self, principal: &str) -> TlsIdentity {
+        let profile = self.profile(principal);
+        TlsIdentity::read(&profile.tls_certificate(), &profile.secret_key(KeyRole::Tls)).unwrap()
+    }
+
     /// The generated client over a connection with a principal's TLS key.
     pub(crate) async fn exchange(&self, principal: &str) -> v1::exchange_client::ExchangeClient<Channel> {
-        let profile = self.profile(principal);
-        let identity =
-            TlsIdentity::read(&profile.tls_certificate(), &profile.secret_key(KeyRole::Tls)).unwrap();
+        let identity = self.tls_identity(principal);
         v1::exchange_client::ExchangeClient::new(self.served.channel(&identity).await)
     }
 }
@@ -95,4 +103,35 @@ pub(crate) async fn exercise(client: &Client, to: &str, characters: usize) -> Su
     );
     let draft = Draft::parse(&draft).unwrap_or_else(|faults| panic!("{faults}"));
     client.sign(&draft).await.unwrap()
+}
+
+/// The revocation of an agency's TLS key, signed by its state's root.
+pub(crate) async fn revocation_of_tls_key(world: &World, agency: &str) -> SignedEnvelope {
+    let client = world.client(agency);
+    let tls = wardline::client::keys::show(client.profile().path()).unwrap();
+    let tls = tls.iter().find(|key| key.role == KeyRole::Tls).unwrap();
+    let agency: AgencyId = agency.parse().unwrap();
+    let now = SystemClock.now();
+    let payload = wire::encode_key_revocation(&KeyRevocation {
+        common: Common {
+            origin: client.settings().log.origin().clone(),
+            id: PayloadId::from_parts(now.unix_ms().try_into().unwrap(), random_bytes().unwrap()),
+            sent: now,
+            signer: SignedBy::Named(Signer {
+                principal: Principal::Root(agency.state()),
+                role: KeyRole::Root,
+                desk: None,
+                office: String::new(),
+                seen: None,
+            }),
+        },
+        principal: Principal::Agency(agency.clone()),
+        keyid: tls.keyid,
+        reason: RevocationReason::Compromised,
+        extensions: Vec::new(),
+    });
+    let signer = FileSigner::load(&world.root(agency.state().as_str()).join("root.pem")).unwrap();
+    sign_envelope(&signer, PayloadKind::KeyRevocation, payload)
+        .await
+        .unwrap()
 }

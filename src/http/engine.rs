@@ -94,6 +94,11 @@ impl Collector for Engine {
             gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
         };
         gauge(
+            "disk_full",
+            "1 while warnings are refused because the disk is nearly full",
+            meters.disk_full.value(),
+        )?;
+        gauge(
             "delivery_sessions",
             "Delivery sessions now",
             meters.delivery_sessions.value(),

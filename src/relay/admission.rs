@@ -170,7 +170,14 @@ impl Engine {
 
     /// Asked for warnings only: answers, revocations and suspensions may use what is kept free, down to the journal's own floor.
     fn has_room(&self) -> Result<(), Failure> {
-        match self.journal.has_room() {
+        let room = self.journal.has_room();
+        if self.meters.disk_full.replace(u64::from(!room)) == u64::from(room) {
+            match room {
+                true => tracing::info!("the disk has room again: warnings are taken"),
+                false => tracing::error!("the disk is nearly full: warnings are refused, answers are not"),
+            }
+        }
+        match room {
             true => Ok(()),
             false => Err(Failure::new(
                 ErrorCode::DiskFull,

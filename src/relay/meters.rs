@@ -30,6 +30,11 @@ impl Gauge {
         self.0.store(value, Ordering::Relaxed);
     }
 
+    /// Sets it and tells what it was.
+    pub(super) fn replace(&self, value: u64) -> u64 {
+        self.0.swap(value, Ordering::Relaxed)
+    }
+
     /// How many now.
     pub fn value(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
@@ -111,6 +116,8 @@ pub struct Meters {
     pub block_bytes: Histogram<6>,
     /// Microseconds that an append took, to stable storage.
     pub append_us: Histogram<12>,
+    /// 1 while warnings are refused because the disk is nearly full.
+    pub disk_full: Gauge,
     /// Delivery sessions now.
     pub delivery_sessions: Gauge,
     /// Watches now.
@@ -140,6 +147,7 @@ impl Default for Meters {
             append_us: Histogram::new([
                 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 500_000, 2_500_000,
             ]),
+            disk_full: Gauge::default(),
             delivery_sessions: Gauge::default(),
             watches: Gauge::default(),
             queued: Gauge::default(),

@@ -48,7 +48,7 @@ use engine::Engine;
 use sequencer::Phase;
 
 use crate::domain::{AcknowledgementSubmission, DeskAddress, KeyId, SignedEnvelope, Submission};
-use crate::error::Refused;
+use crate::error::{ErrorCode, Refused};
 
 /// A running relay. Clones are the same relay; when the last one is gone, the sequencer ends.
 #[derive(Clone)]
@@ -296,6 +296,14 @@ impl Relay {
             },
             Err(failure) => Err(failure),
         };
+        if let Err(failure) = &result
+            && failure.code() == ErrorCode::SeenNotOnLog
+        {
+            tracing::error!(
+                principal = %caller.principal(), why = %failure.refused.sentence,
+                "a signer has seen another log than this one: a person must look"
+            );
+        }
         self.counted(result)
     }
 

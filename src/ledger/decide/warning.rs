@@ -30,8 +30,12 @@ pub(super) fn accept(context: &mut Context<'_>, admitted: &Admitted<SentWarning>
         audience,
         body,
     } = admitted.content();
+    // First of all: somebody holds what contradicts this log, whatever else is wrong with the warning.
+    // (An unnamed sender has seen nothing that could be checked, and is refused by name below.)
+    if header.common.named().is_some() {
+        context.check_common(admitted)?;
+    }
     header_rules(context.directory, context.time, header)?;
-    context.check_common(admitted)?;
     check_answer(context, header)?;
     let recipients = context.directory.recipients(audience.openings())?;
     let Some(position) = context.directory.position() else {

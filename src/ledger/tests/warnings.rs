@@ -400,6 +400,23 @@ fn an_officer_signs_an_answer_and_no_other_warning() {
     }
 }
 
+/// That a signer has seen another log is found before anything else is held against the warning: it is an alarm.
+#[test]
+fn another_log_seen_comes_before_the_rest() {
+    let mut scene = Scene::new();
+    let mut draft = scene.world.draft("us.ctc", &["ru.ctc"], &[]).with(|h| {
+        h.expires = None;
+        h.outcome = Some(Outcome::Occurred);
+    });
+    if let SignedBy::Named(signer) = &mut draft.header.common.signer {
+        signer.seen.as_mut().unwrap().root = Hash([3; 32]);
+    }
+    assert_eq!(
+        code_of(&scene.submit("us.ctc", draft.sign("us.ctc"))),
+        Some((E::SeenNotOnLog, true))
+    );
+}
+
 /// A retry is answered with the original result, before anything else: after expiry, suspension and revocation.
 #[test]
 fn a_retry_succeeds_for_ever() {

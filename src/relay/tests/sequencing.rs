@@ -211,6 +211,7 @@ async fn a_full_disk_refuses_what_is_new() {
         (refused.code(), refused.side_effect),
         (ErrorCode::DiskFull, SideEffect::None)
     );
+    assert_eq!(stage.relay.meters().disk_full.value(), 1);
     for kind in [AcknowledgementKind::Received, AcknowledgementKind::Refused] {
         stage.acknowledged("ru.ctc", &old, kind).await;
     }
@@ -225,6 +226,7 @@ async fn a_full_disk_refuses_what_is_new() {
     assert!(stage.submit("us.ctc", old).await.unwrap().repeated);
     stage.journal.set_room(true);
     stage.submit("us.ctc", new).await.unwrap();
+    assert_eq!(stage.relay.meters().disk_full.value(), 0);
 }
 
 /// A signer who has seen another log raises an alarm, and the refusal is on the record.

@@ -5,10 +5,13 @@ use std::io::IsTerminal as _;
 use std::str::FromStr;
 
 use tracing::Level;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt};
+
+use crate::limits;
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,16 +51,30 @@ impl FromStr for LogLevel {
     }
 }
 
+/// Keeps the log being written; what is not written yet is written when it is dropped, as far as somebody reads it.
+#[must_use = "the log ends with it"]
+pub struct Logging {
+    _writer: WorkerGuard,
+}
+
 /// Begins logging, once a process. A second call changes nothing.
+///
+/// A thread of its own writes the lines: a log that nobody reads (a full pipe, a hanging collector) must not hold up
+/// the relay. Beyond the queue's bound lines are dropped.
 ///
 /// Our own lines are written from `level` on; those of libraries from WARN on, because their lower ones may quote
 /// what peers sent.
-pub fn start(format: LogFormat, level: LogLevel) {
+pub fn start(format: LogFormat, level: LogLevel) -> Logging {
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(limits::LOG_LINES_MAX)
+        .lossy(true)
+        .thread_name("log")
+        .finish(std::io::stderr());
     let libraries = level.0.min(Level::WARN);
     let filter = Targets::new()
         .with_default(libraries)
         .with_target(env!("CARGO_CRATE_NAME"), level.0);
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = fmt::layer().with_writer(writer);
     let lines = match format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
@@ -66,6 +83,7 @@ pub fn start(format: LogFormat, level: LogLevel) {
     let _ = tracing_subscriber::registry()
         .with(lines.with_filter(filter))
         .try_init();
+    Logging { _writer: guard }
 }
 
 #[cfg(test)]

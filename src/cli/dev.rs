@@ -45,7 +45,7 @@ pub(super) async fn run(command: DevCommand, context: &Context) -> Result<Exit, 
     let plan = WorldPlan::new(HOST, &command.agencies)?;
     let world = World::open(&command.directory, plan).await?;
     let settings = world.relay_settings()?;
-    telemetry::start(settings.log_format, settings.log_level);
+    let _logging = telemetry::start(settings.log_format, settings.log_level);
     let running = server::start(&settings).await?;
     let serving = Serving::of(&running);
     let mut made = Ok(());

@@ -235,7 +235,7 @@ enum RunEvent<'a> {
 }
 
 async fn serve(settings: &RelaySettings, context: &Context) -> Result<Exit, Fault> {
-    telemetry::start(settings.log_format, settings.log_level);
+    let _logging = telemetry::start(settings.log_format, settings.log_level);
     // Listened to before anything starts, so that no early signal is lost.
     let no_signals = |error| Fault::new(Exit::Retry, format!("cannot listen for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;

@@ -16,6 +16,7 @@ mod dev;
 mod edge;
 mod edge_config;
 mod edge_connections;
+mod edge_log;
 mod edge_streams;
 mod layers;
 mod powercut;

@@ -1,7 +1,8 @@
-//! One relay for the whole table, in this process and over real TLS: who is enrolled at it, their connections, and the
+//! One relay for the whole table, the real binary over real TLS: who is enrolled at it, their connections, and the
 //! log as an auditor with everybody's mandate reads it.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use prost::Message;
@@ -10,14 +11,14 @@ use tonic::Status;
 use tonic::transport::Channel;
 use v1::audit_client::AuditClient;
 use v1::replay_response::Kind;
-use wardline::domain::{AgencyKind, KeyRole, Record, ReplayedContent, ReplayedRecord, Seen};
+use wardline::domain::{AgencyKind, KeyId, KeyRole, Record, ReplayedContent, ReplayedRecord, Seen};
 use wardline::time::{Clock as _, SystemClock};
 use wardline::tls::TlsIdentity;
 use wardline::transparency::{LogVerifier, SignedCheckpoint};
 use wardline::wire::{self, v1};
 
 use super::row::Request;
-use crate::support::{Home, Served, call, call_stream};
+use crate::support::{self, Home, RelayProcess, call, call_stream};
 use crate::world::{World, parsed};
 
 /// ACTUAL is tested only at a log that can never be a real relay's (RFC 2606).
@@ -45,7 +46,9 @@ pub(super) struct Stage {
     pub(super) world: World,
     pub(super) log: LogVerifier,
     channels: BTreeMap<&'static str, Channel>,
-    served: Served,
+    relay: RelayProcess,
+    address: SocketAddr,
+    pin: KeyId,
     home: Home,
 }
 
@@ -56,12 +59,16 @@ impl Stage {
         world.now = SystemClock.now();
         let home = Home::of(ORIGIN, world.genesis(&["alice"]).operator_certificates);
         let begun = home.begin().await;
-        let served = home.serve(&[]).await;
+        let relay = RelayProcess::start(home.path(), &[]);
+        let address = relay.serving["listen"].as_str().unwrap().parse().unwrap();
+        let pin = begun.tls_keyid;
         let mut stage = Self {
             world,
             log: begun.verifier,
             channels: BTreeMap::new(),
-            served,
+            relay,
+            address,
+            pin,
             home,
         };
         stage.connect(OPERATOR, OPERATOR, 0).await;
@@ -81,7 +88,7 @@ impl Stage {
         stage.enrol_agency(AUDITOR, AgencyKind::Auditor, &roles).await;
         stage.publish().await;
         let stranger = stage.home.stranger();
-        let channel = stage.served.channel(&stranger).await;
+        let channel = support::channel(address, pin, &stranger).await;
         stage.channels.insert(STRANGER, channel);
         stage.connect(REVOKED, US, 1).await;
         stage.look().await;
@@ -161,7 +168,7 @@ impl Stage {
             identity.keyid(),
             World::keyid(principal, KeyRole::Tls, generation)
         );
-        let channel = self.served.channel(&identity).await;
+        let channel = support::channel(self.address, self.pin, &identity).await;
         self.channels.insert(session, channel);
     }
 
@@ -259,12 +266,17 @@ impl Stage {
     pub(super) async fn stop(self) {
         let Self {
             channels,
-            served,
+            relay,
             home,
             ..
         } = self;
         drop(channels);
-        served.stop().await;
+        relay.signal("TERM");
+        let (code, last, log) = relay.ended();
+        assert_eq!((code, &last["event"]), (Some(0), &"stopped".into()), "{log}");
+        for secret in ["BEGIN PRIVATE KEY", "A gathering may be attacked"] {
+            assert!(!log.contains(secret), "{log}");
+        }
         drop(home);
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread::JoinHandle;
 
 use serde_json::Value;
 
@@ -10,6 +11,7 @@ use serde_json::Value;
 pub(crate) struct RelayProcess {
     child: Child,
     lines: BufReader<ChildStdout>,
+    log: Option<JoinHandle<String>>,
     pub(crate) serving: Value,
 }
 
@@ -36,6 +38,13 @@ impl RelayProcess {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        // Read all along: a pipe that is full would hold up whoever writes a line.
+        let mut stderr = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || {
+            let mut said = Vec::new();
+            stderr.read_to_end(&mut said).unwrap();
+            String::from_utf8_lossy(&said).into_owned()
+        });
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         lines.read_line(&mut line).unwrap();
@@ -43,12 +52,13 @@ impl RelayProcess {
             Ok(serving) => Self {
                 child,
                 lines,
+                log: Some(log),
                 serving,
             },
             Err(_) => {
-                let mut said = String::new();
-                child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+                let _ = child.kill();
                 let _ = child.wait();
+                let said = log.join().unwrap();
                 panic!("the relay did not start: {line}{said}");
             }
         }
@@ -64,13 +74,7 @@ impl RelayProcess {
     pub(crate) fn ended(mut self) -> (Option<i32>, Value, String) {
         let mut rest = String::new();
         self.lines.read_to_string(&mut rest).unwrap();
-        let mut log = String::new();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut log)
-            .unwrap();
+        let log = self.log.take().unwrap().join().unwrap();
         let status = self.child.wait().unwrap();
         let last = rest
             .lines()

@@ -152,7 +152,7 @@ error_codes! {
     /// A fault of the relay's.
     Internal = 52, "INTERNAL", true, "Send the same bytes again, and tell the operator.";
     /// The signed payload is too large.
-    PayloadTooLarge = 53, "PAYLOAD_TOO_LARGE", false, "Keep the signed payload to 64 KiB.";
+    PayloadTooLarge = 53, "PAYLOAD_TOO_LARGE", false, "Keep the signed payload to 64 KiB, an acknowledgement to 8 KiB.";
     /// The text does not match its digest or length.
     TextMismatch = 54, "TEXT_MISMATCH", false, "Send the text and salt that the acknowledgement's digest is over.";
     /// The text is too large.

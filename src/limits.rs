@@ -9,6 +9,8 @@ pub const GRPC_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 pub const PAYLOAD_BYTES_MAX: usize = 64 * 1024;
 /// The detached body of a warning. Format.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
+/// The signed payload of an acknowledgement: there may be 64 of each desk in the originator's view. Format.
+pub const ACKNOWLEDGEMENT_BYTES_MAX: usize = 8 * 1024;
 /// The detached free text of an acknowledgement. Format.
 pub const TEXT_BYTES_MAX: usize = 16 * 1024;
 /// Entries of a padded audience: 8, 64 or 256. Format.
@@ -253,8 +255,12 @@ pub const PAGE_MAX: u32 = 1000;
 pub const LIST_SCAN_MAX: usize = 4_096;
 /// Bytes of records, parts and proofs of one answer.
 pub const VIEW_BYTES_MAX: usize = GRPC_MESSAGE_BYTES_MAX - 64 * 1024;
-/// Records of one thread in one answer.
-pub const VIEW_RECORDS_MAX: usize = 4_096;
+/// Records of one thread that are looked up at once.
+pub const VIEW_RECORDS_MAX: usize = 512;
+/// Pages of one warning that a client asks for: 256 recipients with 64 acknowledgements and texts each are less than half.
+pub const WARNING_PAGES_MAX: usize = 1024;
+/// Bytes of them.
+pub const WARNING_PAGES_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Records that a replay reads at once.
 pub const REPLAY_BATCH_MAX: usize = 256;
 /// Directory records of one response.
@@ -280,6 +286,14 @@ const _: () = assert!(BODY_BYTES_MAX + PAYLOAD_BYTES_MAX + 64 * 1024 < GRPC_MESS
 const _: () = assert!(RECORD_BYTES_MAX > 2 * PAYLOAD_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX + 2 * RECORD_BYTES_MAX < BLOCK_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX + 2 * RECORD_BYTES_MAX < VIEW_BYTES_MAX);
+const _: () = assert!(
+    TOTAL_ACKNOWLEDGEMENT_BYTES_MAX < WARNING_PAGES_BYTES_MAX
+        && 2 * TOTAL_ACKNOWLEDGEMENT_BYTES_MAX / VIEW_BYTES_MAX < WARNING_PAGES_MAX
+);
+const TOTAL_ACKNOWLEDGEMENT_BYTES_MAX: usize = AUDIENCE_MAX
+    * ACKNOWLEDGEMENTS_PER_THREAD_MAX as usize
+    * (ACKNOWLEDGEMENT_BYTES_MAX + TEXT_BYTES_MAX + 4 * 1024);
+const _: () = assert!(RECORD_BYTES_MAX + TEXT_BYTES_MAX + (PROOF_HASHES_MAX + 1) * 34 < VIEW_BYTES_MAX);
 const _: () = assert!(CLIENT_CREDIT <= SESSION_CREDIT_MAX && CLIENT_CREDIT as usize <= SESSION_REQUESTS_MAX);
 const _: () = assert!(SLED_VALUE_BYTES_MAX <= 6 * 1024);
 const _: () = assert!(AUDIENCE_SIZES[2] == AUDIENCE_MAX);

@@ -257,14 +257,38 @@ impl Client {
         name: &str,
         answer: &[u8],
     ) -> Result<T, ClientError> {
+        self.with_all_evidence(result, name, &[answer])
+    }
+
+    /// The same of several answers, each in a file of its own.
+    pub(super) fn with_all_evidence<T>(
+        &self,
+        result: Result<T, ClientError>,
+        name: &str,
+        answers: &[&[u8]],
+    ) -> Result<T, ClientError> {
         match result {
             Err(ClientError::Verification {
                 error,
                 evidence: None,
-            }) => Err(ClientError::Verification {
-                evidence: keep_evidence(self.profile(), name, &error.to_string(), &[("answer.pb", answer)]),
-                error,
-            }),
+            }) => {
+                let named = |(number, answer): (usize, &&[u8])| {
+                    let file = match number {
+                        0 => "answer.pb".to_owned(),
+                        _ => format!("answer-{}.pb", number.saturating_add(1)),
+                    };
+                    (file, answer.to_vec())
+                };
+                let files: Vec<(String, Vec<u8>)> = answers.iter().enumerate().map(named).collect();
+                let parts: Vec<(&str, &[u8])> = files
+                    .iter()
+                    .map(|(file, answer)| (file.as_str(), answer.as_slice()))
+                    .collect();
+                Err(ClientError::Verification {
+                    evidence: keep_evidence(self.profile(), name, &error.to_string(), &parts),
+                    error,
+                })
+            }
             other => other,
         }
     }

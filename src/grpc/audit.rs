@@ -89,8 +89,9 @@ impl v1::audit_server::Audit for Service {
         request: Request<v1::GetEvidenceRequest>,
     ) -> Result<Response<v1::GetEvidenceResponse>, Status> {
         let caller = caller(&request)?;
-        let name = wire::required_as(request.into_inner().warning, "warning")?;
-        let evidence = self.0.relay.evidence(&caller, &name).await?;
+        let request = request.into_inner();
+        let name = wire::required_as(request.warning, "warning")?;
+        let evidence = self.0.relay.evidence(&caller, &name, &request.page_token).await?;
         Ok(Response::new(convert::evidence(&evidence)))
     }
 }

@@ -65,10 +65,11 @@ pub(super) fn acknowledged(proven: &Proven) -> v1::AcknowledgeResponse {
 pub(super) fn warning_view(view: &WarningView) -> v1::GetWarningResponse {
     v1::GetWarningResponse {
         checkpoint: note(&view.checkpoint),
-        envelope: Some((&view.envelope).into()),
+        envelope: view.envelope.as_ref().map(v1::Envelope::from),
         body: view.body.as_ref().map(v1::Part::from),
         accepted: view.accepted.as_ref().map(v1::Receipt::from),
         threads: view.threads.iter().map(v1::Thread::from).collect(),
+        next_page_token: view.next_page_token.clone(),
     }
 }
 
@@ -77,6 +78,7 @@ pub(super) fn evidence(evidence: &Evidence) -> v1::GetEvidenceResponse {
     v1::GetEvidenceResponse {
         warning: Some(warning_view(&evidence.warning)),
         directory: receipts(&evidence.directory),
+        next_page_token: evidence.next_page_token.clone(),
     }
 }
 

@@ -66,8 +66,9 @@ impl v1::exchange_server::Exchange for Service {
         request: Request<v1::GetWarningRequest>,
     ) -> Result<Response<v1::GetWarningResponse>, Status> {
         let caller = caller(&request)?;
-        let name = wire::required_as(request.into_inner().warning, "warning")?;
-        let view = self.0.relay.warning(&caller, &name).await?;
+        let request = request.into_inner();
+        let name = wire::required_as(request.warning, "warning")?;
+        let view = self.0.relay.warning(&caller, &name, &request.page_token).await?;
         Ok(Response::new(convert::warning_view(&view)))
     }
 

@@ -201,6 +201,7 @@ fn check_acknowledged(
     record: &Record,
     envelope: &SignedEnvelope,
 ) -> Result<Checked, Refused> {
+    admit::short_enough(envelope)?;
     let signed = admit::single_signer(directory, envelope.clone(), PayloadKind::Acknowledgement)?;
     rules::key_valid(directory, index, &signed.key.keyid)?;
     let content = wire::acknowledgement(&signed.verified)?;

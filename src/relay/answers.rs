@@ -83,21 +83,24 @@ impl From<Refused> for Failure {
     }
 }
 
-/// One warning, as far as the caller may see it.
+/// One warning, as far as the caller may see it and a page holds it.
 #[derive(Debug, Clone)]
 pub struct WarningView {
     /// Of all receipts here.
     pub checkpoint: Arc<str>,
     /// Its digest.
     pub digest: Digest,
-    /// The warning.
-    pub envelope: SignedEnvelope,
-    /// Its body; none: erased.
+    /// The warning; on the first page.
+    pub envelope: Option<SignedEnvelope>,
+    /// Its body; none: erased, or not the first page.
     pub body: Option<DetachedPart>,
-    /// The `ACCEPTED` record; its originator and that one's auditors only.
+    /// The `ACCEPTED` record; its originator and that one's auditors only, on the first page.
     pub accepted: Option<Receipt>,
-    /// The threads that the caller may see.
+    /// The threads that the caller may see; one that does not fit goes on with the next page. A step is that of the
+    /// records here.
     pub threads: Vec<ThreadView>,
+    /// Of the next page; empty: this was the last.
+    pub next_page_token: String,
 }
 
 /// Asks for a page of warnings.
@@ -256,10 +259,12 @@ pub struct ConsistencyProof {
 /// The caller's threads of one warning, with the directory's chain that is needed to check them.
 #[derive(Debug, Clone)]
 pub struct Evidence {
-    /// The warning and the threads.
+    /// The warning and the threads; without a page token of its own.
     pub warning: WarningView,
-    /// The chain up to the same checkpoint.
+    /// The chain, proven by the same checkpoint. It comes when the threads are shown.
     pub directory: Vec<Receipt>,
+    /// Of the next page; empty: this was the last.
+    pub next_page_token: String,
 }
 
 /// How the relay is.

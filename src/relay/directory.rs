@@ -7,15 +7,14 @@ use bytes::Bytes;
 use super::answers::{Caller, DirectoryPage, Failure};
 use super::durable::Durable;
 use super::engine::Engine;
-use super::warning::{Room, too_much};
-use crate::domain::Receipt;
+use super::warning::Room;
 use crate::limits;
 
 impl Engine {
     pub(super) async fn directory(&self, _caller: &Caller, from_seq: u64) -> Result<DirectoryPage, Failure> {
         let durable = self.durable();
         let mut room = Room::new(&durable);
-        let chain = self.chain(from_seq, &mut room, &durable).await?;
+        let (chain, _) = self.chain(from_seq, &mut room, &durable).await?;
         let position = durable.directory.position();
         Ok(DirectoryPage {
             checkpoint: Arc::clone(&durable.checkpoint),
@@ -24,25 +23,14 @@ impl Engine {
         })
     }
 
-    /// The whole chain, if one answer holds it.
-    pub(super) async fn whole_directory(&self, durable: &Durable) -> Result<Vec<Receipt>, Failure> {
-        let mut room = Room::new(durable);
-        let chain = self.chain(0, &mut room, durable).await?;
-        let newest = durable.directory.position().map_or(0, |position| position.seq);
-        match chain.len() as u64 > newest {
-            true => self.receipts_of(durable, chain).await,
-            false => Err(too_much()),
-        }
-    }
-
-    /// Records of the chain from a number on, as many as there is room for. The first one always has room: it is smaller
-    /// than an answer.
-    async fn chain(
+    /// Records of the chain from a number on, as many as there is room for; and the number of the next one, if there is one.
+    /// An empty answer has room for any record.
+    pub(super) async fn chain(
         &self,
         from_seq: u64,
         room: &mut Room,
         durable: &Durable,
-    ) -> Result<Vec<(u64, Bytes)>, Failure> {
+    ) -> Result<(Vec<(u64, Bytes)>, Option<u64>), Failure> {
         let mut records = Vec::new();
         let mut next = from_seq;
         loop {
@@ -50,23 +38,22 @@ impl Engine {
                 .index
                 .directory_records(next, limits::DIRECTORY_PAGE_MAX)
                 .map_err(|e| self.broken(&e))?;
-            let durable = chain.into_iter().filter(|(_, index)| *index < durable.size());
             let before = records.len();
-            for (seq, index) in durable {
+            for (seq, index) in chain.into_iter().filter(|(_, index)| *index < durable.size()) {
                 let bytes = self
                     .records(index, 1)
                     .await?
                     .into_iter()
                     .next()
                     .unwrap_or_default();
-                if !room.takes(bytes.len()) && !records.is_empty() {
-                    return Ok(records);
+                if !room.takes(bytes.len()) {
+                    return Ok((records, Some(seq)));
                 }
                 records.push((index, bytes));
                 next = seq.saturating_add(1);
             }
             if records.len() == before {
-                return Ok(records);
+                return Ok((records, None));
             }
         }
     }

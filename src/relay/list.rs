@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use super::answers::{Caller, Failure, ListPage, ListQuery};
 use super::durable::Durable;
 use super::engine::Engine;
+use super::page::{no_token, parse_number};
 use crate::domain::{AgencyId, DeskAddress, Direction, Principal, RecipientStep, Step, WarningSummary};
 use crate::error::ErrorCode;
 use crate::journal::{Index, Listed};
@@ -217,9 +218,6 @@ fn page(warnings: Vec<WarningSummary>, below: u64) -> ListPage {
 const TOKEN: &str = "a";
 
 fn read_token(token: &str) -> Result<u64, Failure> {
-    token
-        .strip_prefix(TOKEN)
-        .filter(|digits| digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
-        .and_then(|digits| u64::from_str_radix(digits, 16).ok())
-        .ok_or_else(|| Failure::new(ErrorCode::InvalidRequest, "this is no page token of the relay's"))
+    let digits = token.strip_prefix(TOKEN).ok_or_else(no_token)?;
+    parse_number(digits).ok_or_else(no_token)
 }

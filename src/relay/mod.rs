@@ -13,6 +13,7 @@ mod follow;
 mod heartbeat;
 mod list;
 mod meters;
+mod page;
 mod parts;
 mod proofs;
 mod replay;
@@ -168,9 +169,14 @@ impl Relay {
         self.counted(delivery::open(&self.engine, caller, desk, credit).await)
     }
 
-    /// One warning with the threads that the caller may see.
-    pub async fn warning(&self, caller: &Caller, name: &WarningName) -> Result<WarningView, Failure> {
-        self.counted(self.engine.warning(caller, name).await)
+    /// One warning with the threads that the caller may see, as much as a page holds; no token: from the beginning on.
+    pub async fn warning(
+        &self,
+        caller: &Caller,
+        name: &WarningName,
+        page_token: &str,
+    ) -> Result<WarningView, Failure> {
+        self.counted(self.engine.warning(caller, name, page_token).await)
     }
 
     /// The caller's warnings, newest first.
@@ -223,9 +229,14 @@ impl Relay {
         self.counted(self.engine.prove_consistency(old_size, new_size).await)
     }
 
-    /// The caller's threads of one warning, with the directory's chain.
-    pub async fn evidence(&self, caller: &Caller, name: &WarningName) -> Result<Evidence, Failure> {
-        self.counted(self.engine.evidence(caller, name).await)
+    /// The caller's threads of one warning, then the directory's chain, as much as a page holds.
+    pub async fn evidence(
+        &self,
+        caller: &Caller,
+        name: &WarningName,
+        page_token: &str,
+    ) -> Result<Evidence, Failure> {
+        self.counted(self.engine.evidence(caller, name, page_token).await)
     }
 
     /// How the relay is; operators only.

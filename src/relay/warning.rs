@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::answers::{Caller, Evidence, Failure, WarningView};
 use super::durable::Durable;
 use super::engine::Engine;
+use super::page::{Place, no_token};
 use super::watch::step_of;
 use crate::domain::{DeskAddress, Digest, RecordKind, SignedEnvelope, Step, ThreadView, WarningName};
 use crate::error::ErrorCode;
@@ -25,18 +26,49 @@ pub(super) struct Sight {
 }
 
 impl Engine {
-    pub(super) async fn warning(&self, caller: &Caller, name: &WarningName) -> Result<WarningView, Failure> {
+    pub(super) async fn warning(
+        &self,
+        caller: &Caller,
+        name: &WarningName,
+        page_token: &str,
+    ) -> Result<WarningView, Failure> {
+        let from = match Place::parse(page_token)? {
+            Some(Place::Directory { .. }) => return Err(no_token()),
+            from => from,
+        };
         let durable = self.durable();
         let sight = self.sight(caller, name, &durable)?;
-        self.view(&sight, &durable).await
+        let mut room = Room::new(&durable);
+        self.view(&sight, &durable, from.as_ref(), &mut room).await
     }
 
-    pub(super) async fn evidence(&self, caller: &Caller, name: &WarningName) -> Result<Evidence, Failure> {
+    pub(super) async fn evidence(
+        &self,
+        caller: &Caller,
+        name: &WarningName,
+        page_token: &str,
+    ) -> Result<Evidence, Failure> {
+        let from = Place::parse(page_token)?;
         let durable = self.durable();
         let sight = self.sight(caller, name, &durable)?;
-        let warning = self.view(&sight, &durable).await?;
-        let directory = self.whole_directory(&durable).await?;
-        Ok(Evidence { warning, directory })
+        let mut room = Room::new(&durable);
+        let mut warning = self.view(&sight, &durable, from.as_ref(), &mut room).await?;
+        let mut next_page_token = std::mem::take(&mut warning.next_page_token);
+        let mut chain = Vec::new();
+        if next_page_token.is_empty() {
+            let from_seq = match from {
+                Some(Place::Directory { seq }) => seq,
+                Some(Place::Thread { .. }) | None => 0,
+            };
+            let next;
+            (chain, next) = self.chain(from_seq, &mut room, &durable).await?;
+            next_page_token = next.map_or_else(String::new, |seq| Place::Directory { seq }.to_string());
+        }
+        Ok(Evidence {
+            warning,
+            directory: self.receipts_of(&durable, chain).await?,
+            next_page_token,
+        })
     }
 
     /// What the caller may see of the warning of this name, as of `durable`.
@@ -78,6 +110,8 @@ impl Engine {
         let as_originator = directory.sees_for(caller.principal(), &fact.originator);
         let mut threads = self.index.threads(&digest).map_err(|e| self.broken(&e))?;
         threads.retain(|(desk, _)| as_originator || directory.sees_for(caller.principal(), desk.agency()));
+        // The order that pages go by.
+        threads.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let sees = as_originator || !threads.is_empty();
         Ok(sees.then_some(Sight {
             digest,
@@ -87,69 +121,118 @@ impl Engine {
         }))
     }
 
-    pub(super) async fn view(&self, sight: &Sight, durable: &Durable) -> Result<WarningView, Failure> {
-        let (accepted_bytes, accepted) = self.record_at(sight.fact.accepted).await?;
-        let envelope = envelope_of(accepted.kind)
-            .ok_or_else(|| self.broken(&format!("record {} accepts nothing", sight.fact.accepted)))?;
-        let mut room = Room::new(durable);
-        room.take(envelope.payload.len().saturating_add(accepted_bytes.len()))?;
-        let body = self.detached(sight.fact.accepted, PartKind::Body).await?;
-        room.take(body.as_ref().map_or(0, |body| body.content.len()))?;
-        let accepted = match sight.as_originator {
-            true => {
-                let receipts = self
-                    .receipts(durable, sight.fact.accepted, vec![accepted_bytes])
-                    .await?;
-                receipts.into_iter().next()
-            }
-            false => None,
-        };
-        let mut threads = Vec::with_capacity(sight.threads.len());
-        for (desk, _) in &sight.threads {
-            threads.push(self.thread_view(sight.digest, desk, durable, &mut room).await?);
-        }
-        Ok(WarningView {
+    /// The page that begins at a place, as far as there is room. On a page after the first there is room for any record.
+    pub(super) async fn view(
+        &self,
+        sight: &Sight,
+        durable: &Durable,
+        from: Option<&Place>,
+        room: &mut Room,
+    ) -> Result<WarningView, Failure> {
+        let mut view = WarningView {
             checkpoint: Arc::clone(&durable.checkpoint),
             digest: sight.digest,
-            envelope,
-            body,
-            accepted,
-            threads,
-        })
+            envelope: None,
+            body: None,
+            accepted: None,
+            threads: Vec::new(),
+            next_page_token: String::new(),
+        };
+        if from.is_none() {
+            self.show_warning(sight, durable, room, &mut view).await?;
+        }
+        for (desk, _) in &sight.threads {
+            let from_seq = match from {
+                None => 0,
+                Some(Place::Thread { desk: first, .. }) if desk > first => 0,
+                Some(Place::Thread { desk: first, seq }) if desk == first => *seq,
+                Some(Place::Thread { .. } | Place::Directory { .. }) => continue,
+            };
+            let (thread, next) = self
+                .thread_view(sight.digest, desk, from_seq, durable, room)
+                .await?;
+            if !thread.records.is_empty() {
+                view.threads.push(thread);
+            }
+            if let Some(seq) = next {
+                let desk = desk.clone();
+                view.next_page_token = Place::Thread { desk, seq }.to_string();
+                break;
+            }
+        }
+        Ok(view)
     }
 
+    /// The warning itself. A page has room for it, whatever is in it.
+    async fn show_warning(
+        &self,
+        sight: &Sight,
+        durable: &Durable,
+        room: &mut Room,
+        view: &mut WarningView,
+    ) -> Result<(), Failure> {
+        let index = sight.fact.accepted;
+        let (bytes, accepted) = self.record_at(index).await?;
+        let envelope = envelope_of(accepted.kind)
+            .ok_or_else(|| self.broken(&format!("record {index} accepts nothing")))?;
+        let body = self.detached(index, PartKind::Body).await?;
+        let body_bytes = body.as_ref().map_or(0, |body| body.content.len());
+        let shown = envelope.payload.len().saturating_add(bytes.len());
+        if !room.takes(shown.saturating_add(body_bytes)) {
+            return Err(self.broken(&format!("no answer holds the warning of record {index}")));
+        }
+        if sight.as_originator {
+            view.accepted = self.receipts(durable, index, vec![bytes]).await?.pop();
+        }
+        (view.envelope, view.body) = (Some(envelope), body);
+        Ok(())
+    }
+
+    /// A thread from a number on, as far as there is room; and the number of the record that has none.
     async fn thread_view(
         &self,
         warning: Digest,
         desk: &DeskAddress,
+        from_seq: u64,
         durable: &Durable,
         room: &mut Room,
-    ) -> Result<ThreadView, Failure> {
-        let indexes = self
-            .index
-            .thread_records(&warning, desk, 0, limits::VIEW_RECORDS_MAX)
-            .map_err(|e| self.broken(&e))?;
+    ) -> Result<(ThreadView, Option<u64>), Failure> {
         let (mut records, mut texts) = (Vec::new(), Vec::new());
         // Of the records that are shown: the index may be ahead of the checkpoint that they are proven against.
         let mut step = Step::Routed;
-        for (_, index) in indexes.into_iter().filter(|(_, index)| *index < durable.size()) {
-            let (bytes, record) = self.record_at(index).await?;
-            room.take(bytes.len())?;
-            step = step.max(step_of(&record.kind).unwrap_or(Step::Routed));
-            if matches!(record.kind, RecordKind::Acknowledged(_))
-                && let Some(text) = self.detached(index, PartKind::Text).await?
-            {
-                room.take(text.content.len())?;
-                texts.push((index, text));
+        let mut next = from_seq;
+        let full = 'page: loop {
+            let found = self
+                .index
+                .thread_records(&warning, desk, next, limits::VIEW_RECORDS_MAX)
+                .map_err(|e| self.broken(&e))?;
+            let before = records.len();
+            for (seq, index) in found.into_iter().filter(|(_, index)| *index < durable.size()) {
+                let (bytes, record) = self.record_at(index).await?;
+                let text = match &record.kind {
+                    RecordKind::Acknowledged(_) => self.detached(index, PartKind::Text).await?,
+                    _ => None,
+                };
+                let text_bytes = text.as_ref().map_or(0, |text| text.content.len());
+                if !room.takes(bytes.len().saturating_add(text_bytes)) {
+                    break 'page Some(seq);
+                }
+                step = step.max(step_of(&record.kind).unwrap_or(Step::Routed));
+                texts.extend(text.map(|text| (index, text)));
+                records.push((index, bytes));
+                next = seq.saturating_add(1);
             }
-            records.push((index, bytes));
-        }
-        Ok(ThreadView {
+            if records.len() == before {
+                break None;
+            }
+        };
+        let thread = ThreadView {
             desk: desk.clone(),
             step,
             records: self.receipts_of(durable, records).await?,
             texts,
-        })
+        };
+        Ok((thread, full))
     }
 }
 
@@ -161,7 +244,7 @@ pub(super) fn envelope_of(kind: RecordKind) -> Option<SignedEnvelope> {
     }
 }
 
-/// What one answer may still hold.
+/// What one page may still hold.
 pub(super) struct Room {
     bytes: usize,
     proof_bytes: usize,
@@ -188,20 +271,4 @@ impl Room {
             None => false,
         }
     }
-
-    /// The same, of what must fit.
-    pub(super) fn take(&mut self, bytes: usize) -> Result<(), Failure> {
-        match self.takes(bytes) {
-            true => Ok(()),
-            false => Err(too_much()),
-        }
-    }
-}
-
-/// One answer does not hold it.
-pub(super) fn too_much() -> Failure {
-    Failure::new(
-        ErrorCode::InvalidRequest,
-        "this is more than one answer holds: watch the warning, replay the log, or page the directory",
-    )
 }

@@ -7,7 +7,8 @@ use super::Admitted;
 use super::signed::{Signed, check_origin, check_session, check_signer, single_signer};
 use crate::domain::{
     Acknowledgement, AcknowledgementKind, AcknowledgementSubmission, AudienceOpening, Common, DetachedPart,
-    Digest, Form, Hint, KeyId, KeyRole, Lane, PartReference, PayloadId, Principal, Submission, Warning,
+    Digest, Form, Hint, KeyId, KeyRole, Lane, PartReference, PayloadId, Principal, SignedEnvelope,
+    Submission, Warning,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::ledger::directory::Directory;
@@ -150,6 +151,7 @@ pub fn acknowledgement(
 ) -> Result<Admitted<SentAcknowledgement>, NotAdmitted> {
     let AcknowledgementSubmission { envelope, hint, text } = submission;
     const ROLES: [KeyRole; 2] = [KeyRole::Receive, KeyRole::Officer];
+    short_enough(&envelope)?;
     let signed = single_signer(directory, envelope, PayloadKind::Acknowledgement)?;
     let acknowledgement = match wire::acknowledgement(&signed.verified) {
         Ok(acknowledgement) => acknowledgement,
@@ -170,6 +172,17 @@ pub fn acknowledgement(
         }
         Err(refused) => Err(judge(&signed.verified, key, refused)),
     }
+}
+
+/// Whoever looks at a warning gets all of its acknowledgements: what is beyond the bound is not looked at.
+pub(in crate::ledger) fn short_enough(acknowledgement: &SignedEnvelope) -> Result<(), Refused> {
+    let bytes = acknowledgement.payload.len();
+    if bytes <= limits::ACKNOWLEDGEMENT_BYTES_MAX {
+        return Ok(());
+    }
+    let bound = limits::ACKNOWLEDGEMENT_BYTES_MAX;
+    let sentence = format!("the signed acknowledgement has {bytes} bytes, more than {bound}");
+    Err(Refused::new(ErrorCode::PayloadTooLarge, sentence).about("payload"))
 }
 
 /// The role that signs an acknowledgement: the machine that it has stored the bytes, an officer all else.

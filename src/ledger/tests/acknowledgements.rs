@@ -405,3 +405,34 @@ fn a_handover_is_to_the_recipient() {
     }
     assert_eq!(appended(&hand_over(&mut scene, &warning, "ru.ctc", ours)), 1);
 }
+
+/// The originator gets all acknowledgements of its warning, so each is bounded, whatever it is filled with: at the bound it
+/// is recorded, one byte beyond it nothing is.
+#[test]
+fn an_acknowledgement_is_short() {
+    let mut scene = Scene::new();
+    let warning = scene.accepted("us.ctc", &["ru.ctc"]);
+    let filled = |scene: &mut Scene, bytes: usize| {
+        let extension = |length: usize| Extension {
+            id: "x.filler".to_owned(),
+            critical: false,
+            value: vec![7; length],
+        };
+        let mut length = bytes - 1_000;
+        loop {
+            let fill = |it: &mut Acknowledgement| it.extensions = vec![extension(length)];
+            let filled = scene
+                .world
+                .acknowledgement("ru.ctc", &warning, Kind::Opened, fill);
+            match bytes - filled.envelope.payload.len() {
+                0 => return filled,
+                more => length += more,
+            }
+        }
+    };
+    let short = filled(&mut scene, limits::ACKNOWLEDGEMENT_BYTES_MAX);
+    let long = filled(&mut scene, limits::ACKNOWLEDGEMENT_BYTES_MAX + 1);
+    let decision = scene.acknowledge("ru.ctc", long);
+    assert_eq!(code_of(&decision), Some((E::PayloadTooLarge, false)));
+    assert_eq!(appended(&scene.acknowledge("ru.ctc", short)), 1);
+}

@@ -261,5 +261,5 @@ async fn a_drain_says_good_bye() {
     let refused = stage.relay.open_session(&caller, None, 1).await.err().unwrap();
     assert_eq!(refused.code(), ErrorCode::Draining);
     let name = WarningName::Digest(sent.envelope.digest());
-    stage.relay.warning(&caller, &name).await.unwrap();
+    stage.relay.warning(&caller, &name, "").await.unwrap();
 }

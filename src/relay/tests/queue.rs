@@ -133,7 +133,11 @@ async fn unrecorded_handovers_are_counted_in_the_next_record() {
     let command = Command::HandOver(handover.clone());
     stage.relay.engine.queue.ask(command, 0).await.unwrap();
     let name = WarningName::Digest(sent.envelope.digest());
-    let view = stage.relay.warning(&stage.caller("us.ctc"), &name).await.unwrap();
+    let view = stage
+        .relay
+        .warning(&stage.caller("us.ctc"), &name, "")
+        .await
+        .unwrap();
     let records = stage.verified(&view.checkpoint, &view.threads[0].records);
     let counts: Vec<u32> = records
         .iter()

@@ -7,6 +7,7 @@ use crate::domain::*;
 use crate::error::ErrorCode;
 use crate::ledger::Directory;
 use crate::limits;
+use crate::relay::warning::Room;
 use crate::relay::{Ending, ListQuery, ReplayQuery, WarningWatch, WatchEvent};
 use crate::transparency::{Frontier, leaf_hash, verify_consistency, verify_inclusion};
 use crate::wire::v1;
@@ -33,13 +34,13 @@ async fn views_are_scoped() {
             WarningName::Digest(sent.envelope.digest()),
             WarningName::Id(sent.hint.id),
         ] {
-            let view = stage.relay.warning(&caller_of, &name).await;
+            let view = stage.relay.warning(&caller_of, &name, "").await;
             let Some((accepted, desks)) = sees else {
                 assert_eq!(view.unwrap_err().code(), ErrorCode::NotFound, "{caller}");
                 continue;
             };
             let view = view.unwrap();
-            assert_eq!(view.envelope, sent.envelope);
+            assert_eq!(view.envelope, Some(sent.envelope.clone()));
             assert_eq!(view.body.as_ref(), Some(&sent.body));
             assert_eq!(view.accepted.is_some(), accepted, "{caller}");
             stage.verified(&view.checkpoint, view.accepted.as_ref());
@@ -78,7 +79,8 @@ async fn a_view_is_of_its_checkpoint() {
     let caller = stage.caller("us.ctc");
     for (durable, records, step) in [(before, 1, Step::Routed), (engine.durable(), 2, Step::Answered)] {
         let sight = engine.sight(&caller, &name, &durable).unwrap();
-        let view = engine.view(&sight, &durable).await.unwrap();
+        let mut room = Room::new(&durable);
+        let view = engine.view(&sight, &durable, None, &mut room).await.unwrap();
         stage.verified(&view.checkpoint, &view.threads[0].records);
         let thread = &view.threads[0];
         assert_eq!((thread.records.len(), thread.step), (records, step));
@@ -377,7 +379,7 @@ async fn the_directory_can_be_followed() {
     let name = WarningName::Digest(sent.envelope.digest());
     let evidence = stage
         .relay
-        .evidence(&stage.caller("ru.ctc"), &name)
+        .evidence(&stage.caller("ru.ctc"), &name, "")
         .await
         .unwrap();
     let checkpoint = &evidence.warning.checkpoint;

@@ -115,6 +115,16 @@ fn texts(world: &mut World, warning: &Submission) -> Vec<Row> {
     let mut link = world.acknowledgement(AVIATION, warning, Kind::Opened, |a| a.text = Some(reference));
     link.text = Some(part);
     rows.push(Row::rejected("a text with a link", RU, &link, E::InvalidValue));
+    let filled = world.acknowledgement(AVIATION, warning, Kind::Opened, |a| {
+        a.extensions = vec![Extension {
+            id: "x.filler".to_owned(),
+            critical: false,
+            value: vec![7; limits::ACKNOWLEDGEMENT_BYTES_MAX],
+        }];
+    });
+    rows.push(
+        Row::nothing("an acknowledgement over 8 KiB", RU, &filled, E::PayloadTooLarge).about("payload"),
+    );
     rows
 }
 

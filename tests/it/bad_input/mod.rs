@@ -205,6 +205,7 @@ impl Stage {
                         submission.envelope.digest().as_bytes(),
                     ))),
                 }),
+                page_token: String::new(),
             };
             let request = Request::call("/wardline.v1.Exchange/GetWarning", &request);
             let answer = self.send(US, &request).await.unwrap();

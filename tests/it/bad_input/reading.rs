@@ -79,6 +79,7 @@ fn warnings(anothers: &Submission) -> Vec<Row> {
     let get = |warning: &Option<v1::WarningName>| {
         let request = v1::GetWarningRequest {
             warning: warning.clone(),
+            ..Default::default()
         };
         Request::call("/wardline.v1.Exchange/GetWarning", &request)
     };
@@ -91,10 +92,21 @@ fn warnings(anothers: &Submission) -> Vec<Row> {
     let evidence = |warning: &Option<v1::WarningName>| {
         let request = v1::GetEvidenceRequest {
             warning: warning.clone(),
+            ..Default::default()
         };
         Request::call("/wardline.v1.Audit/GetEvidence", &request)
     };
     let short = name(Some(Kind::Digest(vec![1; 31].into())));
+    let page = |page_token: &str| {
+        let (warning, page_token) = (by_digest.clone(), page_token.to_owned());
+        let request = v1::GetWarningRequest { warning, page_token };
+        Request::call("/wardline.v1.Exchange/GetWarning", &request)
+    };
+    let evidence_page = |page_token: &str| {
+        let (warning, page_token) = (by_digest.clone(), page_token.to_owned());
+        let request = v1::GetEvidenceRequest { warning, page_token };
+        Request::call("/wardline.v1.Audit/GetEvidence", &request)
+    };
     let unknown = name(Some(Kind::Digest(vec![1; 32].into())));
     vec![
         Row::nothing("another's warning by digest", BE, get(&by_digest), E::NotFound),
@@ -109,6 +121,36 @@ fn warnings(anothers: &Submission) -> Vec<Row> {
         Row::nothing("a warning of a short digest", US, get(&short), E::InvalidValue),
         Row::nothing("a warning of no name", US, get(&name(None)), E::MissingField),
         Row::nothing("a warning not named", US, get(&None), E::MissingField),
+        Row::nothing(
+            "a page of nobody's warning",
+            US,
+            page("../../1"),
+            E::InvalidRequest,
+        ),
+        Row::nothing(
+            "the directory as a page of a warning",
+            US,
+            page("d0000000000000000"),
+            E::InvalidRequest,
+        ),
+        Row::nothing(
+            "a page of another's warning",
+            BE,
+            page("w0000000000000000us.ctc"),
+            E::NotFound,
+        ),
+        Row::nothing(
+            "a page of nobody's evidence",
+            US,
+            evidence_page("a0000000000000000"),
+            E::InvalidRequest,
+        ),
+        Row::nothing(
+            "the directory as another's evidence",
+            BE,
+            evidence_page("d0000000000000000"),
+            E::NotFound,
+        ),
         Row::nothing("another's warning watched", BE, watch(&by_digest), E::NotFound),
         Row::nothing("another's warning watched by id", BE, watch(&by_id), E::NotFound),
         Row::nothing("another's evidence", BE, evidence(&by_digest), E::NotFound),

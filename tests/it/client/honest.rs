@@ -1,6 +1,8 @@
 //! An honest relay: a warning goes out, is received, answered and seen, and nothing is lost over breaks and restarts.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use wardline::client::{
     AcknowledgementDraft, Client, ClientError, Delivered, Deliveries, DirectoryNews, InboxState, Incoming,
@@ -10,8 +12,10 @@ use wardline::domain::{
     AcknowledgementKind, Assessment, DeskAddress, Direction, KeyRole, Specific, Step, WarningName,
 };
 use wardline::error::ErrorCode;
+use wardline::limits;
 use wardline::transparency::{LogVerifier, TlogProof, leaf_hash};
 
+use super::tamper::lied_to;
 use super::world::{World, draft, parsed};
 
 pub(super) async fn next_warning(deliveries: &mut Deliveries) -> Delivered {
@@ -105,6 +109,43 @@ async fn a_warning_goes_out_and_the_answer_comes_back() {
     let own = ru.warning(WarningName::Digest(sent.digest)).await.unwrap();
     assert_eq!(own.threads.keys().collect::<Vec<_>>(), [&desk]);
     assert!(own.accepted.is_none());
+}
+
+/// A warning to which more was answered than one message holds is asked for page by page: every answer is there, verified,
+/// with its text, the last one too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_thread_is_followed_over_its_pages() {
+    let world = World::with(&["us.ctc", "ru.ctc", "be.ctc"]).await;
+    let ru = world.client("ru.ctc");
+    let (us, meddler) = lied_to(&world, "us.ctc").await;
+    let sent = us.submit(&draft(&["ru.ctc", "be.ctc"])).await.unwrap();
+    let delivered = receive_one(&ru, "ru.ctc").await;
+    let answers = limits::ACKNOWLEDGEMENTS_PER_THREAD_MAX - 1;
+    for n in 0..answers {
+        let long = AcknowledgementDraft {
+            note: Some((parsed("en"), format!("{n}: {}", "x".repeat(15_000)))),
+            ..answer(&delivered, AcknowledgementKind::Accepted)
+        };
+        ru.acknowledge(&long).await.unwrap();
+    }
+    let pages = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&pages);
+    meddler.warning(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+    });
+    let seen = us.warning(WarningName::Id(sent.id)).await.unwrap();
+    assert!(pages.load(Ordering::SeqCst) > 1);
+    let thread = &seen.threads[&parsed::<DeskAddress>("ru.ctc")];
+    let texts = thread.events.iter().filter_map(|event| match &event.what {
+        ThreadFact::Acknowledged(answer) => answer.text.as_ref(),
+        _ => None,
+    });
+    let numbers: Vec<u32> = texts
+        .map(|text| text.text.split(':').next().unwrap().parse().unwrap())
+        .collect();
+    assert!(numbers.into_iter().eq(0..answers));
+    assert_eq!(thread.step, Step::Answered);
+    assert_eq!(seen.threads[&parsed::<DeskAddress>("be.ctc")].step, Step::Routed);
 }
 
 /// What was taken once is not given out again, by a client that was opened anew either, and `RECEIVED` is signed for it if

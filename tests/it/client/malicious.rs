@@ -146,7 +146,17 @@ async fn a_false_acknowledgement_is_found_out() {
 async fn a_false_status_is_found_out() {
     type Lie = fn(&mut v1::GetWarningResponse);
     type Found = fn(&VerificationError) -> bool;
-    let table: [(&str, Lie, Found); 8] = [
+    let table: [(&str, Lie, Found); 10] = [
+        (
+            "a page that shows a record again",
+            |answer| answer.next_page_token = "w0000000000000000be.ctc".to_owned(),
+            |error| matches!(error, VerificationError::Thread { .. }),
+        ),
+        (
+            "pages without an end",
+            |answer| answer.next_page_token = "wffffffffffffffffzz.ctc".to_owned(),
+            |error| matches!(error, VerificationError::Incomplete(_)),
+        ),
         (
             "a recipient is not shown",
             |answer| drop(answer.threads.pop()),

@@ -84,7 +84,12 @@ pub(in crate::ledger) fn agency_certificate<T>(
         );
     };
     match certificate.role {
-        KeyRole::Originate | KeyRole::Receive | KeyRole::Officer | KeyRole::Seal | KeyRole::Tls => {}
+        KeyRole::Originate | KeyRole::Receive | KeyRole::Officer | KeyRole::Tls => {}
+        KeyRole::Seal => {
+            // Its certificate does not show that its owner has it: whoever saw a partner's could enrol it first.
+            let sentence = "keys that bodies are sealed to are not supported yet";
+            return Err(Refused::new(ErrorCode::Unsupported, sentence).about("role"));
+        }
         KeyRole::TlsCa => {
             return Err(Refused::new(ErrorCode::Unsupported, "a TLS CA is not supported yet").about("role"));
         }

@@ -25,7 +25,6 @@ fn a_key_is_valid_from_its_index_on() {
         KeyRole::Receive,
         KeyRole::Officer,
         KeyRole::Tls,
-        KeyRole::Seal,
     ] {
         let mut scene = Scene::new();
         let envelope = scene.world.certificate("us.ctc", role, 1, "root:us", |_| ());
@@ -149,13 +148,14 @@ fn a_certificate_is_checked() {
     }
 }
 
-/// A TLS key is certified by the root alone and is a whole SubjectPublicKeyInfo; a TLS CA is for later.
+/// A TLS key is certified by the root alone and is a whole SubjectPublicKeyInfo; a TLS CA and a key to seal to are for later.
 #[test]
 fn a_tls_key_is_certified_by_the_root_alone() {
-    let table: [(E, Content, bool); 4] = [
+    let table: [(E, Content, bool); 5] = [
         (E::InvalidValue, |c| c.public_key = vec![1; 32], false),
         (E::InvalidValue, |c| c.public_key.push(0), false),
         (E::Unsupported, |c| c.role = KeyRole::TlsCa, false),
+        (E::Unsupported, |c| c.role = KeyRole::Seal, false),
         (E::UncertifiedKey, |_| (), true),
     ];
     for (row, (code, change, two)) in table.into_iter().enumerate() {

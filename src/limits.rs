@@ -249,6 +249,12 @@ pub const SENT_AHEAD_MS_MAX: i64 = 5 * 60 * 1000;
 /// How far `expires` may lie after `sent`. Rule.
 pub const LIFETIME_MS_MAX: i64 = 366 * 24 * 3600 * 1000;
 
+/// Reads (lists, views, proofs, a replay's next batch) at a time; they share no thread with receipts and deliveries.
+pub const READS_AT_ONCE_MAX: usize = 16;
+/// Those of one principal.
+pub const READS_AT_ONCE_PER_PRINCIPAL_MAX: usize = 4;
+/// Reads of one principal that are under way or wait, running replays too; more are shed with `OVERLOADED`.
+pub const READERS_PER_PRINCIPAL_MAX: usize = 128;
 /// Rows of one page.
 pub const PAGE_MAX: u32 = 1000;
 /// Rows that are looked at for one page; then it is short.
@@ -317,6 +323,7 @@ const _: () = assert!((PAYLOAD_BYTES_MAX + DIRECTORY_CHANGE_BYTES) as u64 <= DIR
 const _: () = assert!(WARNINGS_PER_HOUR_MIN <= WARNINGS_PER_HOUR && WARNINGS_PER_HOUR <= QUOTA_MAX);
 const _: () =
     assert!(WARNING_BYTES_PER_HOUR_MIN <= WARNING_BYTES_PER_HOUR && WARNING_BYTES_PER_HOUR <= QUOTA_MAX);
+const _: () = assert!(READS_AT_ONCE_PER_PRINCIPAL_MAX < READS_AT_ONCE_MAX);
 const _: () = assert!(STREAM_WINDOW_BYTES as usize >= GRPC_MESSAGE_BYTES_MAX);
 const _: () = assert!(HANDSHAKES_PER_ADDRESS_MAX < HANDSHAKES_MAX && DISPLACED_AFTER_MS < HANDSHAKE_MS_MAX);
 const _: () =

@@ -34,10 +34,9 @@ impl Engine {
         let mut records = Vec::new();
         let mut next = from_seq;
         loop {
-            let chain = self
-                .index
-                .directory_records(next, limits::DIRECTORY_PAGE_MAX)
-                .map_err(|e| self.broken(&e))?;
+            let index = self.index.clone();
+            let look = move || index.directory_records(next, limits::DIRECTORY_PAGE_MAX);
+            let chain = self.blocking(look).await?.map_err(|e| self.broken(&e))?;
             let before = records.len();
             for (seq, index) in chain.into_iter().filter(|(_, index)| *index < durable.size()) {
                 let bytes = self

@@ -11,6 +11,7 @@ use super::budget::Budgets;
 use super::delivery::hub::Hub;
 use super::durable::Durable;
 use super::meters::Meters;
+use super::reads::Reads;
 use super::sequencer::{Phase, Queue};
 use crate::domain::{DetachedPart, KeyId, Origin, Receipt, Record};
 use crate::error::{ErrorCode, Refused};
@@ -27,6 +28,7 @@ pub(super) struct Engine {
     pub(super) index: Index,
     pub(super) queue: Queue,
     pub(super) budgets: Arc<Budgets>,
+    pub(super) reads: Arc<Reads>,
     pub(super) hub: Arc<Hub>,
     pub(super) meters: Arc<Meters>,
     pub(super) origin: Origin,

@@ -16,6 +16,7 @@ mod meters;
 mod page;
 mod parts;
 mod proofs;
+mod reads;
 mod replay;
 mod sequencer;
 mod start;
@@ -176,12 +177,13 @@ impl Relay {
         name: &WarningName,
         page_token: &str,
     ) -> Result<WarningView, Failure> {
-        self.counted(self.engine.warning(caller, name, page_token).await)
+        self.read(caller, self.engine.warning(caller, name, page_token))
+            .await
     }
 
     /// The caller's warnings, newest first.
     pub async fn list(&self, caller: &Caller, query: &ListQuery) -> Result<ListPage, Failure> {
-        self.counted(self.engine.list(caller, query).await)
+        self.read(caller, self.engine.list(caller, query)).await
     }
 
     /// One warning's records from the beginning on, as they become durable.
@@ -191,7 +193,7 @@ impl Relay {
 
     /// The directory's chain from a number on, at most a page of it.
     pub async fn directory(&self, caller: &Caller, from_seq: u64) -> Result<DirectoryPage, Failure> {
-        self.counted(self.engine.directory(caller, from_seq).await)
+        self.read(caller, self.engine.directory(caller, from_seq)).await
     }
 
     /// The newest durable checkpoint, a signed note.
@@ -212,21 +214,22 @@ impl Relay {
     /// Proves that a record is in the tree of a size; 0: of the newest checkpoint.
     pub async fn prove_inclusion(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         index: u64,
         size: u64,
     ) -> Result<InclusionProof, Failure> {
-        self.counted(self.engine.prove_inclusion(index, size).await)
+        self.read(caller, self.engine.prove_inclusion(index, size)).await
     }
 
     /// Proves that the tree only grew; a new size of 0: to the newest checkpoint.
     pub async fn prove_consistency(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         old_size: u64,
         new_size: u64,
     ) -> Result<ConsistencyProof, Failure> {
-        self.counted(self.engine.prove_consistency(old_size, new_size).await)
+        self.read(caller, self.engine.prove_consistency(old_size, new_size))
+            .await
     }
 
     /// The caller's threads of one warning, then the directory's chain, as much as a page holds.
@@ -236,7 +239,8 @@ impl Relay {
         name: &WarningName,
         page_token: &str,
     ) -> Result<Evidence, Failure> {
-        self.counted(self.engine.evidence(caller, name, page_token).await)
+        self.read(caller, self.engine.evidence(caller, name, page_token))
+            .await
     }
 
     /// How the relay is; operators only.
@@ -315,6 +319,22 @@ impl Relay {
                 "a signer has seen another log than this one: a person must look"
             );
         }
+        self.counted(result)
+    }
+
+    /// Reads when it is the caller's turn.
+    async fn read<T>(
+        &self,
+        caller: &Caller,
+        read: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let result = match self.engine.reads.reader(caller.principal()) {
+            Ok(reader) => {
+                let _turn = reader.turn().await;
+                read.await
+            }
+            Err(failure) => Err(failure),
+        };
         self.counted(result)
     }
 

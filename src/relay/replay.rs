@@ -1,5 +1,5 @@
 //! Replays of the log: every index of a range in order, as a record if the caller may see it, else as a leaf hash. Read
-//! in bounded batches, so that a slow reader holds a batch and nothing else.
+//! in bounded batches, each in a turn of its own, so that a slow reader holds a batch and nothing else.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,9 +10,10 @@ use super::answers::{Caller, Failure, ReplayQuery};
 use super::durable::Durable;
 use super::engine::Engine;
 use super::parts;
-use crate::domain::{Digest, InboxOpening, Record, RecordKind, ReplayedContent, ReplayedRecord};
+use super::reads::Reader;
+use crate::domain::{Digest, InboxOpening, Principal, Record, RecordKind, ReplayedContent, ReplayedRecord};
 use crate::error::ErrorCode;
-use crate::journal::PartKind;
+use crate::journal::{Index, PartKind};
 use crate::ledger::{is_visible, visibility};
 use crate::limits;
 use crate::transparency::leaf_hash;
@@ -28,8 +29,28 @@ pub struct Replay {
     next: u64,
     end: u64,
     /// Read, and not told yet.
-    records: VecDeque<(u64, Bytes)>,
+    records: VecDeque<Read>,
+    reader: Reader,
     failed: bool,
+}
+
+/// One record that was read.
+#[derive(Debug, Clone)]
+struct Read {
+    index: u64,
+    bytes: Bytes,
+    shown: Shown,
+}
+
+/// What the caller may see of it.
+#[derive(Debug, Clone, Copy)]
+enum Shown {
+    LeafHash,
+    Record,
+    /// With its body or text.
+    WithPart(PartKind),
+    /// With the opening of its inbox number.
+    WithInbox,
 }
 
 /// Begins a replay.
@@ -54,6 +75,7 @@ pub(super) fn open(engine: &Arc<Engine>, caller: &Caller, query: &ReplayQuery) -
         next: query.from_index,
         end,
         records: VecDeque::new(),
+        reader: engine.reads.reader(caller.principal())?,
         failed: false,
     })
 }
@@ -77,67 +99,106 @@ impl Replay {
     async fn replay(&mut self) -> Result<Option<ReplayedRecord>, Failure> {
         self.engine.still_enrolled(&self.caller)?;
         if self.records.is_empty() && self.next < self.end {
-            let left = usize::try_from(self.end.saturating_sub(self.next)).unwrap_or(usize::MAX);
-            let read = self
-                .engine
-                .journal
-                .read(
-                    self.next,
-                    left.min(limits::REPLAY_BATCH_MAX),
-                    limits::BLOCK_BYTES_MAX,
-                )
-                .await
-                .map_err(|e| self.engine.broken(&e))?;
-            let Some((last, _)) = read.last() else {
-                return Err(self.engine.broken(&format!("record {} is missing", self.next)));
-            };
-            self.next = last.saturating_add(1);
-            self.records.extend(read);
+            self.read().await?;
         }
-        let Some((index, bytes)) = self.records.front().cloned() else {
+        let Some(read) = self.records.front().cloned() else {
             return Ok(None);
         };
-        let replayed = self.show(index, bytes).await?;
+        let replayed = self.show(read).await?;
         self.records.pop_front();
         Ok(Some(replayed))
     }
 
-    async fn show(&self, index: u64, bytes: Bytes) -> Result<ReplayedRecord, Failure> {
-        let record = wire::record(&bytes).map_err(|e| self.engine.broken(&e))?;
-        let directory = &self.durable.directory;
-        let who = visibility(&self.engine.index, &record).map_err(|e| self.engine.broken(&e))?;
-        let asked_for = self.warning.is_none_or(|warning| is_about(&record, &warning));
-        if !asked_for || !is_visible(directory, self.caller.principal(), &who) {
-            return Ok(ReplayedRecord {
-                index,
-                content: ReplayedContent::LeafHash(leaf_hash(&bytes)),
-                part: None,
-                inbox: None,
-            });
-        }
+    /// Reads the next batch.
+    async fn read(&mut self) -> Result<(), Failure> {
+        let _turn = self.reader.turn().await;
+        let engine = &self.engine;
+        let left = usize::try_from(self.end.saturating_sub(self.next)).unwrap_or(usize::MAX);
+        let count = left.min(limits::REPLAY_BATCH_MAX);
+        let read = engine
+            .journal
+            .read(self.next, count, limits::BLOCK_BYTES_MAX)
+            .await
+            .map_err(|e| engine.broken(&e))?;
+        let Some(last) = read.last().map(|(last, _)| *last) else {
+            return Err(engine.broken(&format!("record {} is missing", self.next)));
+        };
+        let scope = Scope {
+            index: engine.index.clone(),
+            durable: Arc::clone(&self.durable),
+            viewer: self.caller.principal().clone(),
+            warning: self.warning,
+            with_parts: self.with_parts,
+        };
+        let look = move || {
+            let seen = |(index, bytes): (u64, Bytes)| {
+                let shown = scope.shown(&bytes)?;
+                Ok(Read { index, bytes, shown })
+            };
+            read.into_iter()
+                .map(seen)
+                .collect::<Result<VecDeque<_>, String>>()
+        };
+        self.records = engine.blocking(look).await?.map_err(|e| engine.broken(&e))?;
+        self.next = last.saturating_add(1);
+        Ok(())
+    }
+
+    async fn show(&self, read: Read) -> Result<ReplayedRecord, Failure> {
+        let Read { index, bytes, shown } = read;
         let mut replayed = ReplayedRecord {
             index,
             content: ReplayedContent::Record(bytes),
             part: None,
             inbox: None,
         };
-        if self.with_parts {
-            match &record.kind {
-                RecordKind::Accepted(_) => {
-                    replayed.part = self.engine.detached(index, PartKind::Body).await?;
+        match shown {
+            Shown::LeafHash => {
+                if let ReplayedContent::Record(bytes) = &replayed.content {
+                    replayed.content = ReplayedContent::LeafHash(leaf_hash(bytes));
                 }
-                RecordKind::Acknowledged(_) => {
-                    replayed.part = self.engine.detached(index, PartKind::Text).await?;
-                }
-                RecordKind::Routed(routed)
-                    if directory.sees_for(self.caller.principal(), routed.desk.agency()) =>
-                {
-                    replayed.inbox = self.engine.inbox_opening(index).await?;
-                }
-                _ => {}
+            }
+            Shown::Record => {}
+            Shown::WithPart(kind) => {
+                let _turn = self.reader.turn().await;
+                replayed.part = self.engine.detached(index, kind).await?;
+            }
+            Shown::WithInbox => {
+                let _turn = self.reader.turn().await;
+                replayed.inbox = self.engine.inbox_opening(index).await?;
             }
         }
         Ok(replayed)
+    }
+}
+
+/// Who sees what of a replay.
+struct Scope {
+    index: Index,
+    durable: Arc<Durable>,
+    viewer: Principal,
+    warning: Option<Digest>,
+    with_parts: bool,
+}
+
+impl Scope {
+    fn shown(&self, bytes: &[u8]) -> Result<Shown, String> {
+        let record = wire::record(bytes).map_err(|e| e.to_string())?;
+        let directory = &self.durable.directory;
+        let who = visibility(&self.index, &record).map_err(|e| e.to_string())?;
+        let asked_for = self.warning.is_none_or(|warning| is_about(&record, &warning));
+        if !asked_for || !is_visible(directory, &self.viewer, &who) {
+            return Ok(Shown::LeafHash);
+        }
+        Ok(match &record.kind {
+            _ if !self.with_parts => Shown::Record,
+            RecordKind::Accepted(_) => Shown::WithPart(PartKind::Body),
+            RecordKind::Acknowledged(_) => Shown::WithPart(PartKind::Text),
+            RecordKind::Routed(routed) if directory.sees_for(&self.viewer, routed.desk.agency()) => {
+                Shown::WithInbox
+            }
+            _ => Shown::Record,
+        })
     }
 }
 

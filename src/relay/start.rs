@@ -14,6 +14,7 @@ use super::engine::Engine;
 use super::follow::{FollowError, Followed, follow};
 use super::heartbeat;
 use super::meters::Meters;
+use super::reads::Reads;
 use super::sequencer::{self, Answer, Phase, Sequencer, SystemNonces};
 use crate::domain::{Deadlines, Genesis, Precedence, RelayStarted, SignedEnvelope};
 use crate::error::Refused;
@@ -250,6 +251,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
             index,
             queue,
             budgets: Budgets::new(Arc::clone(&clock), quotas),
+            reads: Reads::new(),
             hub,
             meters,
             origin,

@@ -202,10 +202,9 @@ impl Engine {
         let mut step = Step::Routed;
         let mut next = from_seq;
         let full = 'page: loop {
-            let found = self
-                .index
-                .thread_records(&warning, desk, next, limits::VIEW_RECORDS_MAX)
-                .map_err(|e| self.broken(&e))?;
+            let (index, of) = (self.index.clone(), desk.clone());
+            let look = move || index.thread_records(&warning, &of, next, limits::VIEW_RECORDS_MAX);
+            let found = self.blocking(look).await?.map_err(|e| self.broken(&e))?;
             let before = records.len();
             for (seq, index) in found.into_iter().filter(|(_, index)| *index < durable.size()) {
                 let (bytes, record) = self.record_at(index).await?;

@@ -15,5 +15,6 @@ mod delivery;
 mod paging;
 mod queue;
 mod reading;
+mod reads;
 mod sequencing;
 mod stage;

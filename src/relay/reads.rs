@@ -1,0 +1,108 @@
+//! Turns for reading: lists, views, evidence, proofs and replays wait for one another here, and never on the threads that
+//! receipts and deliveries need. One principal has a few turns at a time and a bound of readers, so that nobody's
+//! reading holds up the others'.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::answers::Failure;
+use crate::domain::Principal;
+use crate::error::ErrorCode;
+use crate::limits;
+
+/// All who read, or wait to.
+#[derive(Debug)]
+pub(super) struct Reads {
+    at_once: Arc<Semaphore>,
+    by_principal: Mutex<BTreeMap<Principal, Own>>,
+}
+
+/// One principal's.
+#[derive(Debug)]
+struct Own {
+    turns: Arc<Semaphore>,
+    readers: usize,
+}
+
+/// Somebody who reads now and then; dropping it makes room for another.
+#[derive(Debug)]
+pub(super) struct Reader {
+    reads: Arc<Reads>,
+    principal: Principal,
+    turns: Arc<Semaphore>,
+}
+
+/// May read now.
+#[must_use]
+pub(super) struct Turn {
+    _own: Option<OwnedSemaphorePermit>,
+    _shared: Option<OwnedSemaphorePermit>,
+}
+
+impl Reads {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            at_once: Arc::new(Semaphore::new(limits::READS_AT_ONCE_MAX)),
+            by_principal: Mutex::default(),
+        })
+    }
+
+    /// One more reader of a principal, if it has not too many.
+    pub(super) fn reader(self: &Arc<Self>, principal: &Principal) -> Result<Reader, Failure> {
+        let mut by_principal = self.by_principal();
+        let own = by_principal.entry(principal.clone()).or_insert_with(|| Own {
+            turns: Arc::new(Semaphore::new(limits::READS_AT_ONCE_PER_PRINCIPAL_MAX)),
+            readers: 0,
+        });
+        if own.readers >= limits::READERS_PER_PRINCIPAL_MAX {
+            let sentence = "too many of your reads are under way";
+            return Err(Failure::new(ErrorCode::Overloaded, sentence));
+        }
+        own.readers = own.readers.saturating_add(1);
+        let turns = Arc::clone(&own.turns);
+        drop(by_principal);
+        Ok(Reader {
+            reads: Arc::clone(self),
+            principal: principal.clone(),
+            turns,
+        })
+    }
+
+    /// How many readers there are.
+    #[cfg(test)]
+    pub(super) fn readers(&self) -> usize {
+        self.by_principal().values().map(|own| own.readers).sum()
+    }
+
+    /// Nothing that holds the lock panics halfway.
+    fn by_principal(&self) -> MutexGuard<'_, BTreeMap<Principal, Own>> {
+        self.by_principal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reader {
+    /// Waits for a turn: the principal's own first, so that those who wait for all are few. Dropping the future withdraws it.
+    pub(super) async fn turn(&self) -> Turn {
+        // Neither semaphore is ever closed.
+        let own = Arc::clone(&self.turns).acquire_owned().await.ok();
+        let shared = Arc::clone(&self.reads.at_once).acquire_owned().await.ok();
+        Turn {
+            _own: own,
+            _shared: shared,
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut by_principal = self.reads.by_principal();
+        if let Some(own) = by_principal.get_mut(&self.principal) {
+            own.readers = own.readers.saturating_sub(1);
+            if own.readers == 0 {
+                by_principal.remove(&self.principal);
+            }
+        }
+    }
+}

@@ -43,7 +43,7 @@ impl Engine {
             Ok(admitted) => Command::Submit(admitted),
             Err(not_admitted) => condemned(not_admitted)?,
         };
-        self.record_within(taken, command, bytes).await
+        self.record_within(taken, caller, command, bytes).await
     }
 
     pub(super) async fn acknowledge(
@@ -62,7 +62,7 @@ impl Engine {
             Ok(admitted) => Command::Acknowledge(admitted),
             Err(not_admitted) => condemned(not_admitted)?,
         };
-        self.record(command, bytes).await
+        self.record(caller, command, bytes).await
     }
 
     pub(super) async fn publish(
@@ -87,7 +87,7 @@ impl Engine {
             }
         };
         let Some(change) = counted_change(&command) else {
-            return self.record(command, bytes).await;
+            return self.record(caller, command, bytes).await;
         };
         if let Some(answer) = self.recorded(change.key, &change.digest)? {
             return self.proven(answer).await;
@@ -98,7 +98,7 @@ impl Engine {
             key_statement_stands(directory, durable.size(), statement)?;
         }
         let taken = self.budgets.directory_change(&change.owner, bytes)?;
-        self.record_within(taken, command, bytes).await
+        self.record_within(taken, caller, command, bytes).await
     }
 
     pub(super) async fn enrol_state(
@@ -118,7 +118,7 @@ impl Engine {
             enrolment,
             root_certificate,
         )?;
-        self.record(Command::EnrolState(admitted), bytes).await
+        self.record(caller, Command::EnrolState(admitted), bytes).await
     }
 
     pub(super) async fn enrol_agency(
@@ -131,7 +131,7 @@ impl Engine {
         let bytes = enrolment.payload.len().saturating_add(certificates_bytes);
         let durable = self.durable();
         let admitted = admit::enrol_agency(&durable.directory, caller.principal(), enrolment, certificates)?;
-        self.record(Command::EnrolAgency(admitted), bytes).await
+        self.record(caller, Command::EnrolAgency(admitted), bytes).await
     }
 
     /// The original result, if these very bytes are recorded durably. The hint is believed only in that a wrong one
@@ -186,15 +186,21 @@ impl Engine {
         }
     }
 
-    async fn record(&self, command: Command, bytes: usize) -> Result<Proven, Failure> {
-        let answer = self.queue.ask(command, bytes).await?;
+    async fn record(&self, caller: &Caller, command: Command, bytes: usize) -> Result<Proven, Failure> {
+        let answer = self.queue.ask_for(caller.principal(), command, bytes).await?;
         self.proven(answer).await
     }
 
     /// The same within a budget, which stays used unless it is known that nothing was added.
-    async fn record_within(&self, taken: Taken, command: Command, bytes: usize) -> Result<Proven, Failure> {
+    async fn record_within(
+        &self,
+        taken: Taken,
+        caller: &Caller,
+        command: Command,
+        bytes: usize,
+    ) -> Result<Proven, Failure> {
         let spent = taken.spend();
-        let answered = self.queue.ask(command, bytes).await;
+        let answered = self.queue.ask_for(caller.principal(), command, bytes).await;
         let added = match &answered {
             Ok(Answer::Recorded { .. }) => true,
             // A refusal's record has a quota of its own.

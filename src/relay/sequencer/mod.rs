@@ -7,6 +7,7 @@
 
 mod batch;
 mod queue;
+mod share;
 
 pub(super) use queue::{Answer, Queue, channel};
 

@@ -9,7 +9,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::super::durable::Durable;
 use super::super::meters::Meters;
-use crate::domain::Digest;
+use super::share::{Share, Shares};
+use crate::domain::{Digest, Principal};
 use crate::error::{ErrorCode, Refused};
 use crate::ledger::{Command, Existing, HandOver};
 use crate::limits;
@@ -126,6 +127,8 @@ pub(in crate::relay) struct Answering {
     answer: Option<oneshot::Sender<Answer>>,
     /// None: a handover, which is small.
     _room: Option<OwnedSemaphorePermit>,
+    /// None: the relay's own.
+    _share: Option<Share>,
 }
 
 impl Answering {
@@ -169,6 +172,7 @@ pub(in crate::relay) struct Queue {
     room: Arc<Semaphore>,
     commands: Arc<Semaphore>,
     handovers: Arc<Semaphore>,
+    shares: Shares,
 }
 
 /// The queue has no room.
@@ -186,6 +190,7 @@ pub(in crate::relay) fn channel() -> (Queue, mpsc::Receiver<Work>) {
         room: semaphore(limits::SEQUENCER_QUEUE_BYTES_MAX / UNIT_BYTES),
         commands: semaphore(limits::SEQUENCER_QUEUE_MAX.saturating_sub(handovers)),
         handovers: semaphore(handovers),
+        shares: Shares::default(),
     };
     (queue, receiver)
 }
@@ -194,13 +199,33 @@ pub(in crate::relay) fn channel() -> (Queue, mpsc::Receiver<Work>) {
 const UNIT_BYTES: usize = 1024;
 
 impl Queue {
-    /// Hands a command of about `bytes` over and waits for its answer.
-    pub(in crate::relay) async fn ask(&self, command: Command, bytes: usize) -> Result<Answer, Refused> {
-        let (answer, answered) = oneshot::channel();
-        self.push(command, bytes, answer).map_err(|gone| match gone {
-            NotTaken::Full => Refused::new(ErrorCode::Overloaded, "too many commands wait for the log"),
-            NotTaken::Gone => unknown(),
+    /// Hands a principal's command of about `bytes` over and waits for its answer. It counts in the principal's share until
+    /// it is answered, even if whoever asks goes away.
+    pub(in crate::relay) async fn ask_for(
+        &self,
+        principal: &Principal,
+        command: Command,
+        bytes: usize,
+    ) -> Result<Answer, Refused> {
+        let share = self.shares.take(principal, bytes).ok_or_else(|| {
+            let sentence = "too many commands of yours are under way to the log";
+            Refused::new(ErrorCode::Overloaded, sentence)
         })?;
+        self.asked(command, bytes, Some(share)).await
+    }
+
+    /// The same of the relay's own.
+    pub(in crate::relay) async fn ask(&self, command: Command, bytes: usize) -> Result<Answer, Refused> {
+        self.asked(command, bytes, None).await
+    }
+
+    async fn asked(&self, command: Command, bytes: usize, share: Option<Share>) -> Result<Answer, Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.push(command, bytes, answer, share)
+            .map_err(|gone| match gone {
+                NotTaken::Full => Refused::new(ErrorCode::Overloaded, "too many commands wait for the log"),
+                NotTaken::Gone => unknown(),
+            })?;
         // The sequencer drops what it does not answer only when it fails: the block may have been written.
         answered.await.map_err(|_| unknown())
     }
@@ -250,7 +275,13 @@ impl Queue {
         (limits::SEQUENCER_QUEUE_BYTES_MAX / UNIT_BYTES).saturating_sub(self.room.available_permits())
     }
 
-    fn push(&self, command: Command, bytes: usize, answer: oneshot::Sender<Answer>) -> Result<(), NotTaken> {
+    fn push(
+        &self,
+        command: Command,
+        bytes: usize,
+        answer: oneshot::Sender<Answer>,
+        share: Option<Share>,
+    ) -> Result<(), NotTaken> {
         let units = u32::try_from(bytes / UNIT_BYTES)
             .unwrap_or(u32::MAX)
             .saturating_add(1);
@@ -264,6 +295,7 @@ impl Queue {
             answering: Answering {
                 answer: Some(answer),
                 _room: Some(room),
+                _share: share,
             },
             _place: place,
         })
@@ -285,6 +317,7 @@ fn handed_over(handover: HandOver, place: OwnedSemaphorePermit) -> Request {
         answering: Answering {
             answer: None,
             _room: None,
+            _share: None,
         },
         _place: place,
     }

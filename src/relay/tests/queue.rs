@@ -68,6 +68,43 @@ async fn a_full_queue_sheds_at_once() {
     );
 }
 
+/// One agency has so many warnings under way that its next is shed; another's has room, and when they are answered its own
+/// has, too.
+#[tokio::test]
+async fn one_agency_leaves_room_for_the_others() {
+    let (mut stage, _, first) = writing().await;
+    let queue = stage.relay.engine.queue.clone();
+    let us = stage.caller("us.ctc");
+    let mut greedy = Vec::new();
+    for _ in 1..limits::COMMANDS_PER_PRINCIPAL_MAX {
+        let (relay, us) = (stage.relay.clone(), us.clone());
+        let submission = stage.world.warning("us.ctc", &["ru.ctc"]);
+        greedy.push(tokio::spawn(async move { relay.submit(&us, submission).await }));
+    }
+    while queue.len() < greedy.len() {
+        tokio::task::yield_now().await;
+    }
+    let one_more = stage.world.warning("us.ctc", &["ru.ctc"]);
+    let shed = stage.submit("us.ctc", one_more.clone()).await.unwrap_err();
+    assert_eq!(
+        (shed.code(), shed.side_effect),
+        (ErrorCode::Overloaded, SideEffect::None)
+    );
+    let others = stage.world.warning("fr.ctc", &["ru.ctc"]);
+    let (relay, fr) = (stage.relay.clone(), stage.caller("fr.ctc"));
+    let others = tokio::spawn(async move { relay.submit(&fr, others).await });
+    while queue.len() <= greedy.len() && !others.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    stage.journal.release();
+    first.await.unwrap().unwrap();
+    others.await.unwrap().unwrap();
+    for submitted in greedy {
+        submitted.await.unwrap().unwrap();
+    }
+    stage.submit("us.ctc", one_more).await.unwrap();
+}
+
 /// As many deliveries as there may be, on a disk that does not answer, refuse no warning and no answer; the handovers that
 /// have no room wait for it.
 #[tokio::test]

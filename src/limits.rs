@@ -209,6 +209,18 @@ pub const KEEPALIVE_TIMEOUT_MS: u64 = 10_000;
 pub const HEADER_BYTES_MAX: u32 = 16 * 1024;
 /// Messages that wait on one stream for a peer to read them.
 pub const OUTBOUND_QUEUE_MAX: usize = 4;
+/// Bytes of an answer that are given to the connection at once: one DATA frame of HTTP/2 (RFC 9113 §6.5.2).
+pub const PIECE_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of answers that wait to be made, or for one principal to read them.
+pub const UNREAD_BYTES_PER_PRINCIPAL_MAX: usize = 16 * 1024 * 1024;
+/// Of these, those of one `SubmitMany` or replay.
+pub const UNREAD_BYTES_PER_STREAM_MAX: usize = 4 * 1024 * 1024;
+/// How long a call waits for room among them before it is shed with `OVERLOADED`.
+pub const UNREAD_WAIT_MS_MAX: u64 = 10_000;
+/// What a call reserves for its answer, if nothing larger is to be expected.
+pub const ANSWER_BYTES: usize = 16 * 1024;
+/// What a submission reserves for its receipts.
+pub const SUBMIT_ANSWER_BYTES: usize = 64 * 1024;
 /// Acknowledgements in flight on one delivery session.
 pub const ACKNOWLEDGEMENTS_IN_FLIGHT_MAX: usize = 64;
 /// How long a session that has ended may take to be told so.
@@ -334,5 +346,8 @@ const _: () = assert!(HANDSHAKES_PER_ADDRESS_MAX < HANDSHAKES_MAX && DISPLACED_A
 const _: () =
     assert!(CONNECTIONS_FEW < CONNECTIONS_PER_PRINCIPAL_MAX && DISPLACED_AFTER_MS < STRANGER_MS_MAX);
 const _: () = assert!(8 * CONNECTIONS_PER_PRINCIPAL_MAX < CONNECTIONS_MAX);
+const _: () = assert!(GRPC_MESSAGE_BYTES_MAX <= UNREAD_BYTES_PER_STREAM_MAX);
+const _: () = assert!(2 * UNREAD_BYTES_PER_STREAM_MAX <= UNREAD_BYTES_PER_PRINCIPAL_MAX);
+const _: () = assert!(SUBMIT_ANSWER_BYTES > PAYLOAD_BYTES_MAX / 2 && ANSWER_BYTES < SUBMIT_ANSWER_BYTES);
 const _: () = assert!(ENDING_MS_MAX < DRAIN_MS_MAX);
 const _: () = assert!(DRAIN_MS_MAX < RELAY_STOP_MS_MAX);

@@ -192,13 +192,13 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
     let disk_free_bytes: Arc<dyn Fn() -> u64 + Send + Sync> =
         Arc::new(move || journal.free_bytes().unwrap_or(0));
     http::register_engine(&mut registry, relay.clone(), Arc::clone(&disk_free_bytes));
-    let edge = Edge {
-        relay: relay.clone(),
-        draining: stops.streams.clone(),
+    let edge = Edge::new(
+        relay.clone(),
+        stops.streams.clone(),
         disk_free_bytes,
-        limits: settings.edge,
-        meters: CallMeters::new(&mut registry),
-    };
+        settings.edge,
+        CallMeters::new(&mut registry),
+    );
     let doors = doors(&relay, settings.accept, ConnectionMeters::new(&mut registry));
     let (readiness, watched) = watch::channel(Readiness::Ready);
     let (http_address, serving_http) = match settings.http_listen {

@@ -35,7 +35,7 @@ impl v1::audit_server::Audit for Service {
         let (caller, peer) = (caller(&request)?, peer(&request)?);
         let query = query(&request.into_inner())?;
         let mut replay = self.0.relay.replay(&caller, &query).await?;
-        let (outbound, stream) = outbound(&peer, self.0.limits.stall_ms_max);
+        let (outbound, stream) = outbound(self.0.patience(peer.cut.clone()));
         let run = async move {
             let checkpoint = Kind::Checkpoint(convert::note(replay.checkpoint()));
             let mut sent = outbound.send(response(checkpoint)).await;

@@ -32,7 +32,7 @@ impl v1::exchange_server::Exchange for Service {
         request: Request<Streaming<v1::SubmitManyRequest>>,
     ) -> Result<Response<Self::SubmitManyStream>, Status> {
         let (caller, peer) = (caller(&request)?, peer(&request)?);
-        let (outbound, stream) = outbound(&peer, self.0.limits.stall_ms_max);
+        let (outbound, stream) = outbound(self.0.patience(peer.cut.clone()));
         let run = submit_many::run(self.0.clone(), caller, request.into_inner(), outbound);
         tokio::spawn(run.in_current_span());
         Ok(Response::new(stream))
@@ -45,7 +45,7 @@ impl v1::exchange_server::Exchange for Service {
         let (caller, peer) = (caller(&request)?, peer(&request)?);
         let mut inbound = request.into_inner();
         let session = receive::open(&self.0, &caller, &mut inbound).await?;
-        let (outbound, stream) = outbound(&peer, self.0.limits.stall_ms_max);
+        let (outbound, stream) = outbound(self.0.patience(peer.cut.clone()));
         let run = receive::run(self.0.relay.clone(), caller, session, inbound, outbound, peer.cut);
         tokio::spawn(run.in_current_span());
         Ok(Response::new(stream))
@@ -92,7 +92,7 @@ impl v1::exchange_server::Exchange for Service {
         let (caller, peer) = (caller(&request)?, peer(&request)?);
         let name = wire::required_as(request.into_inner().warning, "warning")?;
         let mut watch = self.0.relay.watch(&caller, &name).await?;
-        let (outbound, stream) = outbound(&peer, self.0.limits.stall_ms_max);
+        let (outbound, stream) = outbound(self.0.patience(peer.cut.clone()));
         let run = async move {
             loop {
                 let event = tokio::select! {

@@ -3,19 +3,21 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Body as HttpBody, Frame, SizeHint};
 use tonic::Status;
 use tonic::body::Body;
 use tracing::{Instrument as _, Span, debug, field, info, info_span};
 
+use super::body::CallBody;
 use super::caller::Reached;
+use super::stall::Patience;
+use super::unread::Charge;
 use super::{CallMeters, Edge, inbound};
 use crate::error::{ErrorCode, Refused};
+use crate::limits;
 use crate::relay::Caller;
 use crate::tls::Peer;
 
@@ -78,17 +80,31 @@ where
         let call = Call::begin(self.edge.meters.clone(), method, span.clone());
         let reached = Reached::default();
         let caller = self.caller(&request, &span);
+        let account = (self.edge.unread).account(caller.as_ref().ok().map(Caller::principal));
+        let cut = request.extensions().get().map(|peer: &Peer| peer.cut.clone());
+        // Absent only if it were served without `tls`.
+        let patience = self.edge.patience(cut.unwrap_or_default());
+        let wait_max = Duration::from_millis(self.edge.limits.unread_wait_ms_max);
         Box::pin(
             async move {
-                let response = match caller {
-                    Err(refused) => Status::from(refused).into_http(),
-                    Ok(caller) => {
-                        request.extensions_mut().insert(caller);
-                        request.extensions_mut().insert(reached.clone());
-                        explained(inner.call(request).await?, &reached)
+                let caller = match caller {
+                    Ok(caller) => caller,
+                    Err(refused) => {
+                        let response = Status::from(refused).into_http();
+                        return Ok(call.until_the_end_of(response, account.charge(0), patience));
                     }
                 };
-                Ok(call.until_the_end_of(response))
+                // What it sends is not read meanwhile.
+                let room = tokio::time::timeout(wait_max, account.reserve(answer_bytes(method))).await;
+                let Ok(charge) = room else {
+                    let sentence = "answers that your systems do not read take all the room that they may";
+                    let response = Status::from(Refused::new(ErrorCode::Overloaded, sentence)).into_http();
+                    return Ok(call.until_the_end_of(response, account.charge(0), patience));
+                };
+                request.extensions_mut().insert(caller);
+                request.extensions_mut().insert(reached.clone());
+                let response = explained(inner.call(request).await?, &reached);
+                Ok(call.until_the_end_of(response, charge, patience))
             }
             .instrument(span),
         )
@@ -147,6 +163,26 @@ const METHODS: [&str; 26] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
 ];
 
+/// What a call reserves for its answer before it is made; what it turns out to be is charged when it is known.
+fn answer_bytes(method: &str) -> usize {
+    match method {
+        "/wardline.v1.Exchange/GetWarning"
+        | "/wardline.v1.Exchange/ListWarnings"
+        | "/wardline.v1.Directory/GetDirectory"
+        | "/wardline.v1.Audit/GetEvidence"
+        | "/wardline.v1.Operator/GetStatus" => limits::GRPC_MESSAGE_BYTES_MAX,
+        "/wardline.v1.Exchange/Submit" => limits::SUBMIT_ANSWER_BYTES,
+        // Streams last; what waits of them is charged as it comes.
+        "/wardline.v1.Exchange/SubmitMany"
+        | "/wardline.v1.Exchange/Receive"
+        | "/wardline.v1.Exchange/WatchWarning"
+        | "/wardline.v1.Audit/Replay"
+        | "/grpc.health.v1.Health/Watch"
+        | "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => 0,
+        _ => limits::ANSWER_BYTES,
+    }
+}
+
 /// Gives a reason to an error that the library made before any handler was reached: it is then known that nothing
 /// happened. An error after that keeps no reason, which tells the client that the outcome is unknown.
 fn explained(response: Response<Body>, reached: &Reached) -> Response<Body> {
@@ -162,7 +198,7 @@ fn explained(response: Response<Body>, reached: &Reached) -> Response<Body> {
 }
 
 /// One call, counted and logged when it ends, however it ends.
-struct Call {
+pub(super) struct Call {
     meters: CallMeters,
     method: &'static str,
     span: Span,
@@ -171,7 +207,7 @@ struct Call {
 }
 
 impl Call {
-    fn begin(meters: CallMeters, method: &'static str, span: Span) -> Self {
+    pub(super) fn begin(meters: CallMeters, method: &'static str, span: Span) -> Self {
         meters.begun();
         Self {
             meters,
@@ -184,11 +220,21 @@ impl Call {
     }
 
     /// Keeps the call open until the body of its response has ended.
-    fn until_the_end_of(mut self, response: Response<Body>) -> Response<Body> {
+    fn until_the_end_of(
+        mut self,
+        response: Response<Body>,
+        charge: Charge,
+        patience: Patience,
+    ) -> Response<Body> {
         if let Some(status) = Status::from_header_map(response.headers()) {
-            self.code = status.code().into();
+            self.ends_with(&status);
         }
-        response.map(|body| Body::new(CallBody { body, call: self }))
+        response.map(|body| Body::new(CallBody::new(body, self, charge, patience)))
+    }
+
+    /// The status that it will have ended with.
+    pub(super) fn ends_with(&mut self, status: &Status) {
+        self.code = status.code().into();
     }
 }
 
@@ -206,41 +252,5 @@ impl Drop for Call {
         } else {
             info!("the call was refused");
         }
-    }
-}
-
-/// A response's body, with the call that it belongs to.
-struct CallBody {
-    body: Body,
-    call: Call,
-}
-
-impl HttpBody for CallBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        match &frame {
-            Some(Ok(frame)) => {
-                if let Some(status) = frame.trailers_ref().and_then(Status::from_header_map) {
-                    self.call.code = status.code().into();
-                }
-            }
-            Some(Err(status)) => self.call.code = status.code().into(),
-            None => {}
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -25,6 +25,8 @@ pub struct CallMeters {
     calls: Family<ByCode, Counter>,
     seconds: Family<ByMethod, Histogram, fn() -> Histogram>,
     open: Gauge,
+    unread_bytes: Gauge,
+    cut: Counter,
 }
 
 impl CallMeters {
@@ -35,6 +37,8 @@ impl CallMeters {
             // From 0.25 ms to 4 s.
             seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_25, 2.0, 15))),
             open: Gauge::default(),
+            unread_bytes: Gauge::default(),
+            cut: Counter::default(),
         };
         registry.register(
             "grpc_calls",
@@ -52,7 +56,30 @@ impl CallMeters {
             "Calls under way, streams too",
             meters.open.clone(),
         );
+        registry.register_with_unit(
+            "grpc_unread",
+            "What of answers waits to be made or read",
+            Unit::Bytes,
+            meters.unread_bytes.clone(),
+        );
+        registry.register(
+            "grpc_unread_cut",
+            "Connections cut because an answer or a stream was not read",
+            meters.cut.clone(),
+        );
         meters
+    }
+
+    /// So many bytes more wait, and so many fewer.
+    pub(super) fn unread(&self, more: usize, less: usize) {
+        let signed = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.unread_bytes
+            .inc_by(signed(more).saturating_sub(signed(less)));
+    }
+
+    /// A connection was cut.
+    pub(super) fn cut(&self) {
+        self.cut.inc();
     }
 
     pub(super) fn begun(&self) {

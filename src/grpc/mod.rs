@@ -4,6 +4,7 @@
 //! handler sees the request.
 
 mod audit;
+mod body;
 mod caller;
 mod convert;
 mod directory;
@@ -14,8 +15,10 @@ mod meters;
 mod operator;
 mod outbound;
 mod receive;
+mod stall;
 mod status;
 mod submit_many;
+mod unread;
 
 pub use meters::CallMeters;
 
@@ -30,6 +33,8 @@ use crate::limits;
 use crate::relay::Relay;
 use crate::wire::{DESCRIPTORS, v1};
 use layer::CallLayer;
+use stall::Patience;
+use unread::Unread;
 
 /// What the services work with.
 #[derive(Clone)]
@@ -44,6 +49,36 @@ pub struct Edge {
     pub limits: EdgeLimits,
     /// Calls by method and code.
     pub meters: CallMeters,
+    unread: Unread,
+}
+
+impl Edge {
+    /// All of it. `draining` and `disk_free_bytes` as in the fields of these names.
+    pub fn new(
+        relay: Relay,
+        draining: CancellationToken,
+        disk_free_bytes: Arc<dyn Fn() -> u64 + Send + Sync>,
+        limits: EdgeLimits,
+        meters: CallMeters,
+    ) -> Self {
+        Self {
+            relay,
+            draining,
+            disk_free_bytes,
+            limits,
+            unread: Unread::new(limits.unread_bytes_per_principal_max, meters.clone()),
+            meters,
+        }
+    }
+
+    /// With the peer that `cut` cuts off.
+    fn patience(&self, cut: CancellationToken) -> Patience {
+        Patience {
+            cut,
+            stall_max: Duration::from_millis(self.limits.stall_ms_max),
+            meters: self.meters.clone(),
+        }
+    }
 }
 
 /// What an operator may lower.
@@ -55,6 +90,12 @@ pub struct EdgeLimits {
     pub submissions_in_flight_max: usize,
     /// How long a stream may not take what is sent on it.
     pub stall_ms_max: u64,
+    /// Bytes of answers that wait for one principal to read them.
+    pub unread_bytes_per_principal_max: usize,
+    /// Of these, those of one `SubmitMany` or replay.
+    pub unread_bytes_per_stream_max: usize,
+    /// How long a call waits for room among them.
+    pub unread_wait_ms_max: u64,
 }
 
 impl Default for EdgeLimits {
@@ -63,6 +104,9 @@ impl Default for EdgeLimits {
             streams_per_connection_max: limits::STREAMS_PER_CONNECTION_MAX,
             submissions_in_flight_max: limits::SUBMISSIONS_IN_FLIGHT_MAX,
             stall_ms_max: limits::SESSION_STALL_MS_MAX,
+            unread_bytes_per_principal_max: limits::UNREAD_BYTES_PER_PRINCIPAL_MAX,
+            unread_bytes_per_stream_max: limits::UNREAD_BYTES_PER_STREAM_MAX,
+            unread_wait_ms_max: limits::UNREAD_WAIT_MS_MAX,
         }
     }
 }

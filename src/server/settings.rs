@@ -321,6 +321,7 @@ impl RelaySettings {
                     limits::SUBMISSIONS_IN_FLIGHT_MAX,
                 )?,
                 stall_ms_max: lowered(&settings, "session_stall_ms_max", limits::SESSION_STALL_MS_MAX)?,
+                ..EdgeLimits::default()
             },
             drain_ms_max: lowered(&settings, "drain_ms_max", limits::DRAIN_MS_MAX)?,
             digest: settings.digest(),

@@ -18,6 +18,7 @@ mod edge_config;
 mod edge_connections;
 mod edge_log;
 mod edge_streams;
+mod edge_unread;
 mod layers;
 mod powercut;
 mod support;

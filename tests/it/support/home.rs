@@ -10,7 +10,7 @@ use wardline::client::ProfileDir;
 use wardline::client::keys::make_operator_keys;
 use wardline::config::{FlagSetting, Settings};
 use wardline::domain::{KeyId, KeyRole, SignedEnvelope};
-use wardline::server::{self, Begun, KEYS, RelaySettings, Running, ServeError, StartError, Stopped};
+use wardline::server::{self, Begun, KEYS, RelaySettings, ServeError, Stopped};
 use wardline::time::{Clock as _, SystemClock};
 use wardline::tls::{TlsIdentity, client_connector};
 
@@ -100,13 +100,14 @@ impl Home {
         TlsIdentity::create(&certificate, &key, "stranger").unwrap()
     }
 
-    pub(crate) async fn start(&self, set: &[(&str, &str)]) -> Result<Running, StartError> {
-        server::start(&self.settings(set)).await
-    }
-
     /// The relay, served in this process.
     pub(crate) async fn serve(&self, set: &[(&str, &str)]) -> Served {
-        let running = self.start(set).await.unwrap();
+        self.serve_with(&self.settings(set)).await
+    }
+
+    /// The same with settings that need not have come out of a file.
+    pub(crate) async fn serve_with(&self, settings: &RelaySettings) -> Served {
+        let running = server::start(settings).await.unwrap();
         let (stop, stopped) = oneshot::channel();
         Served {
             address: running.address,

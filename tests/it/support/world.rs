@@ -10,7 +10,7 @@ use wardline::domain::{
     SignedEnvelope, Signer, Submission,
 };
 use wardline::seal::{FileSigner, PayloadKind, random_bytes, sign_envelope};
-use wardline::server::Begun;
+use wardline::server::{Begun, RelaySettings};
 use wardline::time::{Clock as _, SystemClock};
 use wardline::tls::TlsIdentity;
 use wardline::wire::{self, v1};
@@ -27,9 +27,20 @@ pub(crate) struct World {
 impl World {
     /// A relay with these agencies, one a state.
     pub(crate) async fn new(set: &[(&str, &str)], agencies: &[&str]) -> Self {
+        Self::adjusted(set, agencies, |_| {}).await
+    }
+
+    /// The same with settings that no file can hold.
+    pub(crate) async fn adjusted(
+        set: &[(&str, &str)],
+        agencies: &[&str],
+        adjust: impl FnOnce(&mut RelaySettings),
+    ) -> Self {
         let home = Home::new();
         let begun = home.begin().await;
-        let served = home.serve(set).await;
+        let mut settings = home.settings(set);
+        adjust(&mut settings);
+        let served = home.serve_with(&settings).await;
         let world = Self { home, served, begun };
         let operator = world.client("operator:alice");
         for agency in agencies {

@@ -1,5 +1,6 @@
 //! `Audit`: what lets anyone in scope check the relay.
 
+use prost::Message as _;
 use tonic::{Request, Response, Status};
 use tracing::Instrument as _;
 
@@ -33,6 +34,7 @@ impl v1::audit_server::Audit for Service {
         request: Request<v1::ReplayRequest>,
     ) -> Result<Response<Self::ReplayStream>, Status> {
         let (caller, peer) = (caller(&request)?, peer(&request)?);
+        let share = self.0.share(&request)?;
         let query = query(&request.into_inner())?;
         let mut replay = self.0.relay.replay(&caller, &query).await?;
         let (outbound, stream) = outbound(self.0.patience(peer.cut.clone()));
@@ -40,8 +42,18 @@ impl v1::audit_server::Audit for Service {
             let checkpoint = Kind::Checkpoint(convert::note(replay.checkpoint()));
             let mut sent = outbound.send(response(checkpoint)).await;
             while sent.is_ok() {
+                // What is not read yet bounds what is read ahead, in bytes.
+                tokio::select! {
+                    biased;
+                    () = share.room() => {}
+                    () = outbound.gone() => return,
+                }
                 sent = match replay.next().await {
-                    Some(Ok(record)) => outbound.send(response(Kind::Record((&record).into()))).await,
+                    Some(Ok(record)) => {
+                        let response = response(Kind::Record((&record).into()));
+                        let charge = share.charge(response.encoded_len());
+                        outbound.send_then(response, move || drop(charge)).await
+                    }
                     Some(Err(failure)) => return outbound.fail(failure).await,
                     None => return,
                 };

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tonic::{Request, Status};
 
 use super::status;
+use super::unread::Account;
 use crate::relay::Caller;
 use crate::tls::Peer;
 
@@ -37,6 +38,15 @@ pub(super) fn peer<T>(request: &Request<T>) -> Result<Peer, Status> {
     request
         .extensions()
         .get::<Peer>()
+        .cloned()
+        .ok_or_else(|| status::internal("the session is not known"))
+}
+
+/// What its principal has not read.
+pub(super) fn account<T>(request: &Request<T>) -> Result<Arc<Account>, Status> {
+    request
+        .extensions()
+        .get::<Arc<Account>>()
         .cloned()
         .ok_or_else(|| status::internal("the session is not known"))
 }

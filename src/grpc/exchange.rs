@@ -32,8 +32,9 @@ impl v1::exchange_server::Exchange for Service {
         request: Request<Streaming<v1::SubmitManyRequest>>,
     ) -> Result<Response<Self::SubmitManyStream>, Status> {
         let (caller, peer) = (caller(&request)?, peer(&request)?);
+        let share = self.0.share(&request)?;
         let (outbound, stream) = outbound(self.0.patience(peer.cut.clone()));
-        let run = submit_many::run(self.0.clone(), caller, request.into_inner(), outbound);
+        let run = submit_many::run(self.0.clone(), caller, share, request.into_inner(), outbound);
         tokio::spawn(run.in_current_span());
         Ok(Response::new(stream))
     }

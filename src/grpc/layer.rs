@@ -102,6 +102,7 @@ where
                     return Ok(call.until_the_end_of(response, account.charge(0), patience));
                 };
                 request.extensions_mut().insert(caller);
+                request.extensions_mut().insert(account);
                 request.extensions_mut().insert(reached.clone());
                 let response = explained(inner.call(request).await?, &reached);
                 Ok(call.until_the_end_of(response, charge, patience))

@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Router;
+use tonic::{Request, Status};
 use tower::layer::util::{Identity, Stack};
 
 use crate::limits;
@@ -34,7 +35,7 @@ use crate::relay::Relay;
 use crate::wire::{DESCRIPTORS, v1};
 use layer::CallLayer;
 use stall::Patience;
-use unread::Unread;
+use unread::{Share, Unread};
 
 /// What the services work with.
 #[derive(Clone)]
@@ -69,6 +70,12 @@ impl Edge {
             unread: Unread::new(limits.unread_bytes_per_principal_max, meters.clone()),
             meters,
         }
+    }
+
+    /// Of a stream, in what its principal may leave unread.
+    fn share<T>(&self, request: &Request<T>) -> Result<Share, Status> {
+        let account = caller::account(request)?;
+        Ok(Share::new(self.limits.unread_bytes_per_stream_max, account))
     }
 
     /// With the peer that `cut` cuts off.

@@ -65,6 +65,11 @@ impl Account {
         })
     }
 
+    /// An account of one stream's own.
+    pub(super) fn of_stream(bytes_max: usize) -> Arc<Self> {
+        Self::new(bytes_max, None)
+    }
+
     /// Waits until there is room for this many bytes, and takes it. Whoever asks for more than there is in all gets it
     /// when nothing else waits. Dropping the future takes nothing.
     pub(super) async fn reserve(self: &Arc<Self>, bytes: usize) -> Charge {
@@ -101,7 +106,6 @@ impl Account {
     }
 
     /// How many bytes wait.
-    #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         *self.held.borrow()
     }
@@ -149,6 +153,64 @@ impl Drop for Charge {
     }
 }
 
+/// What one stream may have waiting: a part of its own, out of its principal's.
+#[derive(Debug, Clone)]
+pub(super) struct Share {
+    own: Arc<Account>,
+    principal: Arc<Account>,
+}
+
+impl Share {
+    pub(super) fn new(own_bytes_max: usize, principal: Arc<Account>) -> Self {
+        Self {
+            own: Account::of_stream(own_bytes_max),
+            principal,
+        }
+    }
+
+    /// Returns when one more answer may be made: when none of this stream's waits, so that a stream that is read goes on
+    /// whatever others do; else when there is room for it. Dropping the future loses nothing.
+    pub(super) async fn room(&self) {
+        let (mut own, mut principal) = (self.own.held.subscribe(), self.principal.held.subscribe());
+        loop {
+            own.mark_unchanged();
+            principal.mark_unchanged();
+            let room = |account: &Account| account.held() < account.bytes_max;
+            if self.own.held() == 0 || (room(&self.own) && room(&self.principal)) {
+                return;
+            }
+            // The senders are in `self`.
+            tokio::select! {
+                _ = own.changed() => {}
+                _ = principal.changed() => {}
+            }
+        }
+    }
+
+    /// Takes room for an answer.
+    pub(super) fn charge(&self, bytes: usize) -> ShareCharge {
+        ShareCharge {
+            own: self.own.charge(bytes),
+            principal: self.principal.charge(bytes),
+        }
+    }
+}
+
+/// An answer of one stream that waits.
+#[derive(Debug)]
+pub(super) struct ShareCharge {
+    own: Charge,
+    principal: Charge,
+}
+
+impl ShareCharge {
+    /// Now it is this many bytes.
+    pub(super) fn set(&mut self, bytes: usize) {
+        self.own.set(bytes);
+        self.principal.set(bytes);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -189,12 +251,31 @@ mod tests {
     /// What is larger than all the room gets it when nothing else waits, and what is there already is charged beyond it.
     #[tokio::test]
     async fn more_than_there_is_room_for_is_not_lost() {
-        let account = Account::new(10, None);
+        let account = Account::of_stream(10);
         let large = account.reserve(11).now_or_never().unwrap();
         assert!(account.reserve(1).now_or_never().is_none());
         drop(large);
         let _there = account.charge(1_000);
         assert!(account.reserve(1).now_or_never().is_none());
+    }
+
+    /// A stream waits for room in its own part and in its principal's, but one that is read goes on whatever its
+    /// siblings do.
+    #[tokio::test]
+    async fn a_stream_that_is_read_goes_on() {
+        let account = unread(100).account(None);
+        let (greedy, modest) = (Share::new(50, Arc::clone(&account)), Share::new(50, account));
+        let mut held = vec![greedy.charge(50)];
+        assert!(greedy.room().now_or_never().is_none());
+        held.push(modest.charge(49));
+        assert!(modest.room().now_or_never().is_some());
+        held.push(modest.charge(1));
+        assert!(modest.room().now_or_never().is_none(), "neither has room");
+        held.truncate(1);
+        let _all = greedy.charge(50);
+        assert!(modest.room().now_or_never().is_some(), "nothing of its own waits");
+        let _own = modest.charge(1);
+        assert!(modest.room().now_or_never().is_none());
     }
 
     /// Accounts of those who have gone are forgotten.

@@ -1,18 +1,22 @@
 //! Answers that a peer does not read, over real TLS: with a client of raw HTTP/2, which opens no window for them and yet
 //! answers pings. Nothing here waits on a clock: the connection ends, or the metrics say what has happened.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
+use prost::Message as _;
 use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic_types::StatusExt as _;
 use tower::Service as _;
 use wardline::error::ErrorCode;
 use wardline::tls::client_connector;
+use wardline::wire::v1;
 
-use crate::support::{World, call, http_get};
+use crate::support::{World, call, exercise, http_get};
 
 const CHECKPOINT: &str = "/wardline.v1.Audit/GetCheckpoint";
 
@@ -135,5 +139,74 @@ async fn unread_answers_take_their_agencys_room() {
     while call(own.clone(), CHECKPOINT, Bytes::new()).await.is_err() {
         tokio::task::yield_now().await;
     }
+    world.served.stop().await;
+}
+
+/// Bounds of the next two tests: a few answers.
+fn a_few_answers(settings: &mut wardline::server::RelaySettings) {
+    settings.edge.unread_bytes_per_stream_max = 16 * 1024;
+}
+
+/// Whoever submits many and reads no answer is not read any more: no more is accepted than there is room for its
+/// answers, and then the connection is cut.
+#[tokio::test]
+async fn submissions_are_not_read_while_their_answers_are_not() {
+    let world = world(|settings| {
+        a_few_answers(settings);
+        settings.edge.stall_ms_max = 2_000;
+    })
+    .await;
+    let client = world.client("us.ctc");
+    let mut submissions = BytesMut::new();
+    let count = 200;
+    for tag in 0..count {
+        let submission = Some((&exercise(&client, "ru.ctc", 1).await).into());
+        let request = v1::SubmitManyRequest { tag, submission };
+        submissions.put(message(&request.encode_to_vec()));
+    }
+    let mut raw = Raw::connect(&world, "us.ctc", 0).await;
+    let (response, mut up) = raw.call("/wardline.v1.Exchange/SubmitMany").await;
+    up.send_data(submissions.freeze(), false).unwrap();
+    let _answers = response.await.unwrap().into_body();
+    raw.cut().await;
+    let accepted = metric(&world, "wardline_accepted_total").await;
+    assert!((1..count / 3).contains(&accepted), "{accepted} of {count}");
+    world.served.stop().await;
+}
+
+/// With the same bounds everything is answered, and replayed, to whoever reads.
+#[tokio::test]
+async fn what_is_read_is_answered() {
+    let world = world(a_few_answers).await;
+    let client = world.client("us.ctc");
+    let (up, requests) = tokio::sync::mpsc::channel(64);
+    let count = 60;
+    for tag in 0..count {
+        let submission = Some((&exercise(&client, "ru.ctc", 1).await).into());
+        up.send(v1::SubmitManyRequest { tag, submission }).await.unwrap();
+    }
+    drop(up);
+    let mut exchange = world.exchange("us.ctc").await;
+    let requests = ReceiverStream::new(requests);
+    let mut answers = exchange.submit_many(requests).await.unwrap().into_inner();
+    let mut answered = BTreeSet::new();
+    while let Some(answer) = answers.message().await.unwrap() {
+        if let v1::submit_many_response::Kind::Outcome(outcome) = answer.kind.unwrap() {
+            answered.insert(outcome.tag);
+        }
+    }
+    assert!(answered.into_iter().eq(0..count));
+    let channel = world.served.channel(&world.tls_identity("us.ctc")).await;
+    let mut audit = v1::audit_client::AuditClient::new(channel);
+    let request = v1::ReplayRequest {
+        with_parts: true,
+        ..v1::ReplayRequest::default()
+    };
+    let mut records = audit.replay(request).await.unwrap().into_inner();
+    let mut replayed = 0;
+    while let Some(record) = records.message().await.unwrap() {
+        replayed += usize::from(matches!(record.kind, Some(v1::replay_response::Kind::Record(_))));
+    }
+    assert!(replayed > 2 * 60, "{replayed}");
     world.served.stop().await;
 }

@@ -182,6 +182,7 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
         configuration_digest: settings.digest,
         quotas: settings.quotas,
         heartbeat: Some(settings.data_dir.join("heartbeat")),
+        session_times: settings.session_times,
     })
     .await?;
 

@@ -46,8 +46,9 @@ impl v1::exchange_server::Exchange for Service {
         let (caller, peer) = (caller(&request)?, peer(&request)?);
         let mut inbound = request.into_inner();
         let session = receive::open(&self.0, &caller, &mut inbound).await?;
-        let (outbound, stream) = outbound(self.0.patience(peer.cut.clone()));
-        let run = receive::run(self.0.relay.clone(), caller, session, inbound, outbound, peer.cut);
+        let patience = self.0.patience(peer.cut);
+        let (outbound, stream) = outbound(patience.clone());
+        let run = receive::run(self.0.relay.clone(), caller, session, inbound, outbound, patience);
         tokio::spawn(run.in_current_span());
         Ok(Response::new(stream))
     }

@@ -72,6 +72,14 @@ impl<T> Outbound<T> {
         let _ = self.put(Err(status.into()), None).await;
     }
 
+    /// Returns when all that was sent has been taken, or the peer has gone.
+    pub(super) async fn all_taken(&self) {
+        tokio::select! {
+            () = self.waiting.all_taken() => {}
+            () = self.gone() => {}
+        }
+    }
+
     /// Returns when the peer has gone, or does not read; its connection is then cut.
     pub(super) async fn gone(&self) {
         tokio::select! {

@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
-use tracing::{Instrument as _, warn};
+use tracing::Instrument as _;
 
 use super::outbound::{Gone, Outbound};
+use super::stall::Patience;
 use super::{Edge, convert, inbound, status};
 use crate::error::{ErrorCode, Refused};
 use crate::limits::{ACKNOWLEDGEMENTS_IN_FLIGHT_MAX, ENDING_MS_MAX};
@@ -39,17 +39,14 @@ pub(super) async fn run(
     mut session: DeliverySession,
     stream: Streaming<v1::ReceiveRequest>,
     outbound: Outbound<v1::ReceiveResponse>,
-    cut: CancellationToken,
+    patience: Patience,
 ) {
     let handle = session.handle();
     let told = tell(relay, caller, &mut session, stream, outbound);
     tokio::select! {
         () = told => {}
         // The last event says why; a peer that does not take it in time is cut.
-        () = overdue(&handle) => {
-            warn!("a session that has ended does not read: its connection is cut");
-            cut.cancel();
-        }
+        () = overdue(&handle) => patience.cut(),
     }
 }
 
@@ -121,6 +118,8 @@ async fn tell(
             return;
         }
     }
+    // Until then it is not told why, and may be overdue.
+    outbound.all_taken().await;
 }
 
 fn opened(session: &DeliverySession) -> v1::SessionOpened {

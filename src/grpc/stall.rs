@@ -72,6 +72,16 @@ impl Waiting {
         });
     }
 
+    /// Returns when nothing waits.
+    pub(super) async fn all_taken(&self) {
+        // The sender is ours.
+        let _ = self
+            .0
+            .subscribe()
+            .wait_for(|state| state.put == state.taken)
+            .await;
+    }
+
     /// Who looks on.
     pub(super) fn watched(&self) -> Watched {
         Watched(self.0.subscribe())

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::answers::{Caller, Ending, Failure};
 use super::budget::Budgets;
+use super::delivery::SessionTimes;
 use super::delivery::hub::Hub;
 use super::durable::Durable;
 use super::meters::Meters;
@@ -33,6 +34,7 @@ pub(super) struct Engine {
     pub(super) meters: Arc<Meters>,
     pub(super) origin: Origin,
     pub(super) version: String,
+    pub(super) session_times: SessionTimes,
     pub(super) started: Timestamp,
     pub(super) durable: watch::Receiver<Arc<Durable>>,
     pub(super) directories: watch::Receiver<Arc<Directory>>,

@@ -35,7 +35,7 @@ pub use answers::{
     WarningView, WatchEvent, WatchedRecord,
 };
 pub use budget::{HourlyQuota, Quotas};
-pub use delivery::{DeliverySession, SessionHandle};
+pub use delivery::{DeliverySession, SessionHandle, SessionTimes};
 pub use durable::Durable;
 pub use meters::{Counter, Gauge, Histogram, Meters};
 pub use replay::Replay;

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::Relay;
 use super::budget::{Budgets, Quotas};
+use super::delivery::SessionTimes;
 use super::delivery::hub::Hub;
 use super::durable::Durable;
 use super::engine::Engine;
@@ -82,6 +83,8 @@ pub struct RelayOptions {
     pub quotas: Quotas,
     /// The file that is rewritten every [`crate::limits::HEARTBEAT_MS`]; none: no heartbeat.
     pub heartbeat: Option<PathBuf>,
+    /// How long delivery sessions wait for what.
+    pub session_times: SessionTimes,
 }
 
 /// Why a relay did not start.
@@ -184,6 +187,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
         configuration_digest,
         quotas,
         heartbeat,
+        session_times,
     } = options;
     let Followed {
         head,
@@ -256,6 +260,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
             meters,
             origin,
             version,
+            session_times,
             started,
             durable,
             directories,

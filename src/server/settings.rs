@@ -11,6 +11,7 @@ use crate::config::{ConfigError, FlagSetting, Key, Kind, Settings};
 use crate::domain::{Deadlines, OperatorName, Origin, Precedence};
 use crate::grpc::EdgeLimits;
 use crate::limits;
+use crate::relay::SessionTimes;
 use crate::relay::{HourlyQuota, Quotas};
 use crate::telemetry::{LogFormat, LogLevel};
 use crate::tls::AcceptLimits;
@@ -259,6 +260,8 @@ pub struct RelaySettings {
     pub accept: AcceptLimits,
     /// Of calls.
     pub edge: EdgeLimits,
+    /// Of delivery sessions, in the engine. No setting of its own: the edge sees first that a stream is not read.
+    pub session_times: SessionTimes,
     /// How long a shutdown waits.
     pub drain_ms_max: u64,
     /// SHA-256 of what is effective, without secrets; in `RELAY_STARTED`.
@@ -320,8 +323,12 @@ impl RelaySettings {
                     "submissions_in_flight_max",
                     limits::SUBMISSIONS_IN_FLIGHT_MAX,
                 )?,
-                stall_ms_max: lowered(&settings, "session_stall_ms_max", limits::SESSION_STALL_MS_MAX)?,
+                stall_ms_max: stall_ms_max(&settings)?,
                 ..EdgeLimits::default()
+            },
+            session_times: SessionTimes {
+                stall_ms_max: stall_ms_max(&settings)?,
+                ..SessionTimes::default()
             },
             drain_ms_max: lowered(&settings, "drain_ms_max", limits::DRAIN_MS_MAX)?,
             digest: settings.digest(),
@@ -443,6 +450,11 @@ fn quota(settings: &Settings, name: &str, at_least: u64) -> Result<u64, ConfigEr
     }
 }
 
+/// One for the connection, the edge's streams and the engine's sessions.
+fn stall_ms_max(settings: &Settings) -> Result<u64, ConfigError> {
+    lowered(settings, "session_stall_ms_max", limits::SESSION_STALL_MS_MAX)
+}
+
 fn accept_limits(settings: &Settings) -> Result<AcceptLimits, ConfigError> {
     let count = |name, bound| lowered(settings, name, bound);
     let ms = |name, bound| lowered(settings, name, bound);
@@ -457,7 +469,7 @@ fn accept_limits(settings: &Settings) -> Result<AcceptLimits, ConfigError> {
         handshake_ms_max: ms("handshake_ms_max", limits::HANDSHAKE_MS_MAX)?,
         strangers_max: count("strangers_max", limits::STRANGERS_MAX)?,
         stranger_ms_max: ms("stranger_ms_max", limits::STRANGER_MS_MAX)?,
-        stall_ms_max: ms("session_stall_ms_max", limits::SESSION_STALL_MS_MAX)?,
+        stall_ms_max: stall_ms_max(settings)?,
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use v1::receive_request::Kind as Up;
 use v1::receive_response::Kind as Down;
@@ -14,64 +14,7 @@ use wardline::limits;
 use wardline::transparency::LogVerifier;
 use wardline::wire::v1;
 
-use crate::support::{World, exercise, revocation_of_tls_key};
-
-struct Session {
-    up: mpsc::Sender<v1::ReceiveRequest>,
-    down: Streaming<v1::ReceiveResponse>,
-}
-
-impl Session {
-    /// Opens a session of an agency's duty desk; the first answer says what waits.
-    async fn open(world: &World, agency: &str, credit: u32) -> (Self, v1::SessionOpened) {
-        let (up, requests) = mpsc::channel(16);
-        let open = v1::OpenSession {
-            desk: String::new(),
-            credit,
-        };
-        send(&up, Up::Open(open)).await;
-        let mut exchange = world.exchange(agency).await;
-        let down = exchange
-            .receive(ReceiverStream::new(requests))
-            .await
-            .unwrap()
-            .into_inner();
-        let mut session = Self { up, down };
-        let Some(Down::Opened(opened)) = session.next().await else {
-            panic!("the session did not open");
-        };
-        (session, opened)
-    }
-
-    async fn send(&self, kind: Up) {
-        send(&self.up, kind).await;
-    }
-
-    /// The next message; none at the proper end.
-    async fn next(&mut self) -> Option<Down> {
-        self.down
-            .message()
-            .await
-            .unwrap()
-            .map(|message| message.kind.unwrap())
-    }
-}
-
-async fn send(up: &mpsc::Sender<v1::ReceiveRequest>, kind: Up) {
-    up.send(v1::ReceiveRequest { kind: Some(kind) }).await.unwrap();
-}
-
-async fn submit(world: &World, from: &str, to: &str, count: usize, characters: usize) {
-    let client = world.client(from);
-    let mut exchange = world.exchange(from).await;
-    for _ in 0..count {
-        let submission = exercise(&client, to, characters).await;
-        let request = v1::SubmitRequest {
-            submission: Some((&submission).into()),
-        };
-        exchange.submit(request).await.unwrap();
-    }
-}
+use crate::support::{Session, World, exercise, revocation_of_tls_key, submit};
 
 fn reason(status: &Status) -> ErrorCode {
     let info = status

@@ -16,7 +16,7 @@ use wardline::error::ErrorCode;
 use wardline::tls::client_connector;
 use wardline::wire::v1;
 
-use crate::support::{World, call, exercise, http_get};
+use crate::support::{World, call, exercise};
 
 const CHECKPOINT: &str = "/wardline.v1.Audit/GetCheckpoint";
 
@@ -82,18 +82,6 @@ fn message(encoded: &[u8]) -> Bytes {
     message.freeze()
 }
 
-/// The metric of this name.
-async fn metric(world: &World, name: &str) -> u64 {
-    let metrics = http_get(world.served.http_address.unwrap(), "/metrics").await;
-    let value = metrics
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    value
-        .unwrap_or_else(|| panic!("no {name} in {metrics}"))
-        .parse()
-        .unwrap()
-}
-
 async fn world(adjust: impl FnOnce(&mut wardline::server::RelaySettings)) -> World {
     let set = [("http_listen", "127.0.0.1:0")];
     World::adjusted(&set, &["us.ctc", "ru.ctc"], adjust).await
@@ -107,12 +95,12 @@ async fn an_answer_that_is_not_read_is_cut() {
         let world = world(|settings| settings.edge.stall_ms_max = 1_000).await;
         let mut raw = Raw::connect(&world, "ru.ctc", window_bytes).await;
         let _answer = raw.unary(CHECKPOINT).await;
-        assert!(metric(&world, "wardline_grpc_unread_bytes").await > 0);
+        assert!(world.served.metric("wardline_grpc_unread_bytes").await > 0);
         raw.cut().await;
-        while metric(&world, "wardline_grpc_unread_bytes").await > 0 {
+        while world.served.metric("wardline_grpc_unread_bytes").await > 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(metric(&world, "wardline_grpc_unread_cut_total").await, 1);
+        assert_eq!(world.served.metric("wardline_grpc_unread_cut_total").await, 1);
         world.served.stop().await;
     }
 }
@@ -169,7 +157,7 @@ async fn submissions_are_not_read_while_their_answers_are_not() {
     up.send_data(submissions.freeze(), false).unwrap();
     let _answers = response.await.unwrap().into_body();
     raw.cut().await;
-    let accepted = metric(&world, "wardline_accepted_total").await;
+    let accepted = world.served.metric("wardline_accepted_total").await;
     assert!((1..count / 3).contains(&accepted), "{accepted} of {count}");
     world.served.stop().await;
 }

@@ -17,6 +17,7 @@ mod edge;
 mod edge_config;
 mod edge_connections;
 mod edge_log;
+mod edge_slow;
 mod edge_streams;
 mod edge_unread;
 mod layers;

@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
+pub use self::session::SessionTimes;
+
 use self::hub::Mailbox;
 use self::pump::Pump;
 use super::answers::{Caller, Failure, SessionEvent, SessionOpened};

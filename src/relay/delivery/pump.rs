@@ -75,6 +75,7 @@ impl Pump {
         events: mpsc::Sender<SessionEvent>,
         ended: watch::Sender<bool>,
     ) -> Self {
+        let machine = Session::new(engine.session_times);
         Self {
             directories: engine.directories.clone(),
             phase: engine.phase.subscribe(),
@@ -85,7 +86,7 @@ impl Pump {
             place,
             events,
             ended,
-            machine: Session::default(),
+            machine,
             begun: Instant::now(),
             wake: None,
             sending: None,

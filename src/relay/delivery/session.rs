@@ -4,7 +4,7 @@
 //! Three things must hold. Nothing is sent without credit, and each sending takes one. Memory is bounded: the backlog
 //! is read in batches, and of what was sent at most [`limits::SESSION_CREDIT_MAX`] are remembered; what is forgotten
 //! is found again by a sweep. What waits is sent in the order of its numbers, and comes again, after
-//! [`limits::REDELIVER_AFTER_MS`], until it is settled.
+//! [`SessionTimes::redeliver_after_ms`], until it is settled.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -12,6 +12,24 @@ use super::super::Ending;
 use crate::error::ErrorCode;
 use crate::limits;
 use crate::time::Timestamp;
+
+/// How long a session waits for what.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionTimes {
+    /// A session that does not take a delivery for this long is cut off.
+    pub stall_ms_max: u64,
+    /// What is not `RECEIVED` comes again on the same session after this long.
+    pub redeliver_after_ms: u64,
+}
+
+impl Default for SessionTimes {
+    fn default() -> Self {
+        Self {
+            stall_ms_max: limits::SESSION_STALL_MS_MAX,
+            redeliver_after_ms: limits::REDELIVER_AFTER_MS,
+        }
+    }
+}
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,8 +79,10 @@ pub(super) enum Pass {
 }
 
 /// The machine.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Session {
+    stall_ms: i64,
+    redeliver_ms: i64,
     credit: u32,
     /// The desk's newest inbox number, as far as is known.
     newest: u64,
@@ -117,6 +137,25 @@ struct Forgotten {
 }
 
 impl Session {
+    /// A session that has not begun.
+    pub(super) fn new(times: SessionTimes) -> Self {
+        let ms = |ms| i64::try_from(ms).unwrap_or(i64::MAX);
+        Self {
+            stall_ms: ms(times.stall_ms_max),
+            redeliver_ms: ms(times.redeliver_after_ms),
+            credit: 0,
+            newest: 0,
+            forward: Cursor::default(),
+            sweep: None,
+            sending: None,
+            in_flight: BTreeMap::new(),
+            by_time: BTreeSet::new(),
+            forgotten: None,
+            catch_up: None,
+            ended: false,
+        }
+    }
+
     /// Takes one event and says what is to be done, in order.
     pub(super) fn on(&mut self, event: Event, now: Timestamp) -> Vec<Action> {
         if self.ended {
@@ -219,7 +258,7 @@ impl Session {
             return;
         };
         self.in_flight.remove(&number);
-        let due = at.saturating_add_ms(REDELIVER_AFTER_MS);
+        let due = at.saturating_add_ms(self.redeliver_ms);
         let forgotten = self.forgotten.get_or_insert(Forgotten {
             from: number,
             until: number,
@@ -232,7 +271,7 @@ impl Session {
     /// Everything that follows from the state, whatever event led to it.
     fn go_on(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
         if let Some(sending) = &self.sending {
-            let cut = sending.since.saturating_add_ms(STALL_MS);
+            let cut = sending.since.saturating_add_ms(self.stall_ms);
             if now >= cut {
                 self.ended = true;
                 actions.push(Action::End(Ending {
@@ -268,13 +307,13 @@ impl Session {
                 number,
                 repeated: times,
             });
-            actions.push(Action::WakeAt(now.saturating_add_ms(STALL_MS)));
+            actions.push(Action::WakeAt(now.saturating_add_ms(self.stall_ms)));
             return;
         }
         let due = self
             .by_time
             .first()
-            .map(|(at, _)| at.saturating_add_ms(REDELIVER_AFTER_MS));
+            .map(|(at, _)| at.saturating_add_ms(self.redeliver_ms));
         let swept = self.forgotten.as_ref().map(|forgotten| forgotten.due);
         // Without credit nothing can be sent, whatever is due: credit is the event that goes on.
         if self.credit > 0
@@ -320,7 +359,7 @@ impl Session {
     /// What is due again, then what is new, then what was forgotten; with how often it was sent before.
     fn next_to_send(&mut self, now: Timestamp) -> Option<(u64, u32)> {
         if let Some(&(at, number)) = self.by_time.first()
-            && now >= at.saturating_add_ms(REDELIVER_AFTER_MS)
+            && now >= at.saturating_add_ms(self.redeliver_ms)
         {
             self.by_time.pop_first();
             let sent = self.in_flight.remove(&number);
@@ -345,9 +384,6 @@ impl Cursor {
         self.loaded.is_empty() && self.loading.is_none() && self.after < newest
     }
 }
-
-const REDELIVER_AFTER_MS: i64 = limits::REDELIVER_AFTER_MS as i64;
-const STALL_MS: i64 = limits::SESSION_STALL_MS_MAX as i64;
 
 fn load(pass: Pass, after: u64) -> Action {
     Action::Load {

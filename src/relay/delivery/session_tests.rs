@@ -29,7 +29,7 @@ struct Bench {
 impl Bench {
     fn open(waiting: impl IntoIterator<Item = u64>, newest: u64, credit: u32) -> Self {
         let mut bench = Self {
-            session: Session::default(),
+            session: Session::new(SessionTimes::default()),
             waiting: waiting.into_iter().collect(),
             newest,
             now: T0,

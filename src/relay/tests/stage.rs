@@ -47,6 +47,7 @@ async fn open_with(
         configuration_digest: [1; 32],
         quotas,
         heartbeat: None,
+        session_times: super::super::SessionTimes::default(),
     })
     .await
 }

@@ -14,6 +14,8 @@ use wardline::server::{self, Begun, KEYS, RelaySettings, ServeError, Stopped};
 use wardline::time::{Clock as _, SystemClock};
 use wardline::tls::{TlsIdentity, client_connector};
 
+use super::http_get;
+
 pub(crate) const ORIGIN: &str = "relay.example.invalid/log";
 
 /// A directory with an operator's profile in it, and where the relay's data goes.
@@ -134,6 +136,16 @@ pub(crate) struct Served {
 impl Served {
     pub(crate) async fn channel(&self, identity: &TlsIdentity) -> Channel {
         channel(self.address, self.pin, identity).await
+    }
+
+    /// The metric of this name; the relay must be served with `http_listen`.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let metrics = http_get(self.http_address.unwrap(), "/metrics").await;
+        let value = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value = value.unwrap_or_else(|| panic!("no {name} in {metrics}"));
+        value.parse().unwrap()
     }
 
     pub(crate) async fn stop(self) -> Stopped {

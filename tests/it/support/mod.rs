@@ -4,9 +4,11 @@
 mod home;
 mod process;
 mod raw;
+mod session;
 mod world;
 
 pub(crate) use home::{Home, Served, channel};
 pub(crate) use process::{RelayProcess, wardline};
 pub(crate) use raw::{call, call_stream, http_get};
+pub(crate) use session::{Session, receive, submit};
 pub(crate) use world::{World, exercise, revocation_of_tls_key};

@@ -118,6 +118,8 @@ pub const EXEC_SIGNER_OUTPUT_BYTES_MAX: usize = 256;
 /// How long an exec signer may take: an officer may have to touch a token.
 pub const EXEC_SIGNER_MS_MAX: u64 = 60_000;
 
+/// What a relay said against an entry of the outbox, as a file.
+pub const OUTBOX_REFUSAL_BYTES_MAX: usize = 16 * 1024;
 /// A profile's settings.
 pub const PROFILE_BYTES_MAX: usize = 64 * 1024;
 /// How often a client sends the same message of one call.

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::error::{ErrorCode, Refused};
 
@@ -89,16 +89,20 @@ impl Fault {
         self
     }
 
+    /// As one JSON object.
+    pub fn object(&self) -> Value {
+        json!({
+            "error": self.sentence,
+            "code": self.code.map(ErrorCode::name),
+            "what_to_do": self.what_to_do,
+            "exit": self.exit.number(),
+        })
+    }
+
     /// As standard error shows it: one JSON object, or sentences.
     pub fn render(&self, json: bool) -> String {
         if json {
-            return json!({
-                "error": self.sentence,
-                "code": self.code.map(ErrorCode::name),
-                "what_to_do": self.what_to_do,
-                "exit": self.exit.number(),
-            })
-            .to_string();
+            return self.object().to_string();
         }
         let code = self.code.map(|code| format!(" [{code}]")).unwrap_or_default();
         let mut text = format!("wardline: {}{code}", self.sentence);

@@ -2,41 +2,73 @@
 
 use clap::Subcommand;
 use serde::Serialize;
+use serde_json::{Value, json};
 
+use super::screen::one_line;
 use super::send::SentObject;
-use super::session::{open, table};
+use super::session::{confirmed, open, table};
 use super::{Context, Exit, Fault, invocation};
-use crate::client::{Client, OutboxEntry, Resent};
+use crate::client::{Client, ClientError, OutboxEntry, Resent, Unproven};
 use crate::time::Timestamp;
 
 /// See and resend what has no verified receipt yet.
 #[derive(Debug, Subcommand)]
 pub(crate) enum OutboxCommand {
-    /// List it, oldest first.
+    /// List it, oldest first, with what the relay said against it.
     List,
-    /// Send it again, the same bytes.
+    /// Send it again, the same bytes. A change of the directory that was refused is sent again only if it is named.
     Retry {
         /// Only these ids, or beginnings of them.
         ids: Vec<String>,
     },
+    /// Give something up: it is never sent again, and its bytes go to outbox/dropped.
+    Drop {
+        /// Ids, or beginnings of them.
+        #[arg(required = true)]
+        ids: Vec<String>,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
+/// An entry, and how it is with it: it waits, or the relay refused it and proved nothing.
 #[derive(Debug, Serialize)]
 struct EntryObject {
     id: String,
     kind: &'static str,
     signed: String,
     bytes: usize,
+    state: &'static str,
+    code: Option<&'static str>,
+    reason: Option<String>,
 }
 
 impl EntryObject {
-    fn of(entry: &OutboxEntry) -> Self {
+    fn of(entry: &OutboxEntry, refusal: Option<Unproven>) -> Self {
         Self {
             id: entry.id.to_string(),
             kind: entry.kind.name(),
             signed: signed_at(entry).to_string(),
             bytes: entry.message.len(),
+            state: if refusal.is_some() { "refused" } else { "waiting" },
+            code: refusal.as_ref().map(|refusal| refusal.code.name()),
+            reason: refusal.map(|refusal| refusal.sentence),
         }
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let state = match (self.code, &self.reason) {
+            (Some(code), Some(reason)) => format!("refused without proof: {} [{code}]", one_line(reason)),
+            (_, _) => self.state.to_owned(),
+        };
+        vec![
+            self.id.clone(),
+            self.kind.to_owned(),
+            self.signed.clone(),
+            self.bytes.to_string(),
+            state,
+        ]
     }
 }
 
@@ -53,45 +85,102 @@ fn signed_at(entry: &OutboxEntry) -> Timestamp {
 
 pub(crate) async fn run(command: OutboxCommand, context: &Context) -> Result<Exit, Fault> {
     let client = open(context)?;
-    let entries = client.outbox().list().map_err(crate::client::ClientError::from)?;
+    let entries = client.outbox().list().map_err(ClientError::from)?;
     match command {
-        OutboxCommand::List => list(&entries, context),
+        OutboxCommand::List => list(&client, &entries, context),
         OutboxCommand::Retry { ids } => {
-            let wanted: Vec<OutboxEntry> = entries
-                .into_iter()
-                .filter(|entry| {
-                    ids.is_empty() || ids.iter().any(|id| entry.id.to_string().starts_with(id.as_str()))
-                })
-                .collect();
-            if wanted.is_empty() && !ids.is_empty() {
-                return Err(Fault::usage("nothing in the outbox has such an id"));
-            }
+            let wanted = if ids.is_empty() {
+                unasked(&client, entries, context)?
+            } else {
+                named(entries, &ids)?
+            };
             retry(&client, &wanted, context).await
         }
+        OutboxCommand::Drop { ids, yes } => give_up(&client, &named(entries, &ids)?, yes, context),
     }
 }
 
-fn list(entries: &[OutboxEntry], context: &Context) -> Result<Exit, Fault> {
-    let objects: Vec<EntryObject> = entries.iter().map(EntryObject::of).collect();
+/// Those that are named; each name must name one at least.
+fn named(entries: Vec<OutboxEntry>, ids: &[String]) -> Result<Vec<OutboxEntry>, Fault> {
+    let names = |entry: &OutboxEntry, id: &String| entry.id.to_string().starts_with(id.as_str());
+    if let Some(nothing) = ids
+        .iter()
+        .find(|id| !entries.iter().any(|entry| names(entry, id)))
+    {
+        return Err(Fault::usage(format!("nothing in the outbox has the id {nothing}")));
+    }
+    let wanted = entries
+        .into_iter()
+        .filter(|entry| ids.iter().any(|id| names(entry, id)));
+    Ok(wanted.collect())
+}
+
+/// Those that are sent again without being named.
+fn unasked(client: &Client, entries: Vec<OutboxEntry>, context: &Context) -> Result<Vec<OutboxEntry>, Fault> {
+    let mut wanted = Vec::new();
+    for entry in entries {
+        if entry.kind.outlasts_refusal()
+            || client
+                .outbox()
+                .refusal(&entry)
+                .map_err(ClientError::from)?
+                .is_none()
+        {
+            wanted.push(entry);
+        } else if !context.json {
+            eprintln!(
+                "{} {}: it was refused; name it to send it again, or drop it",
+                entry.kind.name(),
+                entry.id
+            );
+        }
+    }
+    Ok(wanted)
+}
+
+fn list(client: &Client, entries: &[OutboxEntry], context: &Context) -> Result<Exit, Fault> {
+    let mut objects = Vec::new();
+    for entry in entries {
+        let refusal = client.outbox().refusal(entry).map_err(ClientError::from)?;
+        objects.push(EntryObject::of(entry, refusal));
+    }
     if context.json {
         for object in &objects {
             context.emit(object, "")?;
         }
     } else if objects.is_empty() {
-        println!("The outbox is empty: all that was signed has its receipt.");
+        println!("The outbox is empty: all that was signed has its receipt, or was dropped.");
     } else {
-        let rows: Vec<Vec<String>> = objects
-            .iter()
-            .map(|it| {
-                vec![
-                    it.id.clone(),
-                    it.kind.to_owned(),
-                    it.signed.clone(),
-                    it.bytes.to_string(),
-                ]
-            })
-            .collect();
-        println!("{}", table(&["id", "kind", "signed", "bytes"], &rows));
+        let rows: Vec<Vec<String>> = objects.iter().map(EntryObject::cells).collect();
+        println!("{}", table(&["id", "kind", "signed", "bytes", "state"], &rows));
+    }
+    Ok(Exit::Done)
+}
+
+fn give_up(client: &Client, entries: &[OutboxEntry], yes: bool, context: &Context) -> Result<Exit, Fault> {
+    let names: Vec<String> = entries
+        .iter()
+        .map(|entry| format!("{} {}", entry.kind.name(), entry.id))
+        .collect();
+    let question = format!(
+        "This gives up {}: it is signed, and will never be sent again.",
+        names.join(", ")
+    );
+    confirmed(yes, &question, "DROP")?;
+    for entry in entries {
+        let dropped = client.outbox().drop_entry(entry).map_err(ClientError::from)?;
+        let object = json!({
+            "id": entry.id.to_string(),
+            "kind": entry.kind.name(),
+            "dropped": dropped,
+        });
+        let text = format!(
+            "{} {} was dropped; its bytes are in {}",
+            entry.kind.name(),
+            entry.id,
+            dropped.display()
+        );
+        context.emit(&object, text)?;
     }
     Ok(Exit::Done)
 }
@@ -118,12 +207,16 @@ async fn retry(client: &Client, entries: &[OutboxEntry], context: &Context) -> R
                 if fault.exit == Exit::VerificationFailed {
                     return Err(fault);
                 }
-                eprintln!(
-                    "{} {}: {}",
-                    entry.kind.name(),
-                    entry.id,
-                    fault.render(context.json)
-                );
+                if context.json {
+                    let mut object = fault.object();
+                    if let Value::Object(fields) = &mut object {
+                        fields.insert("id".to_owned(), json!(entry.id.to_string()));
+                        fields.insert("kind".to_owned(), json!(entry.kind.name()));
+                    }
+                    eprintln!("{object}");
+                } else {
+                    eprintln!("{} {}: {}", entry.kind.name(), entry.id, fault.render(false));
+                }
                 if fault.exit.number() > worst.number() {
                     worst = fault.exit;
                 }

@@ -10,16 +10,24 @@ use crate::client::{Client, ClientError, DirectoryNews, Outcome, ProfileDir};
 
 impl From<ClientError> for Fault {
     fn from(error: ClientError) -> Self {
+        let kept = matches!(error, ClientError::Kept { .. });
         let exit = match error.outcome() {
             Outcome::Refused => Exit::Refused,
             Outcome::Usage => Exit::Usage,
             Outcome::NothingHappened => Exit::Retry,
-            Outcome::Unknown => Exit::Unknown,
+            // Where nothing was signed, or nothing was kept, there is nothing in the outbox to be sent again.
+            Outcome::Unknown => {
+                if kept {
+                    Exit::Unknown
+                } else {
+                    Exit::Retry
+                }
+            }
             Outcome::VerificationFailed => Exit::VerificationFailed,
             Outcome::TimedOut => Exit::TimedOut,
         };
         let mut sentence = error.to_string();
-        if let ClientError::Refused(refusal) = &error {
+        if let ClientError::Refused(refusal) = error.cause() {
             // The code is shown beside the sentence.
             sentence.clone_from(&refusal.refused.sentence);
             if !refusal.refused.field.is_empty() {
@@ -30,6 +38,9 @@ impl From<ClientError> for Fault {
             }
             if let Some(index) = refusal.rejected_at {
                 let _ = write!(sentence, " (the refusal is on the record, index {index})");
+            }
+            if kept {
+                sentence.push_str("; it is kept in the outbox");
             }
         }
         Self {

@@ -91,7 +91,8 @@ impl Client {
         let message =
             v1::AcknowledgementSubmission::decode(entry.message.clone()).map_err(|_| damaged(entry))?;
         let submission = AcknowledgementSubmission::try_from(message).map_err(|_| damaged(entry))?;
-        self.acknowledge_submission(&submission, Some(entry)).await
+        let acknowledged = self.acknowledge_submission(&submission, Some(entry)).await;
+        acknowledged.map_err(|error| self.if_kept(entry, error))
     }
 
     /// Sends an acknowledgement, of the outbox or not.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::files::FileError;
 use super::profile::ProfileError;
 use super::verification::VerificationError;
+use crate::domain::PayloadId;
 use crate::error::{ErrorCode, Refused, SideEffect};
 use crate::seal::{KeyFileError, RandomError, SignerError};
 
@@ -18,7 +19,7 @@ pub enum Outcome {
     Usage,
     /// Nothing happened; the same may succeed later.
     NothingHappened,
-    /// Whether it happened is not known; what was signed is kept in the outbox.
+    /// Whether it happened is not known: the same bytes may be sent again.
     Unknown,
     /// Something does not verify. Wake someone.
     VerificationFailed,
@@ -66,6 +67,15 @@ pub enum ClientError {
     /// The connection broke, or the answer was not one of the relay's: it may have happened.
     #[error("it is not known whether the relay took it: {0}")]
     Unknown(String),
+    /// What was signed has no receipt, and is kept in the outbox.
+    #[error("{error}; it is kept in the outbox")]
+    Kept {
+        /// The id of what was signed.
+        id: PayloadId,
+        /// Why it has none.
+        #[source]
+        error: Box<ClientError>,
+    },
     /// The profile is missing or wrong.
     #[error(transparent)]
     Profile(#[from] ProfileError),
@@ -120,6 +130,7 @@ impl ClientError {
                 Outcome::NothingHappened
             }
             Self::Unknown(_) => Outcome::Unknown,
+            Self::Kept { error, .. } => error.outcome(),
             Self::Profile(_) | Self::Key(_) | Self::Invalid(_) => Outcome::Usage,
             Self::TimedOut => Outcome::TimedOut,
         }
@@ -130,6 +141,7 @@ impl ClientError {
         match self {
             Self::Refused(refusal) => refusal.refused.code.retryable(),
             Self::Unreachable(_) | Self::Unknown(_) => true,
+            Self::Kept { error, .. } => error.is_passing(),
             Self::Verification { .. }
             | Self::Profile(_)
             | Self::Key(_)
@@ -146,6 +158,7 @@ impl ClientError {
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Refused(refusal) => Some(refusal.refused.code),
+            Self::Kept { error, .. } => error.code(),
             Self::Verification { .. }
             | Self::Unreachable(_)
             | Self::Unknown(_)
@@ -167,8 +180,13 @@ impl ClientError {
             Self::Verification { .. } => {
                 "Wake someone: what is verified and what the relay says contradict each other.".to_owned()
             }
-            Self::Unreachable(_) => "Try again; what was signed is in the outbox (wardline outbox retry).".to_owned(),
-            Self::Unknown(_) => "What was signed is in the outbox; \"wardline outbox retry\" sends the same bytes, which are recorded at most once.".to_owned(),
+            Self::Unreachable(_) | Self::Unknown(_) => "Try again.".to_owned(),
+            Self::Kept { id, error } => {
+                let first = error.code().map_or_else(String::new, |code| format!("{} ", code.what_to_do()));
+                format!(
+                    "{first}\"wardline outbox retry {id}\" sends the same bytes, which are recorded at most once; \"wardline outbox drop {id}\" gives it up."
+                )
+            }
             Self::Profile(_)
             | Self::Key(_)
             | Self::Signer(_)
@@ -177,6 +195,27 @@ impl ClientError {
             | Self::Random(_)
             | Self::Handler(_)
             | Self::TimedOut => String::new(),
+        }
+    }
+}
+
+impl ClientError {
+    /// The same, of something that is kept in the outbox. What does not verify is another matter than being sent again.
+    pub(super) fn kept(self, id: PayloadId) -> Self {
+        match self {
+            Self::Verification { .. } | Self::Kept { .. } => self,
+            error => Self::Kept {
+                id,
+                error: Box::new(error),
+            },
+        }
+    }
+
+    /// Why, whether it is kept or not.
+    pub fn cause(&self) -> &Self {
+        match self {
+            Self::Kept { error, .. } => error.cause(),
+            error => error,
         }
     }
 }

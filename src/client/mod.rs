@@ -67,7 +67,7 @@ pub use inbox_state::InboxState;
 pub use matching::RoutedTo;
 pub use naming::Named;
 pub use operate::Recorded;
-pub use outbox::{Outbox, OutboxEntry, OutboxKind};
+pub use outbox::{Outbox, OutboxEntry, OutboxKind, Unproven};
 pub use profile::{BadSetting, ProfileDir, ProfileError, Settings, SignerSetting};
 pub use proven::ProvenRecord;
 pub use queries::{ListQuery, WarningWatch, Watched};

@@ -1,13 +1,18 @@
 //! The outbox: what was signed and has no verified receipt yet. An entry is on stable storage before it is sent, a retry
-//! sends its very bytes, and only a verified receipt (of acceptance or of refusal) removes it.
+//! sends its very bytes, and only a verified receipt (of acceptance or of refusal) or a person removes it.
+//!
+//! An entry is a file `ID.KIND`. Beside it, `ID.KIND.refused` is what the relay said against it without a proof; what a person
+//! has given up lies in `dropped/`.
 
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::files::{self, FileError};
 use super::profile::ProfileDir;
 use crate::domain::PayloadId;
+use crate::error::ErrorCode;
 use crate::limits;
 
 /// What an entry is, and so which call takes it. The names are those of the files; never change one.
@@ -65,6 +70,38 @@ impl OutboxKind {
             Self::OperatorKey => "operator-key",
         }
     }
+
+    /// Whether it is sent again, unasked, after a refusal that nothing proves. Not a change of the directory: such a refusal
+    /// never has a record, and a suspension that was refused long ago must not be repeated by the way.
+    pub const fn outlasts_refusal(self) -> bool {
+        match self {
+            Self::Warning | Self::Acknowledgement => true,
+            Self::Key
+            | Self::Desks
+            | Self::Mandate
+            | Self::StateEnrolment
+            | Self::AgencyEnrolment
+            | Self::Suspension
+            | Self::Reinstatement
+            | Self::OperatorKey => false,
+        }
+    }
+}
+
+/// What the relay said against an entry, and did not prove.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unproven {
+    /// Why.
+    pub code: ErrorCode,
+    /// The same in words.
+    pub sentence: String,
+}
+
+/// The same, as its file holds it.
+#[derive(Serialize, Deserialize)]
+struct UnprovenFile {
+    code: String,
+    sentence: String,
 }
 
 /// One entry: the exact message that is sent.
@@ -114,17 +151,55 @@ impl Outbox {
         Ok(entries)
     }
 
-    /// Removes an entry, whose receipt was verified.
-    pub(crate) fn remove(&self, entry: &OutboxEntry) -> Result<(), FileError> {
-        files::remove(&self.path(entry.id, entry.kind))
+    /// Whether an entry is still there.
+    pub fn holds(&self, entry: &OutboxEntry) -> bool {
+        self.path(entry.id, entry.kind).exists()
     }
 
-    /// Keeps an entry that was refused for good, without a record of it, out of the way of retries.
-    pub(crate) fn set_aside(&self, entry: &OutboxEntry) -> Result<(), FileError> {
-        let refused = self.0.join("refused");
-        files::create_directory(&refused)?;
-        files::replace(&refused.join(file_name(entry.id, entry.kind)), &entry.message)?;
-        self.remove(entry)
+    /// What the relay last said against an entry; `None`: nothing, so it only waits.
+    pub fn refusal(&self, entry: &OutboxEntry) -> Result<Option<Unproven>, FileError> {
+        let bytes = files::read(&self.refusal_path(entry), limits::OUTBOX_REFUSAL_BYTES_MAX)?;
+        // One that cannot be read says nothing: the entry waits.
+        let file: Option<UnprovenFile> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Ok(file.and_then(|file| {
+            Some(Unproven {
+                code: ErrorCode::from_name(&file.code)?,
+                sentence: file.sentence,
+            })
+        }))
+    }
+
+    /// Keeps what the relay said against an entry. The entry stays.
+    pub(crate) fn note_refusal(&self, entry: &OutboxEntry, refusal: &Unproven) -> Result<(), FileError> {
+        let file = UnprovenFile {
+            code: refusal.code.name().to_owned(),
+            sentence: refusal.sentence.clone(),
+        };
+        // Two strings: there is nothing in it that JSON cannot say.
+        let text = serde_json::to_string(&file).unwrap_or_default();
+        files::replace(&self.refusal_path(entry), text.as_bytes())
+    }
+
+    /// Removes an entry, whose receipt was verified.
+    pub(crate) fn remove(&self, entry: &OutboxEntry) -> Result<(), FileError> {
+        files::remove(&self.path(entry.id, entry.kind))?;
+        files::remove(&self.refusal_path(entry))
+    }
+
+    /// Gives an entry up, because a person says so: it is never sent again, and its bytes lie in `dropped/`, at the path that
+    /// this gives.
+    pub fn drop_entry(&self, entry: &OutboxEntry) -> Result<PathBuf, FileError> {
+        let dropped = self.0.join("dropped");
+        files::create_directory(&dropped)?;
+        let path = dropped.join(file_name(entry.id, entry.kind));
+        files::replace(&path, &entry.message)?;
+        self.remove(entry)?;
+        Ok(path)
+    }
+
+    fn refusal_path(&self, entry: &OutboxEntry) -> PathBuf {
+        self.0
+            .join(format!("{}.refused", file_name(entry.id, entry.kind)))
     }
 
     fn path(&self, id: PayloadId, kind: OutboxKind) -> PathBuf {
@@ -155,7 +230,7 @@ mod tests {
         }
     }
 
-    /// Entries come back byte for byte, oldest first, until they are removed or set aside; other files are passed over.
+    /// Entries come back byte for byte, oldest first, until they are removed or given up; other files are passed over.
     #[test]
     fn entries_are_kept_until_removed() {
         let directory = tempfile::tempdir().unwrap();
@@ -171,13 +246,27 @@ mod tests {
         std::fs::write(directory.path().join("outbox/notes.txt"), "x").unwrap();
         assert_eq!(outbox.list().unwrap(), entries);
         outbox.remove(&entries[0]).unwrap();
-        outbox.set_aside(&entries[1]).unwrap();
+        let dropped = outbox.drop_entry(&entries[1]).unwrap();
         assert_eq!(outbox.list().unwrap(), entries[2..]);
-        assert_eq!(
-            std::fs::read_dir(directory.path().join("outbox/refused"))
-                .unwrap()
-                .count(),
-            1
-        );
+        assert_eq!(std::fs::read(dropped).unwrap(), entries[1].message);
+    }
+
+    /// What the relay said stays beside an entry, which stays where it is; both go together.
+    #[test]
+    fn an_unproven_refusal_is_kept_beside_its_entry() {
+        let directory = tempfile::tempdir().unwrap();
+        let outbox = Outbox::of(&ProfileDir::new(directory.path()));
+        let entry = entry(1, OutboxKind::Warning);
+        outbox.put(&entry).unwrap();
+        assert_eq!(outbox.refusal(&entry).unwrap(), None);
+        let refusal = Unproven {
+            code: ErrorCode::RevokedKey,
+            sentence: "the key is revoked".to_owned(),
+        };
+        outbox.note_refusal(&entry, &refusal).unwrap();
+        assert_eq!(outbox.refusal(&entry).unwrap(), Some(refusal));
+        assert_eq!(outbox.list().unwrap(), [entry.clone()]);
+        outbox.remove(&entry).unwrap();
+        assert!(!outbox.holds(&entry) && outbox.refusal(&entry).unwrap().is_none());
     }
 }

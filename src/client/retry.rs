@@ -33,7 +33,11 @@ impl Client {
             | OutboxKind::AgencyEnrolment
             | OutboxKind::Suspension
             | OutboxKind::Reinstatement
-            | OutboxKind::OperatorKey => Ok(Resent::Recorded(Box::new(self.send_change(entry).await?))),
+            | OutboxKind::OperatorKey => {
+                let sent = self.send_change(entry).await;
+                let recorded = sent.map_err(|error| self.if_kept(entry, error))?;
+                Ok(Resent::Recorded(Box::new(recorded)))
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use super::error::{ClientError, Refusal};
 use super::fault::Fault;
 use super::handle::Client;
 use super::matching::{self, RoutedTo};
-use super::outbox::{OutboxEntry, OutboxKind};
+use super::outbox::{OutboxEntry, OutboxKind, Unproven};
 use super::proven::{prove, prove_all, prove_message};
 use super::receipts;
 use super::trust::{blocking, keep_evidence};
@@ -74,6 +74,20 @@ impl Client {
 
     /// Sends a warning of the outbox, these very bytes.
     pub async fn submit_entry(&self, entry: &OutboxEntry) -> Result<Sent, ClientError> {
+        let sent = self.send_entry(entry).await;
+        sent.map_err(|error| self.if_kept(entry, error))
+    }
+
+    /// What failed, with a word about the outbox if the entry is still there.
+    pub(super) fn if_kept(&self, entry: &OutboxEntry, error: ClientError) -> ClientError {
+        if self.outbox().holds(entry) {
+            error.kept(entry.id)
+        } else {
+            error
+        }
+    }
+
+    async fn send_entry(&self, entry: &OutboxEntry) -> Result<Sent, ClientError> {
         let message = v1::Submission::decode(entry.message.clone()).map_err(|_| damaged(entry))?;
         let submission = Submission::try_from(message.clone()).map_err(|_| damaged(entry))?;
         let request = v1::SubmitRequest {
@@ -168,8 +182,8 @@ impl Client {
         Ok(entry)
     }
 
-    /// What a fault means for an entry: a recorded refusal is verified and ends it, a refusal without a record sets it aside,
-    /// anything else leaves it for a retry.
+    /// What a fault means for an entry: a recorded refusal is verified and ends it, a refusal without a record is kept beside
+    /// it, anything else leaves it as it is.
     pub(super) async fn not_done(
         &self,
         entry: Option<&OutboxEntry>,
@@ -178,7 +192,10 @@ impl Client {
         checkpoint: Option<&SignedCheckpoint>,
     ) -> ClientError {
         match fault {
-            Fault::Failed(error) => error,
+            Fault::Failed(error) => match entry {
+                Some(entry) => self.if_kept(entry, error),
+                None => error,
+            },
             Fault::Refused(refusal, rejection) => {
                 let refused = self
                     .verify_refusal(*refusal, rejection, envelope, checkpoint)
@@ -228,24 +245,24 @@ impl Client {
     }
 
     async fn end_refused(&self, entry: &OutboxEntry, refusal: Refusal) -> ClientError {
-        let keep = refusal.is_unknown()
-            || refusal.refused.code.retryable()
-            || refusal.refused.code == ErrorCode::SeenNotOnLog;
-        if keep {
-            return refusal.into();
-        }
-        let recorded = refusal.rejected_at.is_some();
-        let (outbox, entry) = (self.outbox().clone(), entry.clone());
+        let passing = refusal.is_unknown() || refusal.refused.code.retryable();
+        // What the relay says of our `seen` is a contradiction, whatever it has recorded.
+        let proven = refusal.rejected_at.is_some() && refusal.refused.code != ErrorCode::SeenNotOnLog;
+        let unproven = Unproven {
+            code: refusal.refused.code,
+            sentence: refusal.refused.sentence.clone(),
+        };
+        let (outbox, of) = (self.outbox().clone(), entry.clone());
         let ended = blocking(move || {
-            if recorded {
-                outbox.remove(&entry)?;
-            } else {
-                outbox.set_aside(&entry)?;
+            if proven {
+                outbox.remove(&of)?;
+            } else if !passing && outbox.holds(&of) {
+                outbox.note_refusal(&of, &unproven)?;
             }
             Ok(())
         });
         match ended.await {
-            Ok(()) => refusal.into(),
+            Ok(()) => self.if_kept(entry, refusal.into()),
             Err(error) => error,
         }
     }

@@ -168,12 +168,17 @@ impl World {
 }
 
 /// Ends what a crash left unfinished: what is in the outbox is sent again, then the directory says what is done. A change
-/// that is on the record already is refused, which is as good.
+/// that is on the record already is refused, which is as good: it is given up.
 async fn settle(client: &Client) -> Result<(), Fault> {
     for entry in client.outbox().list()? {
         match client.resend(&entry).await {
-            Err(error) if error.outcome() != Outcome::Refused => return Err(error.into()),
-            Ok(_) | Err(_) => {}
+            Ok(_) => {}
+            Err(error) if error.outcome() == Outcome::Refused => {
+                if client.outbox().holds(&entry) {
+                    client.outbox().drop_entry(&entry)?;
+                }
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     client.follow_directory().await?;

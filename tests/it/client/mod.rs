@@ -5,6 +5,7 @@ mod commands;
 mod honest;
 mod keys;
 mod malicious;
+mod outbox;
 mod tamper;
 mod watching;
 mod world;

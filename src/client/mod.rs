@@ -56,6 +56,7 @@ mod view;
 mod welcome;
 
 pub use acknowledge::Acknowledged;
+pub(crate) use connection::Backoff;
 pub use delivery::Delivered;
 pub use directory::{DirectoryNews, KnownDirectory};
 pub use draft::{AcknowledgementDraft, Draft, When};

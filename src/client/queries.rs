@@ -116,42 +116,43 @@ impl WarningWatch {
     pub async fn next(&mut self) -> Result<Watched, ClientError> {
         loop {
             let came = match self.message().await {
-                Ok(Some(message)) => message,
-                Ok(None) => {
-                    self.stream = None;
-                    continue;
-                }
+                Ok(message) => message,
                 Err(fault) => {
-                    self.stream = None;
-                    if !fault.is_worth_retrying() {
-                        return Err(fault.into());
-                    }
-                    self.backoff.wait().await;
+                    self.broken(fault).await?;
                     continue;
                 }
             };
-            self.backoff.reset();
             match came.kind {
                 Some(v1::watch_warning_response::Kind::Record(record)) => {
                     if let Some(watched) = self.take_in(record).await? {
                         return Ok(watched);
                     }
                 }
-                Some(v1::watch_warning_response::Kind::CaughtUp(_)) => return Ok(Watched::CaughtUp),
+                Some(v1::watch_warning_response::Kind::CaughtUp(_)) => {
+                    // A stream that ends before that has not worked, whatever it said: the waits go on growing.
+                    self.backoff.reset();
+                    return Ok(Watched::CaughtUp);
+                }
                 Some(v1::watch_warning_response::Kind::Ending(ending)) => {
-                    self.stream = None;
-                    let fault = from_code(ending.code, &ending.sentence);
-                    if !fault.is_worth_retrying() {
-                        return Err(fault.into());
-                    }
-                    self.backoff.wait().await;
+                    self.broken(from_code(ending.code, &ending.sentence)).await?;
                 }
                 None => {}
             }
         }
     }
 
-    async fn message(&mut self) -> Result<Option<v1::WatchWarningResponse>, Fault> {
+    /// The stream is gone, in whatever way: it is opened again after a wait, unless that is of no use.
+    async fn broken(&mut self, fault: Fault) -> Result<(), ClientError> {
+        self.stream = None;
+        if !fault.is_worth_retrying() {
+            return Err(fault.into());
+        }
+        tracing::info!(?fault, digest = %self.digest, "the watch broke; opening it again");
+        self.backoff.wait().await;
+        Ok(())
+    }
+
+    async fn message(&mut self) -> Result<v1::WatchWarningResponse, Fault> {
         if self.stream.is_none() {
             let request = v1::WatchWarningRequest {
                 warning: Some((&WarningName::Digest(self.digest)).into()),
@@ -163,10 +164,12 @@ impl WarningWatch {
             self.threads = Threads::new();
             self.stream = Some(opened.into_inner());
         }
-        match &mut self.stream {
-            Some(stream) => Ok(stream.message().await?),
-            None => Ok(None),
-        }
+        let message = match &mut self.stream {
+            Some(stream) => stream.message().await?,
+            None => None,
+        };
+        // A relay that means to end says so first.
+        message.ok_or_else(|| Fault::Failed(ClientError::Unknown("the watch ended".to_owned())))
     }
 
     /// Verifies a record; gives it unless it was given before.

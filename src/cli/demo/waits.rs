@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::cli::{Exit, Fault};
-use crate::client::ClientError;
+use crate::client::{Backoff, ClientError};
 use crate::limits;
 
 /// Waits for something, but not for ever.
@@ -24,10 +24,14 @@ pub(super) async fn until_recorded<T, F>(what: &str, send: impl Fn() -> F) -> Re
 where
     F: Future<Output = Result<T, ClientError>>,
 {
+    let mut backoff = Backoff::new(limits::CLIENT_BACKOFF_MS_MAX);
     within(what, async {
         loop {
             match send().await {
-                Err(error) if error.is_passing() => tracing::info!(%error, "sent again, the same bytes"),
+                Err(error) if error.is_passing() => {
+                    tracing::info!(%error, "sent again, the same bytes");
+                    backoff.wait().await;
+                }
                 ended => return Ok(ended?),
             }
         }

@@ -377,3 +377,21 @@ async fn a_fork_is_kept_as_evidence() {
     }
     assert_eq!(us.newest_checkpoint().await.note(), verified.note());
 }
+
+/// A relay that ends every watch at once, as if that were in order, is not asked as fast as it can answer: while it answers
+/// other questions, one after the other, it sees far fewer watches than those.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_ends_at_once_is_not_a_loop() {
+    const QUESTIONS: usize = 200;
+    let world = World::with(&["us.ctc", "ru.ctc"]).await;
+    let (us, meddler) = lied_to(&world, "us.ctc").await;
+    let sent = us.submit(&draft(&["ru.ctc"])).await.unwrap();
+    let mut watch = us.watch(WarningName::Digest(sent.digest)).await.unwrap();
+    let watching = tokio::spawn(async move { watch.next().await });
+    for _ in 0..QUESTIONS {
+        us.checkpoint().await.unwrap();
+    }
+    assert!(meddler.watches() < QUESTIONS / 4, "{}", meddler.watches());
+    assert!(!watching.is_finished());
+    watching.abort();
+}

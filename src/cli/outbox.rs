@@ -107,7 +107,9 @@ fn named(entries: Vec<OutboxEntry>, ids: &[String]) -> Result<Vec<OutboxEntry>, 
         .iter()
         .find(|id| !entries.iter().any(|entry| names(entry, id)))
     {
-        return Err(Fault::usage(format!("nothing in the outbox has the id {nothing}")));
+        return Err(Fault::usage(format!(
+            "nothing in the outbox has the id {nothing}"
+        )));
     }
     let wanted = entries
         .into_iter()

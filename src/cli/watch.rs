@@ -60,6 +60,10 @@ pub(crate) async fn run(command: WatchCommand, context: &Context) -> Result<Exit
         } else {
             client.deliveries(desk.clone()).await?
         };
+        let deliveries = match command.count {
+            Some(count) => deliveries.at_most(count),
+            None => deliveries,
+        };
         watch(&client, deliveries, &command, context).await
     };
     tokio::select! {

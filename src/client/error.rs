@@ -182,7 +182,9 @@ impl ClientError {
             }
             Self::Unreachable(_) | Self::Unknown(_) => "Try again.".to_owned(),
             Self::Kept { id, error } => {
-                let first = error.code().map_or_else(String::new, |code| format!("{} ", code.what_to_do()));
+                let first = error
+                    .code()
+                    .map_or_else(String::new, |code| format!("{} ", code.what_to_do()));
                 format!(
                     "{first}\"wardline outbox retry {id}\" sends the same bytes, which are recorded at most once; \"wardline outbox drop {id}\" gives it up."
                 )

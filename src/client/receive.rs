@@ -59,8 +59,10 @@ pub struct Deliveries {
     /// `RECEIVED` that are on their way, and of what.
     receiving: JoinSet<(InboxName, Result<Acknowledged, ClientError>)>,
     signing: BTreeSet<InboxName>,
-    /// Deliveries that were given out and neither taken nor failed.
-    credit_owed: u32,
+    /// What was given out in this session and is not done with.
+    given: BTreeSet<InboxName>,
+    /// How many more are to be given out; none: all that come.
+    wanted: Option<u64>,
     /// Deliveries since the newest checkpoint was written.
     unkept: u32,
 }
@@ -96,7 +98,8 @@ impl Client {
             seen: seen.await?,
             receiving: JoinSet::new(),
             signing: BTreeSet::new(),
-            credit_owed: 0,
+            given: BTreeSet::new(),
+            wanted: None,
             unkept: 0,
         })
     }
@@ -164,9 +167,17 @@ impl Deliveries {
         &self.desk
     }
 
+    /// Gives out no more than so many, and lets no more come: what nobody here will look at is not handed over.
+    #[must_use]
+    pub fn at_most(mut self, count: u64) -> Self {
+        self.wanted = Some(count);
+        self
+    }
+
     /// The next that comes. Waits as long as it takes, over any outage of the relay; fails only for good.
     pub async fn next(&mut self) -> Result<Incoming, ClientError> {
         loop {
+            let room = self.room();
             tokio::select! {
                 Some(joined) = self.receiving.join_next(), if !self.receiving.is_empty() => {
                     let received = self.signed(joined)?;
@@ -174,7 +185,7 @@ impl Deliveries {
                     self.grant().await;
                     return Ok(Incoming::Received(Box::new(received)));
                 }
-                came = message(&self.client, &self.desk, limits::CLIENT_CREDIT, &mut self.stream) => {
+                came = message(&self.client, &self.desk, room, &mut self.stream) => {
                     let taken_in = match came {
                         Ok(message) => self.take_in(message).await,
                         Err(fault) => Err(fault.into()),
@@ -235,6 +246,7 @@ impl Deliveries {
     async fn done(&mut self, name: InboxName) -> Result<(), ClientError> {
         let (inbox, marked, state) = (self.client.inbox().clone(), name.clone(), when_done(self.purpose));
         blocking(move || Ok(inbox.mark(&marked, state)?)).await?;
+        self.given.remove(&name);
         match self.purpose {
             Purpose::Take => self.receive_in_background(name),
             Purpose::LookOn => {
@@ -259,20 +271,31 @@ impl Deliveries {
         });
     }
 
-    /// One delivery more may come.
-    async fn grant(&mut self) {
-        if self.credit_owed == 0 {
-            return;
+    /// How many deliveries may be on their way to us.
+    fn room(&self) -> u32 {
+        let busy = self.given.len().saturating_add(self.receiving.len());
+        let room = limits::CLIENT_CREDIT.saturating_sub(u32::try_from(busy).unwrap_or(u32::MAX));
+        match self.wanted {
+            None => room,
+            Some(wanted) => room.min(u32::try_from(wanted).unwrap_or(u32::MAX)),
         }
-        self.credit_owed -= 1;
+    }
+
+    /// Lets come what there is room for.
+    async fn grant(&mut self) {
+        let room = self.room();
         if let Some(session) = &mut self.stream {
-            session.grant(1).await;
+            let more = room.saturating_sub(session.credit);
+            if more > 0 {
+                session.grant(more).await;
+            }
         }
     }
 
     async fn broken(&mut self, error: ClientError) -> Result<(), ClientError> {
         self.stream = None;
-        self.credit_owed = 0;
+        // Whatever of it is not taken comes again.
+        self.given.clear();
         if !error.is_passing() {
             return Err(error);
         }
@@ -297,10 +320,9 @@ impl Deliveries {
                 if let Some(session) = &mut self.stream {
                     session.credit = session.credit.saturating_sub(1);
                 }
-                self.credit_owed = self.credit_owed.saturating_add(1);
                 self.take_delivery(delivery).await
             }
-            Some(Kind::CaughtUp(caught_up)) => Ok(self.caught_up(caught_up.inbox_number)),
+            Some(Kind::CaughtUp(caught_up)) => Ok(Some(self.caught_up(caught_up.inbox_number))),
             Some(Kind::Ending(ending)) => Err(from_code(ending.code, &ending.sentence).into()),
             // Nothing is acknowledged on this stream, so nothing is settled on it.
             Some(Kind::Settlement(_)) | None => Ok(None),
@@ -344,19 +366,20 @@ impl Deliveries {
         })
         .await?;
         match on_delivery(self.purpose, state, self.signing.contains(&name)) {
-            Next::GiveOut => return Ok(Some(Incoming::Warning(Box::new(delivered)))),
+            Next::GiveOut => {
+                if self.given.insert(name) {
+                    self.wanted = self.wanted.map(|wanted| wanted.saturating_sub(1));
+                }
+                return Ok(Some(Incoming::Warning(Box::new(delivered))));
+            }
             Next::Sign => self.receive_in_background(name),
             Next::PassOver => self.grant().await,
         }
         Ok(None)
     }
 
-    /// Which numbers never came, once nothing waits any more. While credit is used up, more may wait.
-    fn caught_up(&self, newest: u64) -> Option<Incoming> {
-        let all_sent = self.stream.as_ref().is_some_and(|session| session.credit > 0);
-        if !all_sent {
-            return None;
-        }
+    /// All that waited has come: which numbers never did.
+    fn caught_up(&self, newest: u64) -> Incoming {
         let seen = u64::try_from(self.seen.range(..=newest).count()).unwrap_or(u64::MAX);
         let mut first_missing = Vec::new();
         let mut next = 1;
@@ -372,11 +395,11 @@ impl Deliveries {
             }
             next = number.saturating_add(1);
         }
-        Some(Incoming::CaughtUp {
+        Incoming::CaughtUp {
             newest,
             missing: newest.saturating_sub(seen),
             first_missing,
-        })
+        }
     }
 }
 

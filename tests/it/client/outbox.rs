@@ -33,8 +33,15 @@ async fn an_unproven_refusal_takes_nothing_away() {
     let us = world.path().join("us.ctc");
     let new = unpublished_key(&world, "us.ctc-new").await;
     let refused = run(&us, &["send", "-"], &exercise("ru.ctc")).await;
-    assert_eq!((refused.code, &told(&refused)["code"]), (1, &"UNKNOWN_SIGNER".into()));
-    assert!(refused.stderr.contains("kept in the outbox"), "{}", refused.stderr);
+    assert_eq!(
+        (refused.code, &told(&refused)["code"]),
+        (1, &"UNKNOWN_SIGNER".into())
+    );
+    assert!(
+        refused.stderr.contains("kept in the outbox"),
+        "{}",
+        refused.stderr
+    );
     let listed = run(&us, &["outbox", "list"], "").await.objects;
     assert_eq!(
         (&listed[0]["state"], &listed[0]["code"]),
@@ -62,7 +69,10 @@ async fn an_unproven_refusal_takes_nothing_away() {
     assert_eq!(dropped.code, 0, "{}", dropped.stderr);
     let path = Path::new(dropped.objects[0]["dropped"].as_str().unwrap());
     assert_eq!(path.parent().unwrap(), us.join("outbox/dropped"));
-    assert_eq!(std::fs::metadata(path).unwrap().len(), listed[0]["bytes"].as_u64().unwrap());
+    assert_eq!(
+        std::fs::metadata(path).unwrap().len(),
+        listed[0]["bytes"].as_u64().unwrap()
+    );
     assert!(run(&us, &["outbox", "list"], "").await.objects.is_empty());
 }
 
@@ -76,9 +86,18 @@ async fn a_refused_change_is_not_repeated_by_the_way() {
     assert_eq!(run(&operator, &suspend, "").await.code, 0);
     let refused = run(&operator, &suspend, "").await;
     assert_eq!((refused.code, &told(&refused)["code"]), (1, &"NO_CHANGE".into()));
-    world.operator.reinstate(parsed("us.ctc"), "it is over").await.unwrap();
+    world
+        .operator
+        .reinstate(parsed("us.ctc"), "it is over")
+        .await
+        .unwrap();
     let retried = run(&operator, &["outbox", "retry"], "").await;
-    assert_eq!((retried.code, retried.objects.len()), (0, 0), "{}", retried.stderr);
+    assert_eq!(
+        (retried.code, retried.objects.len()),
+        (0, 0),
+        "{}",
+        retried.stderr
+    );
     let listed = run(&operator, &["outbox", "list"], "").await.objects;
     assert_eq!((listed.len(), &listed[0]["state"]), (1, &"refused".into()));
     let us = world.path().join("us.ctc");
@@ -136,7 +155,12 @@ async fn what_is_unknown_is_kept() {
     let long = exercise("ru.ctc").replace("An attack is planned.", &"d".repeat(19_000));
     let unknown = run(&us, &["send", "-"], &long).await;
     assert_eq!(unknown.code, 4, "{}", unknown.stderr);
-    assert!(told(&unknown)["error"].as_str().unwrap().contains("kept in the outbox"));
+    assert!(
+        told(&unknown)["error"]
+            .as_str()
+            .unwrap()
+            .contains("kept in the outbox")
+    );
     let listed = run(&us, &["outbox", "list"], "").await.objects;
     assert_eq!((listed.len(), &listed[0]["state"]), (1, &"waiting".into()));
     point_to(cutting_proxy(relay.clone(), 1).await);
@@ -145,6 +169,11 @@ async fn what_is_unknown_is_kept() {
     assert!(!asked.stderr.contains("outbox"), "{}", asked.stderr);
     point_to(relay);
     let sent = run(&us, &["outbox", "retry"], "").await;
-    assert_eq!((sent.code, &sent.objects[0]["id"]), (0, &listed[0]["id"]), "{}", sent.stderr);
+    assert_eq!(
+        (sent.code, &sent.objects[0]["id"]),
+        (0, &listed[0]["id"]),
+        "{}",
+        sent.stderr
+    );
     assert_eq!(run(&us, &["list", "--out"], "").await.objects.len(), 1);
 }

@@ -11,7 +11,7 @@ use super::screen::one_line;
 use super::session::{open, table};
 use super::{Context, Exit, Fault};
 use crate::client::{
-    Answer, Client, ListQuery, ThreadEvent, ThreadFact, VerifiedThread, VerifiedWarning, Watched,
+    Answer, Client, ClientError, ListQuery, ThreadEvent, ThreadFact, VerifiedThread, VerifiedWarning, Watched,
 };
 use crate::domain::{DeskAddress, Direction, RecipientStep, WarningName, WarningSummary};
 use crate::limits;
@@ -359,7 +359,7 @@ pub(super) async fn pages(
     open_only: bool,
     desk: Option<DeskAddress>,
     limit: usize,
-) -> Result<Vec<WarningSummary>, Fault> {
+) -> Result<Vec<WarningSummary>, ClientError> {
     let mut query = ListQuery {
         direction,
         open_only,

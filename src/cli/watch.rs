@@ -1,7 +1,7 @@
-//! `wardline watch`: a desk's warnings as they come. Each is verified and stored before it is shown, `--exec` must take it,
+//! `wardline watch`: what is open in the inbox, then a desk's warnings as they come. Each is verified and stored before it is shown, `--exec` must take it,
 //! and only then is `RECEIVED` signed; what was taken once is never shown again as new.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::session::{open, tell_news};
 use super::shown::delivered_json;
 use super::status::{SummaryObject, pages};
 use super::{Context, Exit, Fault};
-use crate::client::{Acknowledged, Client, ClientError, Deliveries, InboxName, Incoming, Outcome, When};
+use crate::client::{Acknowledged, Client, ClientError, Deliveries, InboxName, Incoming, When};
 use crate::domain::{DeskAddress, Digest, Direction};
 use crate::limits;
 
@@ -53,8 +53,10 @@ pub(crate) async fn run(command: WatchCommand, context: &Context) -> Result<Exit
         }
         Some(When::At(_)) => return Err(Fault::usage("--timeout takes a span (90s, 5m)")),
     };
+    // At once, and whatever the relay does.
+    let shown = show_inbox(&client, &desk, context).await?;
     let watching = async {
-        show_open(&client, &desk, context).await?;
+        ask_what_is_open(&client, &desk, &shown, context).await?;
         let deliveries = if command.no_receipt {
             client.look_on(desk.clone()).await?
         } else {
@@ -80,9 +82,39 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
-/// What is open: out of the inbox where it is there, else as the relay lists it. A relay that cannot be reached does not
-/// keep anybody from waiting for it.
-async fn show_open(client: &Client, desk: &DeskAddress, context: &Context) -> Result<(), Fault> {
+/// What is open as this profile knows it, without asking anybody. Gives what was shown.
+async fn show_inbox(client: &Client, desk: &DeskAddress, context: &Context) -> Result<Vec<InboxName>, Fault> {
+    let mut open = client.inbox().unanswered(desk).map_err(ClientError::from)?;
+    let older = open.len().saturating_sub(limits::OPEN_SHOWN_MAX);
+    let shown = open.split_off(older);
+    let size = client.newest_checkpoint().await.size();
+    if !context.json && !shown.is_empty() {
+        let and_older = match older {
+            0 => String::new(),
+            older => format!(" ({older} older ones are not shown)"),
+        };
+        println!("Open in the inbox, as of the last contact (a log of {size} records){and_older}:");
+    }
+    // Newest last, where the eye is.
+    for name in &shown {
+        if let Some(delivered) = client.stored(name).await? {
+            let mut object = with_event("open", delivered_json(&delivered));
+            insert(&mut object, "source", json!("inbox"));
+            insert(&mut object, "as_of_size", json!(size));
+            context.emit(&object, screen(client, &delivered, context).await)?;
+        }
+    }
+    Ok(shown)
+}
+
+/// What the relay says is open and is not in this inbox, which is its word alone; and what was answered elsewhere,
+/// which it has to prove. A relay that cannot be reached does not keep anybody from waiting for it.
+async fn ask_what_is_open(
+    client: &Client,
+    desk: &DeskAddress,
+    shown: &[InboxName],
+    context: &Context,
+) -> Result<(), Fault> {
     match client.follow_directory().await {
         Ok(news) => tell_news(&news),
         Err(error) => return passing(error),
@@ -96,51 +128,52 @@ async fn show_open(client: &Client, desk: &DeskAddress, context: &Context) -> Re
     );
     let rows = match listed.await {
         Ok(rows) => rows,
-        Err(fault) if fault.exit == Exit::Retry || fault.exit == Exit::Unknown => {
-            eprintln!("{}", fault.render(false));
-            return Ok(());
-        }
-        Err(fault) => return Err(fault),
+        Err(error) => return passing(error),
     };
-    let inbox = client.inbox().list().map_err(ClientError::from)?;
-    let here: HashMap<Digest, InboxName> = inbox
+    let here: BTreeSet<Digest> = client
+        .inbox()
+        .list()
+        .map_err(ClientError::from)?
         .into_keys()
         .filter(|name| name.desk == *desk)
-        .map(|name| (name.digest, name))
+        .map(|name| name.digest)
         .collect();
-    // Newest last, where the eye is.
-    for row in rows.iter().rev() {
-        let stored = match here.get(&row.digest) {
-            Some(name) => client.stored(name).await?,
-            None => None,
-        };
-        let (object, text) = match stored {
-            Some(delivered) => (
-                with_event("open", delivered_json(&delivered)),
-                screen(client, &delivered, context).await,
-            ),
-            None => {
-                let summary = SummaryObject::of(row);
-                let text = format!("open: {}", summary.cells().join("  "));
-                (with_event("open", json!(summary)), text)
-            }
-        };
+    for row in rows.iter().rev().filter(|row| !here.contains(&row.digest)) {
+        let summary = SummaryObject::of(row);
+        let text = format!(
+            "open, by the relay's word (it is not in this inbox): {}",
+            summary.cells().join("  ")
+        );
+        let mut object = with_event("open", json!(summary));
+        insert(&mut object, "source", json!("relay"));
         context.emit(&object, text)?;
+    }
+    let listed: BTreeSet<Digest> = rows.iter().map(|row| row.digest).collect();
+    for name in shown.iter().filter(|name| !listed.contains(&name.digest)) {
+        match client.is_answered(name).await {
+            Ok(true) => {
+                let object = json!({
+                    "event": "answered",
+                    "id": name.id.to_string(),
+                    "digest": name.digest.to_string(),
+                    "desk": name.desk.to_string(),
+                });
+                context.emit(&object, format!("answered meanwhile: {}", name.id))?;
+            }
+            Ok(false) => {}
+            Err(error) => passing(error)?,
+        }
     }
     Ok(())
 }
 
 /// A relay that is away is waited for; anything else ends the command.
 fn passing(error: ClientError) -> Result<(), Fault> {
-    match error.outcome() {
-        Outcome::NothingHappened | Outcome::Unknown => {
-            eprintln!("{}", Fault::from(error).render(false));
-            Ok(())
-        }
-        Outcome::Refused | Outcome::Usage | Outcome::VerificationFailed | Outcome::TimedOut => {
-            Err(error.into())
-        }
+    if !error.is_passing() {
+        return Err(error.into());
     }
+    eprintln!("wardline: {error}; it is waited for");
+    Ok(())
 }
 
 async fn watch(
@@ -221,10 +254,14 @@ fn say_received(received: &Acknowledged, context: &Context) -> Result<(), Fault>
 }
 
 fn with_event(event: &str, mut object: Value) -> Value {
-    if let Value::Object(fields) = &mut object {
-        fields.insert("event".to_owned(), json!(event));
-    }
+    insert(&mut object, "event", json!(event));
     object
+}
+
+fn insert(object: &mut Value, name: &str, value: Value) {
+    if let Value::Object(fields) = object {
+        fields.insert(name.to_owned(), value);
+    }
 }
 
 /// Runs the program with one line of JSON on its standard input. It is split at white space; no shell is involved.

@@ -9,6 +9,7 @@ use super::compose::{self, role_for};
 use super::draft::AcknowledgementDraft;
 use super::error::ClientError;
 use super::handle::Client;
+use super::inbox::InboxName;
 use super::matching;
 use super::outbox::{OutboxEntry, OutboxKind};
 use super::receipts;
@@ -18,6 +19,7 @@ use super::trust::{Keep, blocking};
 use super::verification::VerificationError;
 use crate::domain::{
     Acknowledgement, AcknowledgementKind, AcknowledgementSubmission, DeskAddress, Digest, Hint, PayloadId,
+    WarningName,
 };
 use crate::seal::{PayloadKind, sign_envelope, verify_envelope_as};
 use crate::wire::{self, Recorded, v1};
@@ -161,6 +163,9 @@ impl Client {
                 .into());
             }
         }
+        if ours.kind.is_answer() {
+            self.note_answered(ours.warning_digest, &desk).await?;
+        }
         let (profile, outbox, entry) = (self.profile().clone(), self.outbox().clone(), entry.cloned());
         let (id, index) = (ours.common.id, proven.index());
         let receipt = blocking(move || {
@@ -181,6 +186,34 @@ impl Client {
             receipt,
             repeated: answer.repeated,
         })
+    }
+}
+
+impl Client {
+    /// Keeps in the inbox that a desk's answer is on the record, if the warning came here.
+    async fn note_answered(&self, digest: Digest, desk: &DeskAddress) -> Result<(), ClientError> {
+        let (inbox, desk) = (self.inbox().clone(), desk.clone());
+        blocking(move || {
+            for name in inbox.unanswered(&desk)? {
+                if name.digest == digest {
+                    inbox.mark_answered(&name)?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Whether a delivery was answered by its desk, proven; the inbox keeps it. Another machine may have answered.
+    pub async fn is_answered(&self, name: &InboxName) -> Result<bool, ClientError> {
+        let warning = self.warning(WarningName::Digest(name.digest)).await?;
+        let thread = warning.threads.get(&name.desk);
+        let answered = thread.is_some_and(|thread| thread.answer.is_some());
+        if answered {
+            let (inbox, name) = (self.inbox().clone(), name.clone());
+            blocking(move || Ok(inbox.mark_answered(&name)?)).await?;
+        }
+        Ok(answered)
     }
 }
 

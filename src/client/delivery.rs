@@ -8,7 +8,7 @@ use super::error::ClientError;
 use super::handle::Client;
 use super::inbox::InboxName;
 use super::matching::begins_thread;
-use super::proven::ProvenRecord;
+use super::proven::{ProvenRecord, prove_message};
 use super::trust::{Keep, blocking};
 use super::verification::VerificationError;
 use crate::domain::{
@@ -19,6 +19,7 @@ use crate::seal::{
     PayloadKind, PublicKey, Verified, audience_commitment, body_digest, inbox_commitment, verify_envelope_as,
 };
 use crate::time::Timestamp;
+use crate::transparency::InvalidNote;
 use crate::wire::{self, v1};
 
 /// A warning that was delivered and verified.
@@ -65,12 +66,8 @@ impl Client {
         message: v1::Delivery,
         desk: &DeskAddress,
     ) -> Result<Delivered, ClientError> {
-        let malformed = |_| VerificationError::Incomplete("a delivery cannot be read");
-        let envelope: SignedEnvelope = wire::required_as(message.envelope, "envelope").map_err(malformed)?;
-        let body: Option<DetachedPart> = wire::optional_as(message.body, "body").map_err(malformed)?;
-        let inbox: InboxOpening = wire::required_as(message.inbox, "inbox").map_err(malformed)?;
         let routed = self
-            .prove_with_own_checkpoint(message.routed, Keep::Later)
+            .prove_with_own_checkpoint(message.routed.clone(), Keep::Later)
             .await?;
         let directory = if let RecordKind::Routed(record) = &routed.record().kind {
             self.directory_with(record.directory.seq).await?
@@ -78,19 +75,39 @@ impl Client {
             // Refused below, with a better word.
             self.known_directory().await
         };
-        let origin = self.settings().log.origin().clone();
-        let checked = check_warning(envelope, body, routed.index(), &origin, &directory)?;
+        let delivered = self.check_delivery(message, desk, routed, &directory)?;
+        if let Some(seen) = delivered.warning.common.named().and_then(|signer| signer.seen) {
+            let trust = &self.inner.trust;
+            trust
+                .accept_seen(&seen, &delivered.envelope.payload, self)
+                .await?;
+        }
+        Ok(delivered)
+    }
+
+    /// Checks a delivery whose record is proven, without asking anybody.
+    fn check_delivery(
+        &self,
+        message: v1::Delivery,
+        desk: &DeskAddress,
+        routed: ProvenRecord,
+        directory: &KnownDirectory,
+    ) -> Result<Delivered, VerificationError> {
+        let malformed = |_| VerificationError::Incomplete("a delivery cannot be read");
+        let envelope: SignedEnvelope = wire::required_as(message.envelope, "envelope").map_err(malformed)?;
+        let body: Option<DetachedPart> = wire::optional_as(message.body, "body").map_err(malformed)?;
+        let inbox: InboxOpening = wire::required_as(message.inbox, "inbox").map_err(malformed)?;
+        let origin = self.settings().log.origin();
+        let checked = check_warning(envelope, body, routed.index(), origin, directory)?;
         let digest = checked.verified.digest();
-        let routed_to = check_addressed(&checked, &routed, &directory)?;
+        let routed_to = check_addressed(&checked, &routed, directory)?;
         if routed_to != *desk {
             return Err(VerificationError::Delivery {
                 digest,
                 why: format!("it was routed to {routed_to}, not to {desk}"),
-            }
-            .into());
+            });
         }
         check_inbox(digest, desk, &routed, &inbox)?;
-        self.accept_seen_of(&checked).await?;
         let keyid = checked.verified.keyid();
         Ok(Delivered {
             digest,
@@ -106,7 +123,8 @@ impl Client {
         })
     }
 
-    /// A delivery that was stored, verified anew.
+    /// A delivery that was stored, checked anew. Asks nobody: that its checkpoint and directory are on our history was shown
+    /// before it was stored, and the profile is its owner's alone.
     pub async fn stored(&self, name: &InboxName) -> Result<Option<Delivered>, ClientError> {
         let (inbox, wanted) = (self.inbox().clone(), name.clone());
         let Some(bytes) = blocking(move || Ok(inbox.read(&wanted)?)).await? else {
@@ -114,7 +132,16 @@ impl Client {
         };
         let message = v1::Delivery::decode(bytes)
             .map_err(|_| ClientError::Invalid(format!("the inbox's file of {} is damaged", name.digest)))?;
-        Ok(Some(self.verify_delivery(message, &name.desk).await?))
+        let note = message.routed.as_ref().map(|routed| routed.checkpoint.as_ref());
+        let note = std::str::from_utf8(note.unwrap_or_default())
+            .map_err(|_| VerificationError::Checkpoint(InvalidNote::Malformed))?;
+        let log = &self.settings().log;
+        let checkpoint = log.open(note).map_err(VerificationError::Checkpoint)?;
+        let routed = prove_message(message.routed.clone(), &checkpoint)?;
+        let directory = self.known_directory().await;
+        Ok(Some(
+            self.check_delivery(message, &name.desk, routed, &directory)?,
+        ))
     }
 }
 

@@ -3,9 +3,10 @@
 //!
 //! A file's name says all that a lookup needs: `ID_DIGEST_DESK_NUMBER.warning` (the desk's `/` written as `+`), and beside
 //! it `.shown` once a session that only looks on has shown it, `.handled` once a handler succeeded, and `.received` once
-//! `RECEIVED` is on the record.
+//! `RECEIVED` is on the record. `.answered` stands apart from these: an officer's answer is on the record, as far as this
+//! profile has verified.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -42,7 +43,7 @@ impl Inbox {
     /// Stores a delivery (the message as it came) durably; one that is there already stays as it is.
     pub(crate) fn store(&self, name: &InboxName, delivery: &[u8]) -> Result<(), FileError> {
         files::create_directory(&self.0)?;
-        let path = self.path(name, suffix(InboxState::Stored));
+        let path = self.path(name, InboxState::Stored);
         if path.exists() {
             return Ok(());
         }
@@ -52,7 +53,7 @@ impl Inbox {
     /// It is in this state now. All but `Received` outlast a power cut: that one the relay knows too, and does not deliver
     /// the warning again.
     pub(crate) fn mark(&self, name: &InboxName, state: InboxState) -> Result<(), FileError> {
-        let path = self.path(name, suffix(state));
+        let path = self.path(name, state);
         match state {
             InboxState::Stored => Ok(()),
             InboxState::Shown | InboxState::Handled => files::replace(&path, b""),
@@ -65,7 +66,7 @@ impl Inbox {
         STATES
             .into_iter()
             .rev()
-            .find(|state| self.path(name, suffix(*state)).exists())
+            .find(|state| self.path(name, *state).exists())
     }
 
     /// Everything that was ever delivered, in the order of signing, without reading it.
@@ -81,16 +82,46 @@ impl Inbox {
         Ok(all)
     }
 
+    /// The desk's answer is on the record. Not synced: it is found out again.
+    pub(crate) fn mark_answered(&self, name: &InboxName) -> Result<(), FileError> {
+        let path = self.stem(name, ANSWERED);
+        std::fs::write(&path, b"").map_err(files::at(&path))
+    }
+
+    /// A desk's deliveries of which no answer is known here, in the order of signing.
+    pub fn unanswered(&self, desk: &DeskAddress) -> Result<Vec<InboxName>, FileError> {
+        let files = files::names(&self.0)?;
+        let answered: BTreeSet<&str> = files
+            .iter()
+            .filter_map(|file| file.strip_suffix(ANSWERED))
+            .collect();
+        let of_desk: BTreeSet<InboxName> = files
+            .iter()
+            .filter(|file| {
+                !file
+                    .rsplit_once('.')
+                    .is_some_and(|(stem, _)| answered.contains(stem))
+            })
+            .filter_map(|file| Some(parse_name(file)?.0))
+            .filter(|name| name.desk == *desk)
+            .collect();
+        Ok(of_desk.into_iter().collect())
+    }
+
     /// The delivery as it came; `None`: it never did.
     pub fn read(&self, name: &InboxName) -> Result<Option<Bytes>, FileError> {
         let bytes = files::read(
-            &self.path(name, suffix(InboxState::Stored)),
+            &self.path(name, InboxState::Stored),
             limits::GRPC_MESSAGE_BYTES_MAX,
         )?;
         Ok(bytes.map(Bytes::from))
     }
 
-    fn path(&self, name: &InboxName, suffix: &str) -> PathBuf {
+    fn path(&self, name: &InboxName, state: InboxState) -> PathBuf {
+        self.stem(name, suffix(state))
+    }
+
+    fn stem(&self, name: &InboxName, suffix: &str) -> PathBuf {
         let desk = name.desk.to_string().replace('/', "+");
         self.0.join(format!(
             "{}_{}_{desk}_{}{suffix}",
@@ -98,6 +129,8 @@ impl Inbox {
         ))
     }
 }
+
+const ANSWERED: &str = ".answered";
 
 /// From the first to the last.
 const STATES: [InboxState; 4] = [
@@ -162,5 +195,26 @@ mod tests {
         inbox.mark(&second, InboxState::Shown).unwrap();
         let all: Vec<_> = inbox.list().unwrap().into_iter().collect();
         assert_eq!(all, [(first, InboxState::Received), (second, InboxState::Shown)]);
+    }
+
+    /// What has no answer is listed for its desk, whatever else is known of it.
+    #[test]
+    fn the_unanswered_are_listed_by_desk() {
+        let directory = tempfile::tempdir().unwrap();
+        let inbox = Inbox::of(&ProfileDir::new(directory.path()));
+        let all = [
+            name("be.ctc", 1),
+            name("be.ctc/aviation", 2),
+            name("be.ctc", 3),
+            name("be.ctc", 4),
+        ];
+        for name in &all {
+            inbox.store(name, b"as it came").unwrap();
+        }
+        inbox.mark(&all[2], InboxState::Received).unwrap();
+        inbox.mark_answered(&all[0]).unwrap();
+        let [_, aviation, third, fourth] = all;
+        assert_eq!(inbox.unanswered(&third.desk).unwrap(), [third, fourth]);
+        assert_eq!(inbox.unanswered(&aviation.desk).unwrap(), [aviation]);
     }
 }

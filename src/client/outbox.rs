@@ -265,7 +265,7 @@ mod tests {
         };
         outbox.note_refusal(&entry, &refusal).unwrap();
         assert_eq!(outbox.refusal(&entry).unwrap(), Some(refusal));
-        assert_eq!(outbox.list().unwrap(), [entry.clone()]);
+        assert_eq!(outbox.list().unwrap(), std::slice::from_ref(&entry));
         outbox.remove(&entry).unwrap();
         assert!(!outbox.holds(&entry) && outbox.refusal(&entry).unwrap().is_none());
     }

@@ -1,5 +1,7 @@
 //! `watch` through the real binary: who takes a warning, who only looks on, and what an outage does to either.
 
+use std::path::Path;
+
 use serde_json::Value;
 use wardline::domain::{Step, WarningName};
 
@@ -62,4 +64,79 @@ async fn what_nobody_wants_is_not_handed_over() {
     let watched = run(&ru, &["watch", "--count", "1"], "").await;
     assert_eq!(events(&watched, "warning")[0]["digest"], sent[2].to_string());
     assert_eq!(events(&watched, "received").len(), 2);
+}
+
+/// With the relay away, what is open in the inbox is shown at once, as of the last contact. When it is back, what another
+/// machine has answered is proven to be, and what never came here is shown as the relay's word.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_inbox_is_shown_without_the_relay() {
+    let mut world = World::with(&["us.ctc", "ru.ctc"]).await;
+    let us = world.client("us.ctc");
+    let first = us.submit(&draft(&["ru.ctc"])).await.unwrap().digest.to_string();
+    let ru = world.path().join("ru.ctc");
+    assert_eq!(
+        events(&run(&ru, &["watch", "--count", "1"], "").await, "warning").len(),
+        1
+    );
+    world.stop().await;
+    let away = run(&ru, &["watch", "--timeout", "1s"], "").await;
+    assert_eq!((away.code, away.objects.len()), (6, 1), "{}", away.stderr);
+    let open = &away.objects[0];
+    assert_eq!(
+        (&open["event"], &open["source"], &open["digest"]),
+        (&"open".into(), &"inbox".into(), &first.as_str().into())
+    );
+    assert!(open["as_of_size"].is_u64() && open["body"]["text"]["en"].is_object());
+
+    world.start(&["us.ctc", "ru.ctc"]).await;
+    let second = digest_of(&world).await;
+    // Another machine of the desk: it takes the second, and its officer answers the first.
+    let another = world.path().join("ru.ctc-another");
+    copy(&ru, &another);
+    std::fs::remove_dir_all(another.join("inbox")).unwrap();
+    let there = run(&another, &["watch", "--count", "1"], "").await;
+    assert_eq!(events(&there, "warning")[0]["digest"], second.as_str());
+    let by = ["--as", "accepted", "--by", "duty officer"];
+    let answer = [&["ack", first.as_str()], by.as_slice()].concat();
+    assert_eq!(run(&another, &answer, "").await.code, 0);
+    let third = digest_of(&world).await;
+    let back = run(&ru, &["watch", "--count", "1"], "").await;
+    let open = events(&back, "open");
+    assert_eq!(
+        open.iter()
+            .map(|it| (&it["source"], &it["digest"]))
+            .collect::<Vec<_>>(),
+        [
+            (&"inbox".into(), &first.as_str().into()),
+            (&"relay".into(), &second.as_str().into()),
+            (&"relay".into(), &third.as_str().into())
+        ]
+    );
+    assert_eq!(events(&back, "answered")[0]["digest"], first.as_str());
+    assert_eq!(events(&back, "warning")[0]["digest"], third.as_str());
+    // Our own answer is known here without asking.
+    let answer = [&["ack", third.as_str()], by.as_slice()].concat();
+    assert_eq!(run(&ru, &answer, "").await.code, 0);
+    world.stop().await;
+    let away = run(&ru, &["watch", "--timeout", "1s"], "").await;
+    assert_eq!((away.code, away.objects.len()), (6, 0), "{}", away.stderr);
+}
+
+/// The digest of one more warning to ru.ctc.
+async fn digest_of(world: &World) -> String {
+    let us = world.client("us.ctc");
+    us.submit(&draft(&["ru.ctc"])).await.unwrap().digest.to_string()
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (entry, to) = (entry.unwrap(), to.to_owned());
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), &to).unwrap();
+        }
+    }
 }

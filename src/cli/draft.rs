@@ -18,7 +18,7 @@ use crate::wire;
 /// Write a warning, offline.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DraftCommand {
-    /// Print a draft to fill in, with a comment on each key.
+    /// Print a draft to fill in, with a comment on each key; with --json as {"draft": "…"}.
     New {
         /// Write it to this new file instead.
         file: Option<PathBuf>,
@@ -35,7 +35,7 @@ pub(crate) enum DraftCommand {
 pub(crate) fn run(command: DraftCommand, context: &Context) -> Result<Exit, Fault> {
     match command {
         DraftCommand::New { file: None } => {
-            print!("{TEMPLATE}");
+            context.emit(&serde_json::json!({ "draft": TEMPLATE }), TEMPLATE.trim_end())?;
             Ok(Exit::Done)
         }
         DraftCommand::New { file: Some(path) } => {

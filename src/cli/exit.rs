@@ -42,6 +42,9 @@ impl Exit {
     }
 }
 
+/// The same for people, below the help of every command.
+pub const EXIT_CODES: &str = "Exit codes: 0 done; 1 refused; 2 the command line, a file or a setting is wrong; 3 nothing happened, try again; 4 not known whether it happened, it is kept in the outbox; 5 something did not verify, wake someone; 6 it did not come in time.";
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.number())
@@ -115,12 +118,12 @@ impl Fault {
 }
 
 impl From<Refused> for Fault {
-    /// A refusal by its code: what may succeed later is exit 3, or 4 where it is not known whether it happened.
+    /// A refusal by its code: what may succeed later is exit 3. Nothing of it is in an outbox.
     fn from(refused: Refused) -> Self {
-        let exit = match (refused.code.retryable(), refused.code.side_effect_free()) {
-            (_, false) => Exit::Unknown,
-            (true, true) => Exit::Retry,
-            (false, true) => Exit::Refused,
+        let exit = if refused.code.retryable() {
+            Exit::Retry
+        } else {
+            Exit::Refused
         };
         let mut sentence = match refused.field.as_str() {
             "" => refused.sentence,
@@ -159,15 +162,15 @@ mod tests {
         }
     }
 
-    /// Each relay's code leads to one exit: refused for good, nothing happened, or unknown.
+    /// Each relay's code leads to one exit: refused for good, or to be tried again. Exit 4 is for what is in an outbox.
     #[test]
     fn a_refusal_says_whether_to_retry() {
         for (code, exit) in [
             (ErrorCode::Expired, Exit::Refused),
             (ErrorCode::Overloaded, Exit::Retry),
             (ErrorCode::Draining, Exit::Retry),
-            (ErrorCode::Unavailable, Exit::Unknown),
-            (ErrorCode::Internal, Exit::Unknown),
+            (ErrorCode::Unavailable, Exit::Retry),
+            (ErrorCode::Internal, Exit::Retry),
         ] {
             assert_eq!(Fault::from(Refused::new(code, "because")).exit, exit, "{code}");
         }

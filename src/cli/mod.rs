@@ -34,11 +34,18 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
+use exit::EXIT_CODES;
 pub use exit::{Exit, Fault};
 
 /// A duty-to-warn relay: signed warnings between agencies that trust nobody, and evidence that nobody can deny.
 #[derive(Debug, Parser)]
-#[command(name = "wardline", version, propagate_version = true, max_term_width = 110)]
+#[command(
+    name = "wardline",
+    version,
+    propagate_version = true,
+    max_term_width = 110,
+    after_help = EXIT_CODES
+)]
 struct Cli {
     #[command(flatten)]
     context: Context,
@@ -125,7 +132,7 @@ impl Context {
     /// Prints one result on standard output: `object` as one line of JSON, or `text` for people.
     pub fn emit(&self, object: &impl Serialize, text: impl fmt::Display) -> Result<(), Fault> {
         let line = if self.json {
-            serde_json::to_string(object).map_err(|error| Fault::new(Exit::Unknown, error))?
+            serde_json::to_string(object).map_err(Fault::usage)?
         } else {
             text.to_string()
         };
@@ -133,7 +140,7 @@ impl Context {
         let mut out = io::stdout().lock();
         writeln!(out, "{line}")
             .and_then(|()| out.flush())
-            .map_err(|error| Fault::new(Exit::Unknown, format!("cannot print the result: {error}")))
+            .map_err(|error| Fault::usage(format!("standard output does not take the result: {error}")))
     }
 }
 

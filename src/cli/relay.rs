@@ -302,7 +302,7 @@ impl From<BeginError> for Fault {
             BeginError::Random(_) => Exit::Retry,
             BeginError::Create(create) => match create {
                 CreateError::NotEmpty | CreateError::Refused(_) => Exit::Refused,
-                CreateError::Read(_) | CreateError::Append(_) => Exit::Unknown,
+                CreateError::Read(_) | CreateError::Append(_) => Exit::Retry,
                 CreateError::Corrupt(_) => Exit::VerificationFailed,
             },
         };
@@ -343,6 +343,6 @@ fn journal_exit(error: &JournalError) -> Exit {
 impl From<ServeError> for Fault {
     /// What was under way is unknown to those who sent it, and found out by the next start.
     fn from(error: ServeError) -> Self {
-        Self::new(Exit::Unknown, error).advising("Start it again; its log lines say what happened.")
+        Self::new(Exit::Retry, error).advising("Start it again; its log lines say what happened.")
     }
 }

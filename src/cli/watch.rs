@@ -31,7 +31,8 @@ pub(crate) struct WatchCommand {
     /// End after this long (90s, 5m): exit 6.
     #[arg(long, value_name = "SPAN")]
     timeout: Option<When>,
-    /// Run this program for each new warning, with the warning as JSON on its standard input; it must exit 0.
+    /// Run this program for each new warning, with the warning as JSON on its standard input; it must exit 0. CMD is split
+    /// at white space and run without a shell, one warning after the other, and may take as long as it likes.
     #[arg(long, value_name = "CMD")]
     exec: Option<String>,
     /// Only look on: nothing is signed, and a later watch without this takes each warning as new, --exec and all.

@@ -2,7 +2,7 @@
 //! root that certifies an agency's keys.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use wardline::client::Draft;
 use wardline::client::keys::KeyRequest;
@@ -10,9 +10,7 @@ use wardline::domain::{Principal, Status};
 use wardline::time::{Clock as _, SystemClock};
 
 fn wardline(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_wardline"))
-        .args(arguments)
-        .env_remove("WARDLINE_PROFILE")
+    crate::support::wardline(Path::new("."), arguments)
         .stdin(Stdio::null())
         .output()
         .unwrap()
@@ -91,6 +89,11 @@ fn drafts_are_checked_by_the_command() {
     let file = directory.path().join("draft.yaml");
     let file = file.to_str().unwrap();
     assert_eq!(wardline(&["draft", "new", file]).status.code(), Some(0));
+    let printed = wardline(&["draft", "new"]);
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    assert_eq!(printed, std::fs::read_to_string(file).unwrap());
+    let object = wardline(&["--json", "draft", "new"]);
+    assert_eq!(json_lines(&object)[0]["draft"], printed);
     assert_eq!(
         wardline(&["draft", "new", file]).status.code(),
         Some(2),
@@ -114,6 +117,17 @@ fn drafts_are_checked_by_the_command() {
     let output = wardline(&["draft", "check", "--json", file]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(json_lines(&output)[0]["faults"][0]["code"], "INVALID_VALUE");
+}
+
+/// The help says what each exit code means, for a script's author who has nothing else.
+#[test]
+fn the_help_says_what_the_exit_codes_mean() {
+    let help = wardline(&["--help"]);
+    let help = String::from_utf8(help.stdout).unwrap();
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in ["0 done", "1 refused", "4 not known whether it happened", "6 it did not come in time"] {
+        assert!(help.contains(said), "{said}: {help}");
+    }
 }
 
 /// A root, an agency's keys, their certificates: as a newcomer types it, without a terminal to ask. What is printed is

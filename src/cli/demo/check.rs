@@ -27,7 +27,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// 0, or 5 where the log does not keep what it gave receipts for, or 4.
+    /// 0, or 5 where the log does not keep what it gave receipts for, or 3 where something was not reached.
     pub(super) fn exit(&self) -> Result<Exit, Fault> {
         if self.broken_receipts > 0 {
             let sentence = format!("{} receipts are not kept by the log", self.broken_receipts);
@@ -37,7 +37,7 @@ impl Found {
             return Ok(Exit::Done);
         }
         Err(Fault::new(
-            Exit::Unknown,
+            Exit::Retry,
             format!("not everything was reached: {}", self.missing.join("; ")),
         ))
     }

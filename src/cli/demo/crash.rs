@@ -73,7 +73,7 @@ impl Stage<'_> {
     async fn kill(&mut self) -> Result<(), Fault> {
         match self.relay.take() {
             Some(relay) => relay.kill().await,
-            None => Err(Fault::new(Exit::Unknown, "there is no relay to kill")),
+            None => Err(Fault::new(Exit::Retry, "there is no relay to kill")),
         }
     }
 
@@ -85,7 +85,7 @@ impl Stage<'_> {
 
     fn landed(&mut self, ended: Result<Result<Receipt, Fault>, JoinError>) -> Result<(), Fault> {
         let receipt =
-            ended.map_err(|error| Fault::new(Exit::Unknown, format!("a sender was cut off: {error}")))?;
+            ended.map_err(|error| Fault::new(Exit::Retry, format!("a sender was cut off: {error}")))?;
         match receipt? {
             Receipt::Sent(story, sent) => self.accepted(story, *sent),
             Receipt::Said(acknowledged) => self.acknowledged(&acknowledged),

@@ -163,7 +163,7 @@ impl<'a> Stage<'a> {
         });
         let mut verdict = within("the replay", verifying).await??;
         let Some(timeline) = verdict.timeline.take() else {
-            return Err(Fault::new(Exit::Unknown, "the replay told nothing"));
+            return Err(Fault::new(Exit::Retry, "the replay told nothing"));
         };
         if let Some(relay) = self.relay.take() {
             relay.stop().await?;

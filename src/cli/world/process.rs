@@ -115,8 +115,8 @@ impl RelayProcess {
         });
         let fault = match ended.await {
             Ok(Ok(status)) if status.success() => return Ok(()),
-            Ok(Ok(status)) => Fault::new(Exit::Unknown, format!("the relay ended badly: {status}")),
-            Ok(Err(error)) => Fault::new(Exit::Unknown, format!("the relay cannot be waited for: {error}")),
+            Ok(Ok(status)) => Fault::new(Exit::Retry, format!("the relay ended badly: {status}")),
+            Ok(Err(error)) => Fault::new(Exit::Retry, format!("the relay cannot be waited for: {error}")),
             Err(_) => Fault::new(Exit::TimedOut, "the relay did not stop when it was asked to"),
         };
         Err(fault.advising(see(&self.log)))

@@ -125,7 +125,12 @@ fn the_help_says_what_the_exit_codes_mean() {
     let help = wardline(&["--help"]);
     let help = String::from_utf8(help.stdout).unwrap();
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    for said in ["0 done", "1 refused", "4 not known whether it happened", "6 it did not come in time"] {
+    for said in [
+        "0 done",
+        "1 refused",
+        "4 not known whether it happened",
+        "6 it did not come in time",
+    ] {
         assert!(help.contains(said), "{said}: {help}");
     }
 }

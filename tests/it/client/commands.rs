@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 use super::world::World;
 
@@ -30,19 +30,54 @@ pub(super) struct Ended {
     pub(super) stderr: String,
 }
 
-/// Runs a command of a profile with `--json`; what it prints is one object a line.
-pub(super) async fn run(profile: &Path, arguments: &[&str], input: &str) -> Ended {
-    let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_wardline"))
-        .arg("--json")
+/// A command of a profile with `--json`, without the settings of whoever runs the tests.
+fn command(profile: &Path, arguments: &[&str]) -> tokio::process::Command {
+    let mut command = tokio::process::Command::from(crate::support::wardline(Path::new("."), &["--json"]));
+    command
         .arg("--profile")
         .arg(profile)
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+        .kill_on_drop(true);
+    command
+}
+
+/// A command that goes on until it is dropped.
+pub(super) struct Going {
+    _child: tokio::process::Child,
+    lines: tokio::io::Lines<BufReader<tokio::process::ChildStdout>>,
+}
+
+impl Going {
+    pub(super) fn start(profile: &Path, arguments: &[&str]) -> Self {
+        let mut child = command(profile, arguments)
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { _child: child, lines }
+    }
+
+    /// All that it prints up to the first object for which something holds.
+    pub(super) async fn until(&mut self, found: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let mut objects = Vec::new();
+        while let Some(line) = self.lines.next_line().await.unwrap() {
+            let object: Value = serde_json::from_str(&line).unwrap();
+            let ends = found(&object);
+            objects.push(object);
+            if ends {
+                return objects;
+            }
+        }
+        panic!("it ended after {objects:?}");
+    }
+}
+
+/// Runs a command of a profile with `--json`; what it prints is one object a line.
+pub(super) async fn run(profile: &Path, arguments: &[&str], input: &str) -> Ended {
+    let mut child = command(profile, arguments).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     // A command that reads nothing may have ended already.
     let _ = stdin.write_all(input.as_bytes()).await;
@@ -105,10 +140,14 @@ async fn send_watch_ack_status() {
     let handed: Value = serde_json::from_str(&std::fs::read_to_string(&taken).unwrap()).unwrap();
     assert_eq!(handed["id"], sent["id"]);
     assert_eq!(handed["body"]["text"]["en"]["headline"], "Concert hall");
-    // Nothing new comes: exit 6.
+    // All that waits has come, and nothing of it is new.
+    let mut nothing = Going::start(&ru, &["watch"]);
+    let shown = nothing.until(|it| it["event"] == "caught_up").await;
+    let events: Vec<&str> = shown.iter().map(|it| it["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["open", "caught_up"]);
+    drop(nothing);
     let nothing = run(&ru, &["watch", "--count", "1", "--timeout", "1s"], "").await;
     assert_eq!(nothing.code, 6, "{}", nothing.stderr);
-    assert_eq!(nothing.objects[0]["event"], "open");
 
     let short = &id[..20];
     let ack = ["ack", short, "--as", "opened", "--by", "duty officer"];

@@ -144,10 +144,11 @@ impl WarningWatch {
     /// The stream is gone, in whatever way: it is opened again after a wait, unless that is of no use.
     async fn broken(&mut self, fault: Fault) -> Result<(), ClientError> {
         self.stream = None;
-        if !fault.is_worth_retrying() {
-            return Err(fault.into());
+        let error = ClientError::from(fault);
+        if !error.is_passing() {
+            return Err(error);
         }
-        tracing::info!(?fault, digest = %self.digest, "the watch broke; opening it again");
+        tracing::info!(%error, digest = %self.digest, "the watch broke; opening it again");
         self.backoff.wait().await;
         Ok(())
     }

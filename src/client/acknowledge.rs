@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use prost::Message as _;
 
-use super::compose::{self, role_for};
+use super::compose;
 use super::draft::AcknowledgementDraft;
 use super::error::ClientError;
 use super::handle::Client;
@@ -51,7 +51,7 @@ impl Client {
         &self,
         draft: &AcknowledgementDraft,
     ) -> Result<AcknowledgementSubmission, ClientError> {
-        let role = role_for(draft.kind);
+        let role = draft.kind.signing_role();
         let signer = self.signer(role).await?;
         let author = self.author(role, Some(draft.desk.clone()), &draft.office).await;
         let (acknowledgement, text) = compose::acknowledgement(draft, &author)?;
@@ -153,8 +153,8 @@ impl Client {
                 desk: desk.clone(),
                 why,
             };
-            let (first, _) = check_acknowledgement(&recorded, proven.index(), &desk, &directory)
-                .map_err(|problem| problem.into_error(untrue))?;
+            let (first, _) =
+                check_acknowledgement(&recorded, proven.index(), &desk, &directory).map_err(untrue)?;
             if first.kind != ours.kind || first.warning_digest != ours.warning_digest {
                 return Err(VerificationError::OtherRecord {
                     index: proven.index(),

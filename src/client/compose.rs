@@ -3,8 +3,8 @@
 use super::draft::AcknowledgementDraft;
 use super::error::ClientError;
 use crate::domain::{
-    Acknowledgement, AcknowledgementKind, Common, DeskAddress, DetachedPart, Form, KeyRole, Origin,
-    PartReference, PayloadId, Principal, Seen, SignedBy, Signer, Text,
+    Acknowledgement, Common, DeskAddress, DetachedPart, Form, KeyRole, Origin, PartReference, PayloadId,
+    Principal, Seen, SignedBy, Signer, Text,
 };
 use crate::error::Refused;
 use crate::limits;
@@ -106,19 +106,4 @@ pub(crate) fn acknowledgement(
         extensions: Vec::new(),
     };
     Ok((acknowledgement, text))
-}
-
-/// The role whose key signs an acknowledgement.
-pub(crate) const fn role_for(kind: AcknowledgementKind) -> KeyRole {
-    match kind {
-        AcknowledgementKind::Received => KeyRole::Receive,
-        AcknowledgementKind::Opened
-        | AcknowledgementKind::Accepted
-        | AcknowledgementKind::Deferred
-        | AcknowledgementKind::Refused
-        | AcknowledgementKind::Misdirected
-        | AcknowledgementKind::Acted
-        | AcknowledgementKind::VictimWarned
-        | AcknowledgementKind::VictimNotWarned => KeyRole::Officer,
-    }
 }

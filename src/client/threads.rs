@@ -11,11 +11,10 @@ use crate::domain::{
     Acknowledgement, AcknowledgementKind, AudienceOpening, DeskAddress, DetachedPart, Digest, Hash, KeyId,
     KeyRole, PayloadId, RecipientStep, RecordKind, SignedEnvelope, Step, Text, ThreadLink,
 };
-use crate::seal::{PayloadKind, PublicKey, text_digest, verify_envelope_as};
+use crate::ledger::acknowledgement_at;
+use crate::seal::text_digest;
 use crate::time::Timestamp;
 use crate::wire;
-
-use super::compose::role_for;
 
 /// One record of a thread.
 #[derive(Debug, Clone)]
@@ -224,8 +223,8 @@ impl VerifiedThread {
         text: Option<DetachedPart>,
         directory: &KnownDirectory,
     ) -> Result<Answer, VerificationError> {
-        let (acknowledgement, keyid) = check_acknowledgement(envelope, index, &self.desk, directory)
-            .map_err(|problem| problem.into_error(|why| self.untrue(why)))?;
+        let (acknowledgement, keyid) =
+            check_acknowledgement(envelope, index, &self.desk, directory).map_err(|why| self.untrue(why))?;
         if acknowledgement.warning_digest != self.warning || acknowledgement.warning_id != self.id {
             return Err(self.untrue(format!("record {index} acknowledges another warning")));
         }
@@ -264,62 +263,30 @@ impl VerifiedThread {
     }
 }
 
-/// Why an acknowledgement does not count: a key, or a sentence.
-pub(crate) enum AcknowledgementProblem {
-    Key(VerificationError),
-    Other(String),
-}
-
-impl AcknowledgementProblem {
-    pub(crate) fn into_error(self, other: impl FnOnce(String) -> VerificationError) -> VerificationError {
-        match self {
-            Self::Key(error) => error,
-            Self::Other(why) => other(why),
-        }
-    }
-}
-
-/// Checks that an acknowledgement was signed for a desk by a key of its agency, in the role that its kind takes, valid at
-/// `index`.
+/// Checks that an acknowledgement was signed for a desk by a key of its agency, as the ledger's rules ask. What is wrong is a
+/// sentence.
 pub(crate) fn check_acknowledgement(
     envelope: &SignedEnvelope,
     index: u64,
     desk: &DeskAddress,
     directory: &KnownDirectory,
-) -> Result<(Acknowledgement, KeyId), AcknowledgementProblem> {
-    let other = |why: String| AcknowledgementProblem::Other(format!("record {index}: {why}"));
+) -> Result<(Acknowledgement, KeyId), String> {
+    let other = |why: String| format!("record {index}: {why}");
+    let acknowledgement =
+        acknowledgement_at(directory.directory(), index, envelope).map_err(|why| other(why.to_string()))?;
     let [signature] = envelope.signatures.as_slice() else {
         return Err(other("it is not signed by exactly one key".to_owned()));
     };
-    let keyid = signature.keyid;
-    let key = directory
-        .any_key_at(&keyid, index, "recipient's key")
-        .map_err(AcknowledgementProblem::Key)?;
-    let public_key = PublicKey::parse(&key.public_key).map_err(|error| other(error.to_string()))?;
-    let verified = verify_envelope_as(envelope.clone(), PayloadKind::Acknowledgement, |_| {
-        Some(public_key)
-    })
-    .map_err(|error| other(error.to_string()))?;
-    let acknowledgement = wire::acknowledgement(&verified).map_err(|refused| other(refused.to_string()))?;
-    let signer = acknowledgement
-        .common
-        .named()
-        .ok_or_else(|| other("its signer is not named".to_owned()))?;
-    let acts_for = signer
-        .desk
-        .clone()
-        .or_else(|| signer.principal.agency().cloned().map(DeskAddress::duty));
-    let right_key = key.role == role_for(acknowledgement.kind)
-        && signer.role == key.role
-        && signer.principal == key.principal
-        && key.principal.agency() == Some(desk.agency());
-    if !right_key || acts_for.as_ref() != Some(desk) {
+    let signer = acknowledgement.common.named();
+    let acts_for = signer.and_then(|signer| {
+        let duty = || signer.principal.agency().cloned().map(DeskAddress::duty);
+        signer.desk.clone().or_else(duty)
+    });
+    let agency = signer.and_then(|signer| signer.principal.agency());
+    if agency != Some(desk.agency()) || acts_for.as_ref() != Some(desk) {
         return Err(other(format!("it is not {desk}'s to sign with that key")));
     }
-    if directory.origin() != Some(&acknowledgement.common.origin) {
-        return Err(other("it was signed for another log".to_owned()));
-    }
-    Ok((acknowledgement, keyid))
+    Ok((acknowledgement, signature.keyid))
 }
 
 /// The threads of one warning, by recipient.

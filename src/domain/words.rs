@@ -176,6 +176,21 @@ impl AcknowledgementKind {
         }
     }
 
+    /// The role whose key signs it: the machine says that it has the bytes, an officer says everything else.
+    pub const fn signing_role(self) -> KeyRole {
+        match self {
+            Self::Received => KeyRole::Receive,
+            Self::Opened
+            | Self::Accepted
+            | Self::Deferred
+            | Self::Refused
+            | Self::Misdirected
+            | Self::Acted
+            | Self::VictimWarned
+            | Self::VictimNotWarned => KeyRole::Officer,
+        }
+    }
+
     /// Whether it is an answer, which may carry an assessment.
     pub const fn is_answer(self) -> bool {
         matches!(

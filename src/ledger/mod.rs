@@ -32,7 +32,7 @@ pub use memory_facts::{MemoryFacts, Overlay};
 pub use refusal::{Leaves, leaves};
 pub use resolve::Recipient;
 pub use scope::{Visibility, is_visible, visibility};
-pub use verify::{Checked, seen, verify_record};
+pub use verify::{Checked, acknowledgement_at, seen, verify_record};
 
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,8 @@ use super::decide::{header_rules, kind_rules};
 use super::directory::Directory;
 use super::rules;
 use crate::domain::{
-    Accepted, AudienceKind, AudienceOpening, HandedOver, Principal, Record, RecordKind, Rejected, Routed,
-    Seen, SignedEnvelope,
+    Accepted, Acknowledgement, AudienceKind, AudienceOpening, HandedOver, Principal, Record, RecordKind,
+    Rejected, Routed, Seen, SignedEnvelope,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::seal::{PayloadKind, open_audience};
@@ -201,16 +201,27 @@ fn check_acknowledged(
     record: &Record,
     envelope: &SignedEnvelope,
 ) -> Result<Checked, Refused> {
+    let content = acknowledgement_at(directory, index, envelope)?;
+    rules::not_ahead(&content.common, record.time)?;
+    Ok(checked(1, 0))
+}
+
+/// The acknowledgement in a record at `index`: signed by one key, which was valid there and in the role that its kind takes,
+/// and holding what its kind needs. Whether its signer may speak for the desk is not said.
+pub fn acknowledgement_at(
+    directory: &Directory,
+    index: u64,
+    envelope: &SignedEnvelope,
+) -> Result<Acknowledgement, Refused> {
     admit::short_enough(envelope)?;
     let signed = admit::single_signer(directory, envelope.clone(), PayloadKind::Acknowledgement)?;
     rules::key_valid(directory, index, &signed.key.keyid)?;
     let content = wire::acknowledgement(&signed.verified)?;
-    admit::check_signer(&content.common, signed.key, &[admit::role_of(content.kind)])?;
+    admit::check_signer(&content.common, signed.key, &[content.kind.signing_role()])?;
     admit::check_origin(directory, &content.common)?;
     kind_rules(&content)?;
     rules::seen_required(&content.common)?;
-    rules::not_ahead(&content.common, record.time)?;
-    Ok(checked(1, 0))
+    Ok(content)
 }
 
 /// The refused payload is not in the record: only whose word it is can be checked.

@@ -6,9 +6,8 @@
 use super::Admitted;
 use super::signed::{Signed, check_origin, check_session, check_signer, single_signer};
 use crate::domain::{
-    Acknowledgement, AcknowledgementKind, AcknowledgementSubmission, AudienceOpening, Common, DetachedPart,
-    Digest, Form, Hint, KeyId, KeyRole, Lane, PartReference, PayloadId, Principal, SignedEnvelope,
-    Submission, Warning,
+    Acknowledgement, AcknowledgementSubmission, AudienceOpening, Common, DetachedPart, Digest, Form, Hint,
+    KeyId, KeyRole, Lane, PartReference, PayloadId, Principal, SignedEnvelope, Submission, Warning,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::ledger::directory::Directory;
@@ -157,7 +156,7 @@ pub fn acknowledgement(
         Ok(acknowledgement) => acknowledgement,
         Err(refused) => return Err(unparsable(directory, session, &signed, hint, &ROLES, refused)),
     };
-    let role = role_of(acknowledgement.kind);
+    let role = acknowledgement.kind.signing_role();
     let key = beside(session, &signed, &acknowledgement.common, hint, &[role])?;
     let judged = check_origin(directory, &acknowledgement.common)
         .and_then(|()| check_text(acknowledgement.text.as_ref(), text.as_ref()));
@@ -183,21 +182,6 @@ pub(in crate::ledger) fn short_enough(acknowledgement: &SignedEnvelope) -> Resul
     let bound = limits::ACKNOWLEDGEMENT_BYTES_MAX;
     let sentence = format!("the signed acknowledgement has {bytes} bytes, more than {bound}");
     Err(Refused::new(ErrorCode::PayloadTooLarge, sentence).about("payload"))
-}
-
-/// The role that signs an acknowledgement: the machine that it has stored the bytes, an officer all else.
-pub(in crate::ledger) const fn role_of(kind: AcknowledgementKind) -> KeyRole {
-    match kind {
-        AcknowledgementKind::Received => KeyRole::Receive,
-        AcknowledgementKind::Opened
-        | AcknowledgementKind::Accepted
-        | AcknowledgementKind::Deferred
-        | AcknowledgementKind::Refused
-        | AcknowledgementKind::Misdirected
-        | AcknowledgementKind::Acted
-        | AcknowledgementKind::VictimWarned
-        | AcknowledgementKind::VictimNotWarned => KeyRole::Officer,
-    }
 }
 
 /// Signer, session and hint: nothing of it is recorded.

@@ -3,10 +3,12 @@
 //! flight before it cuts what is left.
 
 mod error;
+mod keys;
 mod settings;
 
 pub use error::{BeginError, ServeError, StartError};
-pub use settings::{Explained, KEYS, RelaySettings};
+pub use keys::KEYS;
+pub use settings::{Explained, RelaySettings};
 
 use std::future::Future;
 use std::net::SocketAddr;

@@ -120,6 +120,11 @@ impl MemoryJournal {
         self.held.send_replace(true);
     }
 
+    /// Whether an append is held now: its block takes nothing more.
+    pub fn holds(&self) -> bool {
+        self.held.receiver_count() > 0
+    }
+
     /// Lets held appends go on, in the order in which they came.
     pub fn release(&self) {
         self.held.send_replace(false);

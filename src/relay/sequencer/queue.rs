@@ -173,6 +173,8 @@ pub(in crate::relay) struct Queue {
     commands: Arc<Semaphore>,
     handovers: Arc<Semaphore>,
     shares: Shares,
+    #[cfg(test)]
+    let_in: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 /// The queue has no room.
@@ -191,6 +193,8 @@ pub(in crate::relay) fn channel() -> (Queue, mpsc::Receiver<Work>) {
         commands: semaphore(limits::SEQUENCER_QUEUE_MAX.saturating_sub(handovers)),
         handovers: semaphore(handovers),
         shares: Shares::default(),
+        #[cfg(test)]
+        let_in: Arc::default(),
     };
     (queue, receiver)
 }
@@ -269,7 +273,13 @@ impl Queue {
         self.sender.max_capacity().saturating_sub(self.sender.capacity())
     }
 
-    /// Room taken by commands that are not answered yet.
+    /// Commands with an answer that were let in since the beginning.
+    #[cfg(test)]
+    pub(in crate::relay) fn let_in(&self) -> usize {
+        self.let_in.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Room taken by commands that are not answered yet, in units of bytes.
     #[cfg(test)]
     pub(in crate::relay) fn under_way(&self) -> usize {
         (limits::SEQUENCER_QUEUE_BYTES_MAX / UNIT_BYTES).saturating_sub(self.room.available_permits())
@@ -298,7 +308,10 @@ impl Queue {
                 _share: share,
             },
             _place: place,
-        })
+        })?;
+        #[cfg(test)]
+        self.let_in.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(())
     }
 
     fn send(&self, request: Request) -> Result<(), NotTaken> {

@@ -39,6 +39,7 @@ async fn what_comes_while_a_block_is_written_goes_together() {
         .collect();
     let before = stage.relay.meters().blocks.value();
     stage.journal.hold();
+    let before_in = stage.relay.engine.queue.let_in();
     let mut tasks = Vec::new();
     let caller = stage.caller("us.ctc");
     for submission in submissions {
@@ -48,7 +49,7 @@ async fn what_comes_while_a_block_is_written_goes_together() {
         ));
     }
     // All are under way before the first block is written: how many of them it took does not matter.
-    while stage.relay.engine.queue.under_way() < tasks.len() {
+    while stage.relay.engine.queue.let_in() < before_in + tasks.len() {
         tokio::task::yield_now().await;
     }
     stage.journal.release();
@@ -71,6 +72,7 @@ async fn duplicates_inside_a_batch_are_one() {
     let mut stage = Stage::new().await;
     let submission = stage.world.warning("us.ctc", &["ru.ctc"]);
     stage.journal.hold();
+    let before_in = stage.relay.engine.queue.let_in();
     let mut tasks = Vec::new();
     let caller = stage.caller("us.ctc");
     for _ in 0..10 {
@@ -79,7 +81,7 @@ async fn duplicates_inside_a_batch_are_one() {
             async move { relay.submit(&caller, submission).await },
         ));
     }
-    while stage.relay.engine.queue.under_way() < tasks.len() {
+    while stage.relay.engine.queue.let_in() < before_in + tasks.len() {
         tokio::task::yield_now().await;
     }
     stage.journal.release();

@@ -17,8 +17,8 @@ pub(super) use directory::{
     agency_enrolment_of, certificate, desks_of, mandate_of, reinstatement_of, state_enrolment_of,
     statement_of, suspension_of,
 };
+pub(super) use exchange::short_enough;
 pub use exchange::{Condemned, NotAdmitted, SentAcknowledgement, SentWarning, acknowledgement, warning};
-pub(super) use exchange::{role_of, short_enough};
 pub(super) use signed::{check_origin, check_signer, single_signer};
 
 use super::facts::IdKey;

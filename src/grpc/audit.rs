@@ -60,7 +60,7 @@ impl v1::audit_server::Audit for Service {
             }
         };
         tokio::spawn(run.in_current_span());
-        Ok(Response::new(stream))
+        Ok(stream)
     }
 
     async fn prove_inclusion(

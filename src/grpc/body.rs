@@ -3,17 +3,23 @@
 //!
 //! The library asks for a frame as soon as it can, and then holds it until the peer opens its window; so a frame that was
 //! asked for says nothing. It lets go of a frame's bytes when they are written to the connection, or when the call or
-//! the connection is gone: that is what is watched here, through the bytes themselves.
+//! the connection is gone: that is what is watched here, through the bytes themselves. If it then still asks for more, they
+//! were written: of a call that is gone it asks nothing.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tonic::Status;
 use tonic::body::Body;
 
 use super::layer::Call;
+use super::outbound::{Then, WhenWritten};
 use super::stall::{Patience, Waiting};
 use super::unread::Charge;
 use crate::limits::PIECE_BYTES_MAX;
@@ -29,10 +35,29 @@ pub(super) struct CallBody {
     waiting: Waiting,
     /// Until the first piece.
     patience: Option<Patience>,
+    when_written: WhenWritten,
+    /// With how many bytes must be let go of before.
+    thens: VecDeque<(u64, Then)>,
+    /// How many bytes there were so far, `rest` too.
+    bytes: u64,
+    let_go: Arc<LetGo>,
+}
+
+/// How many bytes the library has let go of, and the task that asks for more.
+#[derive(Default)]
+struct LetGo {
+    bytes: AtomicU64,
+    asking: AtomicWaker,
 }
 
 impl CallBody {
-    pub(super) fn new(body: Body, call: Call, charge: Charge, patience: Patience) -> Self {
+    pub(super) fn new(
+        body: Body,
+        call: Call,
+        charge: Charge,
+        patience: Patience,
+        when_written: WhenWritten,
+    ) -> Self {
         Self {
             body,
             call,
@@ -40,7 +65,31 @@ impl CallBody {
             charge,
             waiting: Waiting::new(),
             patience: Some(patience),
+            when_written,
+            thens: VecDeque::new(),
+            bytes: 0,
+            let_go: Arc::default(),
         }
+    }
+
+    /// What comes out of the library has an order, so the first so many bytes are written.
+    fn written(&mut self) {
+        let written = self.let_go.bytes.load(Ordering::Acquire);
+        while self.thens.front().is_some_and(|(bytes, _)| *bytes <= written) {
+            if let Some((_, then)) = self.thens.pop_front() {
+                then();
+            }
+        }
+    }
+
+    /// Takes what the services gave, and what is to be done when it is written.
+    fn took(&mut self, data: Bytes) {
+        self.charge.set(data.len());
+        self.bytes = self.bytes.saturating_add(data.len() as u64);
+        let bytes = self.bytes;
+        let thens = self.when_written.take();
+        self.thens.extend(thens.into_iter().map(|then| (bytes, then)));
+        self.rest = data;
     }
 
     /// The next piece of `rest`, which says when it is written.
@@ -59,6 +108,7 @@ impl CallBody {
             _charge: self.charge.split(bytes.len()),
             bytes,
             waiting: self.waiting.clone(),
+            let_go: Arc::clone(&self.let_go),
         })
     }
 }
@@ -68,6 +118,7 @@ struct Piece {
     bytes: Bytes,
     _charge: Charge,
     waiting: Waiting,
+    let_go: Arc<LetGo>,
 }
 
 impl AsRef<[u8]> for Piece {
@@ -79,6 +130,10 @@ impl AsRef<[u8]> for Piece {
 impl Drop for Piece {
     fn drop(&mut self) {
         self.waiting.take();
+        self.let_go
+            .bytes
+            .fetch_add(self.bytes.len() as u64, Ordering::Release);
+        self.let_go.asking.wake();
     }
 }
 
@@ -90,6 +145,8 @@ impl HttpBody for CallBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        self.let_go.asking.register(cx.waker());
+        self.written();
         if self.rest.is_empty() {
             let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
             let frame = match frame {
@@ -109,11 +166,10 @@ impl HttpBody for CallBody {
                     return Poll::Ready(Some(Ok(frame)));
                 }
             };
-            self.charge.set(data.len());
             if data.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(data))));
             }
-            self.rest = data;
+            self.took(data);
         }
         Poll::Ready(Some(Ok(Frame::data(self.piece()))))
     }

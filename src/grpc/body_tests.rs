@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicBool;
+use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -12,7 +14,7 @@ use super::*;
 use crate::grpc::CallMeters;
 use crate::grpc::unread::{Account, Unread};
 
-/// A body of these frames.
+/// A body of these frames, which then waits for ever.
 struct Frames(VecDeque<Frame<Bytes>>);
 
 impl HttpBody for Frames {
@@ -23,7 +25,10 @@ impl HttpBody for Frames {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Poll::Ready(self.0.pop_front().map(Ok))
+        match self.0.pop_front() {
+            Some(frame) => Poll::Ready(Some(Ok(frame))),
+            None => Poll::Pending,
+        }
     }
 
     fn is_end_stream(&self) -> bool {
@@ -35,6 +40,7 @@ struct Bench {
     body: CallBody,
     account: std::sync::Arc<Account>,
     cut: CancellationToken,
+    when_written: WhenWritten,
 }
 
 impl Bench {
@@ -50,17 +56,20 @@ impl Bench {
         let call = Call::begin(meters, "other", tracing::Span::none());
         let frames = Body::new(Frames(frames.into_iter().collect()));
         let reserved = account.charge(100_000);
+        let when_written = WhenWritten::default();
         Self {
-            body: CallBody::new(frames, call, reserved, patience),
+            body: CallBody::new(frames, call, reserved, patience, when_written.clone()),
             account,
             cut,
+            when_written,
         }
     }
 
+    /// The next frame; none: it waits.
     fn next(&mut self) -> Option<Frame<Bytes>> {
         let body = &mut self.body;
         let frame = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
-        frame.now_or_never().unwrap().map(Result::unwrap)
+        frame.now_or_never().map(|frame| frame.unwrap().unwrap())
     }
 }
 
@@ -127,4 +136,48 @@ async fn a_call_that_is_dropped_holds_nothing() {
     assert_eq!(bench.account.held(), PIECE_BYTES_MAX);
     drop(piece);
     assert_eq!(bench.account.held(), 0);
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// What is to be done when a message is written is done when all of its bytes were let go of and more is asked for, and is
+/// never done when the call ends before; the task that asks is woken for it.
+#[tokio::test]
+async fn written_is_what_was_let_go_of_by_a_call_that_goes_on() {
+    let frames = || [Frame::data(Bytes::from(vec![7; PIECE_BYTES_MAX + 1]))];
+    let mut bench = Bench::new(frames(), 60_000);
+    let (sender, mut done) = tokio::sync::oneshot::channel();
+    bench.when_written.put(Box::new(move || sender.send(()).unwrap()));
+    let [first, last] = [bench.next().unwrap(), bench.next().unwrap()];
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut ask = || {
+        let asked = Pin::new(&mut bench.body).poll_frame(&mut Context::from_waker(&waker));
+        assert!(asked.is_pending());
+    };
+    ask();
+    drop(first);
+    ask();
+    assert!(done.try_recv().is_err(), "a part of it is written");
+    woken.0.store(false, Ordering::SeqCst);
+    drop(last);
+    assert!(woken.0.load(Ordering::SeqCst));
+    assert!(done.try_recv().is_err(), "it may be gone with the call");
+    ask();
+    assert_eq!(done.try_recv(), Ok(()));
+
+    let mut bench = Bench::new(frames(), 60_000);
+    let (sender, done) = tokio::sync::oneshot::channel::<()>();
+    bench.when_written.put(Box::new(move || sender.send(()).unwrap()));
+    let pieces = [bench.next().unwrap(), bench.next().unwrap()];
+    drop(pieces);
+    drop(bench.body);
+    assert!(done.await.is_err());
 }

@@ -33,10 +33,10 @@ impl v1::exchange_server::Exchange for Service {
     ) -> Result<Response<Self::SubmitManyStream>, Status> {
         let (caller, peer) = (caller(&request)?, peer(&request)?);
         let share = self.0.share(&request)?;
-        let (outbound, stream) = outbound(self.0.patience(peer.cut.clone()));
+        let (outbound, response) = outbound(self.0.patience(peer.cut.clone()));
         let run = submit_many::run(self.0.clone(), caller, share, request.into_inner(), outbound);
         tokio::spawn(run.in_current_span());
-        Ok(Response::new(stream))
+        Ok(response)
     }
 
     async fn receive(
@@ -47,10 +47,10 @@ impl v1::exchange_server::Exchange for Service {
         let mut inbound = request.into_inner();
         let session = receive::open(&self.0, &caller, &mut inbound).await?;
         let patience = self.0.patience(peer.cut);
-        let (outbound, stream) = outbound(patience.clone());
+        let (outbound, response) = outbound(patience.clone());
         let run = receive::run(self.0.relay.clone(), caller, session, inbound, outbound, patience);
         tokio::spawn(run.in_current_span());
-        Ok(Response::new(stream))
+        Ok(response)
     }
 
     async fn acknowledge(
@@ -94,7 +94,7 @@ impl v1::exchange_server::Exchange for Service {
         let (caller, peer) = (caller(&request)?, peer(&request)?);
         let name = wire::required_as(request.into_inner().warning, "warning")?;
         let mut watch = self.0.relay.watch(&caller, &name).await?;
-        let (outbound, stream) = outbound(self.0.patience(peer.cut.clone()));
+        let (outbound, response) = outbound(self.0.patience(peer.cut.clone()));
         let run = async move {
             loop {
                 let event = tokio::select! {
@@ -109,6 +109,6 @@ impl v1::exchange_server::Exchange for Service {
             }
         };
         tokio::spawn(run.in_current_span());
-        Ok(Response::new(stream))
+        Ok(response)
     }
 }

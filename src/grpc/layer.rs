@@ -230,7 +230,8 @@ impl Call {
         if let Some(status) = Status::from_header_map(response.headers()) {
             self.ends_with(&status);
         }
-        response.map(|body| Body::new(CallBody::new(body, self, charge, patience)))
+        let when_written = response.extensions().get().cloned().unwrap_or_default();
+        response.map(|body| Body::new(CallBody::new(body, self, charge, patience, when_written)))
     }
 
     /// The status that it will have ended with.

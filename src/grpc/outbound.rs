@@ -3,11 +3,12 @@
 //! told anything else.
 
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
+use tonic::{Response, Status};
 
 use super::stall::{Patience, Waiting};
 use crate::limits::OUTBOUND_QUEUE_MAX;
@@ -19,6 +20,26 @@ pub(super) type OutboundStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>>
 #[derive(Debug)]
 pub(super) struct Gone;
 
+/// Something to be done.
+pub(super) type Then = Box<dyn FnOnce() + Send>;
+
+/// What is to be done when the messages that were taken until now have been written. It goes with the response, because
+/// only its body knows when that is.
+#[derive(Clone, Default)]
+pub(super) struct WhenWritten(Arc<Mutex<Vec<Then>>>);
+
+impl WhenWritten {
+    /// Adds to it, for the message that is taken now.
+    pub(super) fn put(&self, then: Then) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(then);
+    }
+
+    /// All of it, for the bytes that are at hand now.
+    pub(super) fn take(&self) -> Vec<Then> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// The writing end of a stream.
 pub(super) struct Outbound<T> {
     sender: mpsc::Sender<Outgoing<T>>,
@@ -28,18 +49,26 @@ pub(super) struct Outbound<T> {
 
 struct Outgoing<T> {
     message: Result<T, Status>,
-    taken: Option<Box<dyn FnOnce() + Send>>,
+    then: Option<Then>,
 }
 
-/// A stream to a peer.
-pub(super) fn outbound<T: Send + 'static>(patience: Patience) -> (Outbound<T>, OutboundStream<T>) {
+/// A stream to a peer, as a handler's response.
+pub(super) fn outbound<T: Send + 'static>(patience: Patience) -> (Outbound<T>, Response<OutboundStream<T>>) {
+    let (outbound, stream, when_written) = parts(patience);
+    let mut response = Response::new(stream);
+    response.extensions_mut().insert(when_written);
+    (outbound, response)
+}
+
+fn parts<T: Send + 'static>(patience: Patience) -> (Outbound<T>, OutboundStream<T>, WhenWritten) {
     let (sender, receiver) = mpsc::channel(OUTBOUND_QUEUE_MAX);
     let waiting = Waiting::new();
-    let taking = waiting.clone();
+    let (taking, when_written) = (waiting.clone(), WhenWritten::default());
+    let putting = when_written.clone();
     let stream = ReceiverStream::new(receiver).map(move |outgoing: Outgoing<T>| {
         taking.take();
-        if let Some(taken) = outgoing.taken {
-            taken();
+        if let Some(then) = outgoing.then {
+            putting.put(then);
         }
         outgoing.message
     });
@@ -48,7 +77,7 @@ pub(super) fn outbound<T: Send + 'static>(patience: Patience) -> (Outbound<T>, O
         waiting,
         patience,
     };
-    (outbound, Box::pin(stream))
+    (outbound, Box::pin(stream), when_written)
 }
 
 impl<T> Outbound<T> {
@@ -57,13 +86,13 @@ impl<T> Outbound<T> {
         self.put(Ok(message), None).await
     }
 
-    /// Sends one message; `taken` is called when the connection takes it to write it.
+    /// Sends one message; `then` is called when all of it is written to the connection, and dropped if it never is.
     pub(super) async fn send_then(
         &self,
         message: T,
-        taken: impl FnOnce() + Send + 'static,
+        then: impl FnOnce() + Send + 'static,
     ) -> Result<(), Gone> {
-        self.put(Ok(message), Some(Box::new(taken))).await
+        self.put(Ok(message), Some(Box::new(then))).await
     }
 
     /// Sends the last: why it ends.
@@ -90,18 +119,14 @@ impl<T> Outbound<T> {
         }
     }
 
-    async fn put(
-        &self,
-        message: Result<T, Status>,
-        taken: Option<Box<dyn FnOnce() + Send>>,
-    ) -> Result<(), Gone> {
+    async fn put(&self, message: Result<T, Status>, then: Option<Then>) -> Result<(), Gone> {
         let place = tokio::select! {
             biased;
             place = self.sender.reserve() => place.map_err(|_| Gone)?,
             () = self.gone() => return Err(Gone),
         };
         self.waiting.put();
-        place.send(Outgoing { message, taken });
+        place.send(Outgoing { message, then });
         Ok(())
     }
 }
@@ -125,12 +150,12 @@ mod tests {
         }
     }
 
-    /// What has been taken is reported as taken, in order, and not before.
+    /// What is to be done with a message is at hand when the message is taken, in order, and not before.
     #[tokio::test]
-    async fn a_message_is_taken_when_it_is_read() {
+    async fn what_is_to_be_done_goes_with_its_message() {
         let patience = patience(60_000);
-        let (outbound, mut stream) = outbound(patience.clone());
-        let (sender, mut taken) = mpsc::channel(8);
+        let (outbound, mut stream, when_written) = parts(patience.clone());
+        let (sender, mut done) = mpsc::channel(8);
         for number in [1, 2] {
             let sender = sender.clone();
             let sent = outbound
@@ -138,10 +163,14 @@ mod tests {
                 .await;
             assert!(sent.is_ok());
         }
-        assert!(taken.try_recv().is_err());
+        assert!(when_written.take().is_empty());
         assert_eq!(stream.next().await.unwrap().unwrap(), 1);
-        assert_eq!(taken.try_recv(), Ok(1));
-        assert!(taken.try_recv().is_err());
+        assert!(done.try_recv().is_err());
+        for then in when_written.take() {
+            then();
+        }
+        assert_eq!(done.try_recv(), Ok(1));
+        assert!(done.try_recv().is_err());
         drop(stream);
         assert!(outbound.send(3).await.is_err());
         assert!(!patience.cut.is_cancelled(), "a peer that has gone is not slow");
@@ -152,7 +181,7 @@ mod tests {
     async fn a_peer_that_does_not_read_is_cut() {
         for messages in [1, OUTBOUND_QUEUE_MAX] {
             let patience = patience(1);
-            let (outbound, stream) = outbound(patience.clone());
+            let (outbound, stream, _) = parts(patience.clone());
             for number in 0..messages {
                 assert!(outbound.send(number).await.is_ok());
             }
@@ -162,7 +191,7 @@ mod tests {
             drop(stream);
         }
         let patience = patience(1);
-        let (outbound, _stream) = outbound(patience.clone());
+        let (outbound, _stream, _) = parts(patience.clone());
         while outbound.send(()).await.is_ok() {}
         assert!(patience.cut.is_cancelled());
     }
@@ -171,7 +200,7 @@ mod tests {
     #[tokio::test]
     async fn a_peer_that_reads_is_not_cut() {
         let patience = patience(60_000);
-        let (outbound, mut stream) = outbound(patience.clone());
+        let (outbound, mut stream, _) = parts(patience.clone());
         let reading = tokio::spawn(async move {
             let mut read = 0;
             while stream.next().await.is_some() {

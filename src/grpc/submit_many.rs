@@ -157,7 +157,6 @@ impl Answers {
         let response = v1::SubmitManyResponse {
             kind: Some(v1::submit_many_response::Kind::Outcome(outcome)),
         };
-        // From then on it is charged as bytes of the response.
         self.outbound.send_then(response, move || drop(charge)).await
     }
 

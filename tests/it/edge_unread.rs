@@ -16,7 +16,7 @@ use wardline::error::ErrorCode;
 use wardline::tls::client_connector;
 use wardline::wire::v1;
 
-use crate::support::{World, call, exercise};
+use crate::support::{World, call, exercise, submit};
 
 const CHECKPOINT: &str = "/wardline.v1.Audit/GetCheckpoint";
 
@@ -127,6 +127,28 @@ async fn unread_answers_take_their_agencys_room() {
     while call(own.clone(), CHECKPOINT, Bytes::new()).await.is_err() {
         tokio::task::yield_now().await;
     }
+    world.served.stop().await;
+}
+
+/// A delivery of which the peer takes only the beginning is no handover: the relay may say that it wrote a warning to a session
+/// only when it did.
+#[tokio::test]
+async fn half_a_delivery_is_no_handover() {
+    let world = world(|settings| settings.edge.stall_ms_max = 2_000).await;
+    // Room for the session's opening, and for a part of the delivery.
+    let mut raw = Raw::connect(&world, "ru.ctc", 4 * 1024).await;
+    let (response, mut up) = raw.call("/wardline.v1.Exchange/Receive").await;
+    let open = v1::OpenSession {
+        credit: 10,
+        ..v1::OpenSession::default()
+    };
+    let kind = Some(v1::receive_request::Kind::Open(open));
+    let open = v1::ReceiveRequest { kind }.encode_to_vec();
+    up.send_data(message(&open), false).unwrap();
+    let _deliveries = response.await.unwrap().into_body();
+    submit(&world, "us.ctc", "ru.ctc", 1, 20_000).await;
+    raw.cut().await;
+    assert_eq!(world.served.metric("wardline_handovers_total").await, 0);
     world.served.stop().await;
 }
 

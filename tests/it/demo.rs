@@ -6,6 +6,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
+/// Sent just before the relay is killed.
+const KILLED: [&str; 2] = ["london", "airline"];
+
 /// What a recipient of an example is to have signed at the end, in the order of the log.
 const EXPECTED: [(&str, &str, &[&str]); 10] = [
     ("moscow", "ru.ctc", &["RECEIVED", "OPENED", "REFUSED"]),
@@ -65,7 +68,10 @@ fn the_demo_tells_what_happened() {
             .collect();
         assert_eq!(ours[0], "ROUTED", "{file}: {desk}");
         let handed_over = ours.contains(&"HANDED_OVER");
-        assert_eq!(handed_over, !signed.is_empty(), "{file}: {desk}");
+        // The relay is killed while it delivers these two: what it had written and not yet recorded has no record.
+        if handed_over || !KILLED.contains(&file) {
+            assert_eq!(handed_over, !signed.is_empty(), "{file}: {desk}");
+        }
         let theirs: Vec<&str> = ours
             .into_iter()
             .filter(|it| !["ROUTED", "HANDED_OVER"].contains(it))

@@ -219,6 +219,14 @@ pub const UNREAD_BYTES_PER_PRINCIPAL_MAX: usize = 16 * 1024 * 1024;
 pub const UNREAD_BYTES_PER_STREAM_MAX: usize = 4 * 1024 * 1024;
 /// How long a call waits for room among them before it is shed with `OVERLOADED`.
 pub const UNREAD_WAIT_MS_MAX: u64 = 10_000;
+/// Bytes of one principal's messages that have begun to come and are not whole, by the lengths that they declare.
+pub const UNFINISHED_BYTES_PER_PRINCIPAL_MAX: usize = 32 * 1024 * 1024;
+/// Milliseconds in which a message that has begun comes whole: the largest body over 64 kbit/s.
+pub const MESSAGE_MS_MAX: u64 = 60_000;
+/// How often the log tells that a principal's calls are refused with one code.
+pub const REFUSAL_LINE_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+/// A request for reflection: a name.
+pub const REFLECTION_MESSAGE_BYTES_MAX: usize = 16 * 1024;
 /// What a call reserves for its answer, if nothing larger is to be expected.
 pub const ANSWER_BYTES: usize = 16 * 1024;
 /// What a submission reserves for its receipts.

@@ -1,8 +1,10 @@
 //! What stands before every handler: one span a call, the caller looked up in the durable directory, and a reason
 //! beside every error that comes from the library. No body and no secret is ever logged.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -13,9 +15,11 @@ use tracing::{Instrument as _, Span, debug, field, info, info_span};
 
 use super::body::CallBody;
 use super::caller::Reached;
+use super::request_body::RequestBody;
 use super::stall::Patience;
 use super::unread::Charge;
 use super::{CallMeters, Edge, inbound};
+use crate::domain::Principal;
 use crate::error::{ErrorCode, Refused};
 use crate::limits;
 use crate::relay::Caller;
@@ -77,14 +81,20 @@ where
             code = field::Empty,
             duration_ms = field::Empty
         );
-        let call = Call::begin(self.edge.meters.clone(), method, span.clone());
+        let mut call = Call::begin(self.edge.meters.clone(), method, span.clone());
         let reached = Reached::default();
         let caller = self.caller(&request, &span);
+        call.told = caller
+            .as_ref()
+            .ok()
+            .map(|it| (it.principal().clone(), self.edge.refusals.clone()));
         let account = (self.edge.unread).account(caller.as_ref().ok().map(Caller::principal));
         let cut = request.extensions().get().map(|peer: &Peer| peer.cut.clone());
         // Absent only if it were served without `tls`.
         let patience = self.edge.patience(cut.unwrap_or_default());
         let wait_max = Duration::from_millis(self.edge.limits.unread_wait_ms_max);
+        let unfinished = (self.edge.unfinished).account(caller.as_ref().ok().map(Caller::principal));
+        let whole_within = Duration::from_millis(self.edge.limits.message_ms_max);
         Box::pin(
             async move {
                 let caller = match caller {
@@ -104,6 +114,10 @@ where
                 request.extensions_mut().insert(caller);
                 request.extensions_mut().insert(account);
                 request.extensions_mut().insert(reached.clone());
+                // Who pipelines may open its stream long before it has something to send.
+                let first_now = method != "/wardline.v1.Exchange/SubmitMany";
+                let request = request
+                    .map(|body| Body::new(RequestBody::new(body, unfinished, whole_within, first_now)));
                 let response = explained(inner.call(request).await?, &reached);
                 Ok(call.until_the_end_of(response, charge, patience))
             }
@@ -205,6 +219,28 @@ pub(super) struct Call {
     span: Span,
     begun: Instant,
     code: i32,
+    /// Who calls, and which of its refusals the log has told lately. None: nobody who is enrolled.
+    told: Option<(Principal, Refusals)>,
+}
+
+/// Which refusals the log has told lately: a line for each call would let a peer fill the log, and drown what a person must
+/// see.
+#[derive(Clone, Default)]
+pub(super) struct Refusals(Arc<Mutex<HashMap<(Principal, i32), Instant>>>);
+
+impl Refusals {
+    /// Whether to tell one more. There are as many entries as enrolled principals have codes.
+    fn tell(&self, principal: &Principal, code: i32) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        match told.get(&(principal.clone(), code)) {
+            Some(last) if now.duration_since(*last) < limits::REFUSAL_LINE_EVERY => false,
+            Some(_) | None => {
+                told.insert((principal.clone(), code), now);
+                true
+            }
+        }
+    }
 }
 
 impl Call {
@@ -217,6 +253,7 @@ impl Call {
             begun: Instant::now(),
             // Until the end says otherwise: the peer went away.
             code: tonic::Code::Cancelled.into(),
+            told: None,
         }
     }
 
@@ -247,12 +284,35 @@ impl Drop for Call {
         self.span.record("code", self.code);
         self.span
             .record("duration_ms", u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
-        // A client that goes away, and a stream that it ends, are everyday; refusals are worth a line.
+        // A client that goes away, and a stream that it ends, are everyday; refusals are worth a line, if not each. Of
+        // strangers the metrics tell how many there are.
         let _entered = self.span.enter();
-        if self.code == i32::from(tonic::Code::Ok) || self.code == i32::from(tonic::Code::Cancelled) {
-            debug!("the call has ended");
-        } else {
-            info!("the call was refused");
+        let everyday =
+            self.code == i32::from(tonic::Code::Ok) || self.code == i32::from(tonic::Code::Cancelled);
+        match &self.told {
+            _ if everyday => debug!("the call has ended"),
+            Some((principal, refusals)) if refusals.tell(principal, self.code) => {
+                info!("the call was refused")
+            }
+            Some(_) | None => debug!("the call was refused"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// A principal's refusal by one code is told once in a while; another code and another principal have their own lines.
+    #[test]
+    fn a_refusal_is_told_once_in_a_while() {
+        let refusals = Refusals::default();
+        let [us, ru]: [Principal; 2] = ["us.ctc", "ru.ctc"].map(|name| name.parse().unwrap());
+        let told: Vec<bool> = [(&us, 3), (&us, 3), (&us, 8), (&ru, 3), (&ru, 3)]
+            .into_iter()
+            .map(|(principal, code)| refusals.tell(principal, code))
+            .collect();
+        assert_eq!(told, [true, false, true, true, false]);
     }
 }

@@ -15,6 +15,7 @@ mod meters;
 mod operator;
 mod outbound;
 mod receive;
+mod request_body;
 mod stall;
 mod status;
 mod submit_many;
@@ -33,7 +34,7 @@ use tower::layer::util::{Identity, Stack};
 use crate::limits;
 use crate::relay::Relay;
 use crate::wire::{DESCRIPTORS, v1};
-use layer::CallLayer;
+use layer::{CallLayer, Refusals};
 use stall::Patience;
 use unread::{Share, Unread};
 
@@ -51,6 +52,9 @@ pub struct Edge {
     /// Calls by method and code.
     pub meters: CallMeters,
     unread: Unread,
+    /// Of requests, what has begun to come.
+    unfinished: Unread,
+    refusals: Refusals,
 }
 
 impl Edge {
@@ -68,6 +72,8 @@ impl Edge {
             disk_free_bytes,
             limits,
             unread: Unread::new(limits.unread_bytes_per_principal_max, meters.clone()),
+            unfinished: Unread::unseen(limits.unfinished_bytes_per_principal_max),
+            refusals: Refusals::default(),
             meters,
         }
     }
@@ -103,6 +109,10 @@ pub struct EdgeLimits {
     pub unread_bytes_per_stream_max: usize,
     /// How long a call waits for room among them.
     pub unread_wait_ms_max: u64,
+    /// Bytes of messages of one principal that have begun to come and are not whole.
+    pub unfinished_bytes_per_principal_max: usize,
+    /// How long a message that has begun may take to come.
+    pub message_ms_max: u64,
 }
 
 impl Default for EdgeLimits {
@@ -114,6 +124,8 @@ impl Default for EdgeLimits {
             unread_bytes_per_principal_max: limits::UNREAD_BYTES_PER_PRINCIPAL_MAX,
             unread_bytes_per_stream_max: limits::UNREAD_BYTES_PER_STREAM_MAX,
             unread_wait_ms_max: limits::UNREAD_WAIT_MS_MAX,
+            unfinished_bytes_per_principal_max: limits::UNFINISHED_BYTES_PER_PRINCIPAL_MAX,
+            message_ms_max: limits::MESSAGE_MS_MAX,
         }
     }
 }
@@ -132,7 +144,8 @@ pub async fn router(
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()?;
+        .build_v1()?
+        .max_decoding_message_size(limits::REFLECTION_MESSAGE_BYTES_MAX);
     let bytes_max = limits::GRPC_MESSAGE_BYTES_MAX;
     let exchange = v1::exchange_server::ExchangeServer::new(exchange::Service(edge.clone()))
         .max_decoding_message_size(bytes_max);

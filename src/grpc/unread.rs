@@ -16,7 +16,7 @@ pub(super) struct Unread(Arc<Shared>);
 
 struct Shared {
     bytes_max: usize,
-    meters: CallMeters,
+    meters: Option<CallMeters>,
     /// An account lives as long as anything is under way for its principal. None: whoever is not enrolled.
     accounts: Mutex<HashMap<Option<Principal>, Weak<Account>>>,
 }
@@ -32,6 +32,15 @@ pub(super) struct Account {
 impl Unread {
     /// Accounts of `bytes_max` bytes each.
     pub(super) fn new(bytes_max: usize, meters: CallMeters) -> Self {
+        Self::of(bytes_max, Some(meters))
+    }
+
+    /// The same, without meters.
+    pub(super) fn unseen(bytes_max: usize) -> Self {
+        Self::of(bytes_max, None)
+    }
+
+    fn of(bytes_max: usize, meters: Option<CallMeters>) -> Self {
         Self(Arc::new(Shared {
             bytes_max,
             meters,
@@ -50,7 +59,7 @@ impl Unread {
         if accounts.len() == accounts.capacity() {
             accounts.retain(|_, account| account.strong_count() > 0);
         }
-        let account = Account::new(self.0.bytes_max, Some(self.0.meters.clone()));
+        let account = Account::new(self.0.bytes_max, self.0.meters.clone());
         accounts.insert(key, Arc::downgrade(&account));
         account
     }
@@ -134,6 +143,16 @@ impl Charge {
         let change = |held: &mut usize| *held = held.saturating_sub(before).saturating_add(bytes);
         self.account.held.send_modify(change);
         self.account.shown(bytes, before);
+    }
+
+    /// How many bytes.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Takes over another one's bytes, which are of the same account.
+    pub(super) fn join(&mut self, mut other: Self) {
+        self.bytes = self.bytes.saturating_add(std::mem::take(&mut other.bytes));
     }
 
     /// Takes up to this many bytes into a charge of their own.

@@ -220,3 +220,48 @@ async fn what_is_read_is_answered() {
     assert!(replayed > 2 * 60, "{replayed}");
     world.served.stop().await;
 }
+
+/// Messages that have begun and never come whole take their agency's own room, and end with a reason: another call of it
+/// waits until then, another agency's does not.
+#[tokio::test]
+async fn a_message_that_never_comes_whole_is_given_up() {
+    let world = world(|settings| {
+        settings.edge.unfinished_bytes_per_principal_max = 1_000_000;
+        settings.edge.message_ms_max = 1_000;
+    })
+    .await;
+    let mut raw = Raw::connect(&world, "ru.ctc", 65_535).await;
+    let mut begun = Vec::new();
+    for path in [
+        "/wardline.v1.Exchange/Receive",
+        "/wardline.v1.Exchange/Acknowledge",
+    ] {
+        for _ in 0..3 {
+            let (response, mut up) = raw.call(path).await;
+            up.send_data(message(&[0; 1_000_000]).slice(..100), false)
+                .unwrap();
+            begun.push((response, up));
+        }
+    }
+    let others = world.served.channel(&world.tls_identity("us.ctc")).await;
+    call(others, CHECKPOINT, Bytes::new()).await.unwrap();
+    for (response, _up) in begun {
+        let response = response.await.unwrap();
+        let status = match tonic::Status::from_header_map(response.headers()) {
+            Some(status) => status,
+            None => {
+                let mut body = response.into_body();
+                while let Some(data) = body.data().await {
+                    data.unwrap();
+                }
+                let trailers = body.trailers().await.unwrap().unwrap();
+                tonic::Status::from_header_map(&trailers).unwrap()
+            }
+        };
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!(info.reason, ErrorCode::Malformed.name(), "{status}");
+    }
+    let own = world.served.channel(&world.tls_identity("ru.ctc")).await;
+    call(own, CHECKPOINT, Bytes::new()).await.unwrap();
+    world.served.stop().await;
+}

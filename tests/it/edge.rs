@@ -424,7 +424,9 @@ async fn a_signal_drains() {
             tonic_health::pb::health_check_response::ServingStatus::NotServing
         );
         drop(up);
-        let (exit, last, log) = process.ended();
+        // On a thread of its own: the relay waits for this connection's answer to its good-bye, which this one must give.
+        let ended = tokio::task::spawn_blocking(move || process.ended());
+        let (exit, last, log) = ended.await.unwrap();
         assert_eq!(exit, Some(0), "{log}");
         assert_eq!(
             (&last["event"], &last["cut"]),

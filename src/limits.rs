@@ -74,11 +74,14 @@ pub const BLOCK_BYTES_MAX: usize = 1024 * 1024;
 pub const BLOCK_RECORDS_MAX: usize = 4096;
 /// One stored record. Format.
 pub const RECORD_BYTES_MAX: usize = 256 * 1024;
-/// A value in sled. Large ones may reach blob files, which sled never syncs; and sled keeps up to 16,384 leaves of 16
-/// values in memory beyond its cache: with 6 KiB, reading 3 GB took 1 GB of memory, with 2 KiB 0.6 (measured).
+/// A value in sled. Large ones may reach blob files, which sled never syncs; and a leaf has up to 16 of them.
 pub const SLED_VALUE_BYTES_MAX: usize = 2 * 1024;
-/// sled's page cache; its default is 1 GiB.
-pub const SLED_CACHE_BYTES: u64 = 64 * 1024 * 1024;
+/// sled's page cache, of the journal and of the index each; its default is 1 GiB. What is read comes out of the system's
+/// cache again, so more than a working set buys nothing (measured: `docs/decisions/0027`).
+pub const SLED_CACHE_BYTES: u64 = 4 * 1024 * 1024;
+/// How often a read of the journal touches the leaf that it reads. sled counts accesses in 256 shards and evicts from one
+/// only after 64 accesses of it: leaves that were touched once each would stay in memory, 16,384 of them.
+pub const SLED_TOUCHES: usize = 8;
 /// How often the index hands what it holds in memory to the system; more is only caught up after a kill.
 pub const INDEX_WRITE_BACK_MS: u64 = 1_000;
 /// sled's segment. What is written between two syncs must stay well below it: sled calls a segment stable that is only
@@ -87,6 +90,9 @@ pub const INDEX_WRITE_BACK_MS: u64 = 1_000;
 pub const SLED_SEGMENT_BYTES: usize = 8 * 1024 * 1024;
 /// Blocks that are written with one sync hold at most this much together; sled writes up to 4 times as much (measured).
 pub const JOURNAL_SYNC_BYTES_MAX: usize = BLOCK_BYTES_MAX;
+/// Threads that read the journal, the index and files at a time. Each keeps what it freed last (an arena of the allocator,
+/// garbage of sled's), so that hundreds of them cost more memory than what they read.
+pub const BLOCKING_THREADS_MAX: usize = 8;
 /// Below this much free space submissions stop: a full disk poisons sled.
 pub const DISK_FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
 /// Below this much free space the journal writes nothing at all, and says so.
@@ -328,6 +334,8 @@ const TOTAL_ACKNOWLEDGEMENT_BYTES_MAX: usize = AUDIENCE_MAX
 const _: () = assert!(RECORD_BYTES_MAX + TEXT_BYTES_MAX + (PROOF_HASHES_MAX + 1) * 34 < VIEW_BYTES_MAX);
 const _: () = assert!(CLIENT_CREDIT <= SESSION_CREDIT_MAX && CLIENT_CREDIT as usize <= SESSION_REQUESTS_MAX);
 const _: () = assert!(SLED_VALUE_BYTES_MAX <= 6 * 1024);
+// What readers of the journal hold beyond its cache: 64 MiB.
+const _: () = assert!(256 * (64 / SLED_TOUCHES) * 16 * SLED_VALUE_BYTES_MAX <= 64 * 1024 * 1024);
 const _: () = assert!(AUDIENCE_SIZES[2] == AUDIENCE_MAX);
 const _: () = assert!(LOG_SIZE_MAX == 1 << 62 && PROOF_HASHES_MAX > 2 * 62);
 const _: () = assert!(

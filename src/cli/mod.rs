@@ -34,6 +34,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
+use crate::limits;
 use exit::EXIT_CODES;
 pub use exit::{Exit, Fault};
 
@@ -159,7 +160,11 @@ pub fn run() -> ExitCode {
             return exit.into();
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(limits::BLOCKING_THREADS_MAX)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("wardline: cannot start: {error}");

@@ -339,7 +339,16 @@ impl SledStore {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, ReadError> {
+        self.touch(key)?;
         self.db.get(key).map_err(read_error)
+    }
+
+    /// Touches the leaf of a key that is read, as often as bounds what sled keeps of all that was ever read.
+    fn touch(&self, key: &[u8]) -> Result<(), ReadError> {
+        for _ in 1..limits::SLED_TOUCHES {
+            self.db.contains_key(key).map_err(read_error)?;
+        }
+        Ok(())
     }
 
     fn block_head(&self, size: u64) -> Result<Option<Head>, ReadError> {
@@ -385,6 +394,8 @@ impl SledStore {
             let missing = || corrupt(format!("chunk {continuation} of record {first} is missing"));
             let (key, value) = values.next().ok_or_else(missing)?.map_err(read_error)?;
             if *key == layout::record_key(first, continuation) {
+                // The range touches each leaf once.
+                self.touch(&key)?;
                 Ok(value)
             } else {
                 Err(missing())

@@ -21,6 +21,7 @@ mod edge_slow;
 mod edge_streams;
 mod edge_unread;
 mod layers;
+mod memory;
 mod powercut;
 mod support;
 mod world;

@@ -2,7 +2,6 @@
 //! runs as a process of its own.
 
 use std::path::Path;
-use std::process::{Command, Output};
 
 use serde_json::Value;
 use wardline::cli::world::{RelayProcess, World, WorldPlan};
@@ -11,27 +10,12 @@ use wardline::domain::{AcknowledgementKind, AgencyId, RefusalReason};
 use wardline::seal::SecretKey;
 use wardline::transparency::LogKey;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_wardline");
-
-/// The program for a profile, without settings of whoever runs the tests.
-fn wardline(profile: &ProfileDir, arguments: &[&str]) -> Output {
-    let mut command = Command::new(PROGRAM);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("WARDLINE_") {
-            command.env_remove(name);
-        }
-    }
-    command
-        .arg("--profile")
-        .arg(profile.path())
-        .args(arguments)
-        .output()
-        .unwrap()
-}
+use crate::support::{PROGRAM, wardline};
 
 /// What it printed; it must have ended so.
 fn printed(profile: &ProfileDir, arguments: &[&str], code: i32) -> String {
-    let output = wardline(profile, arguments);
+    let mut command = wardline(profile.path(), &["--profile", "."]);
+    let output = command.args(arguments).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
     String::from_utf8(output.stdout).unwrap()

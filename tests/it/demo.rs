@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpStream;
-use std::process::Command;
 
 use serde_json::Value;
+
+use crate::support::wardline;
 
 /// Sent just before the relay is killed.
 const KILLED: [&str; 2] = ["london", "airline"];
@@ -33,14 +34,7 @@ const EXPECTED: [(&str, &str, &[&str]); 10] = [
 fn the_demo_tells_what_happened() {
     let temporary = tempfile::tempdir().unwrap();
     let directory = temporary.path().join("demo");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wardline"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("WARDLINE_") {
-            command.env_remove(name);
-        }
-    }
-    let output = command
-        .args(["--json", "demo", "--dir"])
+    let output = wardline(temporary.path(), &["--json", "demo", "--dir"])
         .arg(&directory)
         .output()
         .unwrap();
@@ -137,8 +131,7 @@ fn the_demo_tells_what_happened() {
 fn the_demo_begins_in_an_empty_directory() {
     let temporary = tempfile::tempdir().unwrap();
     std::fs::write(temporary.path().join("mine"), "keep").unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_wardline"))
-        .args(["demo", "--dir"])
+    let output = wardline(temporary.path(), &["demo", "--dir"])
         .arg(temporary.path())
         .output()
         .unwrap();

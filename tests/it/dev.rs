@@ -13,19 +13,14 @@ use serde_json::Value;
 use wardline::cli::world::{RelayProcess, World, WorldPlan};
 use wardline::client::Client;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_wardline");
+use crate::support::{PROGRAM, wardline};
+
 /// Far more than anything here takes: a test that hangs fails.
 const BOUND: Duration = Duration::from_secs(120);
 
-/// The program, without settings of whoever runs the tests.
-fn wardline() -> Command {
-    let mut command = Command::new(PROGRAM);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("WARDLINE_") {
-            command.env_remove(name);
-        }
-    }
-    command
+/// The program, where the tests run.
+fn here(arguments: &[&str]) -> Command {
+    wardline(Path::new("."), arguments)
 }
 
 /// A `relay dev` that runs. Dropping it kills it.
@@ -37,8 +32,7 @@ struct Dev {
 
 impl Dev {
     fn start(directory: &Path, agencies: &str) -> Self {
-        let mut child = wardline()
-            .args(["--json", "relay", "dev", "--agencies", agencies])
+        let mut child = here(&["--json", "relay", "dev", "--agencies", agencies])
             .arg(directory)
             .stdout(Stdio::piped())
             .spawn()
@@ -74,9 +68,8 @@ impl Dev {
     }
 
     fn output(&self, name: &str, arguments: &[&str]) -> Output {
-        let mut command = wardline();
-        command.arg("--json").arg("--profile").arg(self.profile(name));
-        command.args(arguments).output().unwrap()
+        let mut command = here(&["--json", "--profile"]);
+        command.arg(self.profile(name)).args(arguments).output().unwrap()
     }
 
     /// SIGTERM, as an operator stops it; it must end well.
@@ -159,9 +152,7 @@ fn three_terminals_are_enough() {
     assert_eq!(verified["out_of_scope"], 0);
     assert_eq!(verified["starts"], 1);
 
-    let mut second = wardline();
-    let second = second
-        .args(["--json", "relay", "dev"])
+    let second = here(&["--json", "relay", "dev"])
         .arg(&directory)
         .output()
         .unwrap();

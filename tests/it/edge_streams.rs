@@ -226,7 +226,7 @@ async fn a_session_that_does_not_read_is_cut() {
     });
     submit(&world, "us.ctc", "ru.ctc", count, 20_000).await;
     let _quick = reading.await.unwrap();
-    let operator = world.client("operator:alice");
+    let operator = world.operator();
     while operator.operator_status().await.unwrap().sessions > 1 {
         tokio::task::yield_now().await;
     }

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
-use super::world::World;
+use crate::support::{OPERATOR, World};
 
 const EXERCISE: &str = r#"
 to: [TO]
@@ -254,9 +254,9 @@ async fn each_end_has_its_code() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agency_is_enrolled_by_commands() {
     let world = World::with(&["us.ctc"]).await;
-    let (operator, us) = (world.path().join("operator"), world.path().join("us.ctc"));
+    let (operator, us) = (world.path().join(OPERATOR), world.path().join("us.ctc"));
     let (root, be) = (world.path().join("root"), world.path().join("be.ctc"));
-    let origin = super::world::ORIGIN;
+    let origin = crate::support::ORIGIN;
     let text = |path: &Path| path.display().to_string();
     let made = run(
         &be,

@@ -16,7 +16,8 @@ use wardline::limits;
 use wardline::transparency::{LogVerifier, TlogProof, leaf_hash};
 
 use super::tamper::lied_to;
-use super::world::{World, draft, parsed};
+use crate::support::{World, draft};
+use crate::world::parsed;
 
 pub(super) async fn next_warning(deliveries: &mut Deliveries) -> Delivered {
     loop {
@@ -485,7 +486,11 @@ async fn an_operator_suspends_and_reinstates() {
     let world = World::with(&["us.ctc", "ru.ctc"]).await;
     let us = world.client("us.ctc");
     us.submit(&draft(&["ru.ctc"])).await.unwrap();
-    world.operator.suspend(parsed("ru.ctc"), "a test").await.unwrap();
+    world
+        .operator()
+        .suspend(parsed("ru.ctc"), "a test")
+        .await
+        .unwrap();
     let ru = world.client("ru.ctc");
     let refused = ru.submit(&draft(&["us.ctc"])).await.unwrap_err();
     assert_eq!(refused.code(), Some(ErrorCode::Suspended));
@@ -494,18 +499,18 @@ async fn an_operator_suspends_and_reinstates() {
         .await
         .unwrap();
     let again = world
-        .operator
+        .operator()
         .suspend(parsed("ru.ctc"), "a test")
         .await
         .unwrap_err();
     assert_eq!(again.code(), Some(ErrorCode::NoChange));
     world
-        .operator
+        .operator()
         .reinstate(parsed("ru.ctc"), "it is over")
         .await
         .unwrap();
     ru.submit(&draft(&["us.ctc"])).await.unwrap();
-    let status = world.operator.operator_status().await.unwrap();
+    let status = world.operator().operator_status().await.unwrap();
     assert_eq!(status.agencies.len(), 2);
 }
 

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::commands::{Ended, exercise, run};
-use super::world::{ORIGIN, World};
+use crate::support::{ORIGIN, World};
 
 /// The id of an agency's valid key, as `directory show` lists it.
 async fn valid_key(world: &World, agency: &str, role: &str) -> String {

@@ -10,7 +10,8 @@ use wardline::wire::v1;
 
 use super::honest::{answer, next_warning};
 use super::tamper::{Meddler, forged_checkpoint, lied_to, stolen_log_key};
-use super::world::{World, draft, parsed};
+use crate::support::{World, draft};
+use crate::world::parsed;
 
 fn found_out<T: Debug>(result: Result<T, ClientError>) -> (VerificationError, Option<PathBuf>) {
     let error = result.unwrap_err();

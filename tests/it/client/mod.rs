@@ -11,4 +11,3 @@ mod outbox;
 mod tamper;
 mod token;
 mod watching;
-mod world;

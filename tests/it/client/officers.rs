@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use wardline::time::{Clock as _, SystemClock};
 
 use super::commands::{Going, exercise, run};
-use super::world::World;
+use crate::support::World;
 
 async fn done(profile: &Path, arguments: &[&str], input: &str) -> Vec<Value> {
     let ended = run(profile, arguments, input).await;

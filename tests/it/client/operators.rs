@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use wardline::client::Settings;
 
 use super::commands::{Ended, exercise, run};
-use super::world::{ORIGIN, World, parsed};
+use crate::support::{OPERATOR, ORIGIN, World};
+use crate::world::parsed;
 
 fn done(ended: Ended) -> Vec<Value> {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
@@ -21,7 +22,7 @@ fn text(path: &Path) -> &str {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_directory_shows_what_was_decided() {
     let world = World::with(&["us.ctc", "ru.ctc"]).await;
-    let (operator, us) = (world.path().join("operator"), world.path().join("us.ctc"));
+    let (operator, us) = (world.path().join(OPERATOR), world.path().join("us.ctc"));
     let row = async |agency: &str| {
         let listed = done(run(&us, &["directory", "list"], "").await);
         listed.into_iter().find(|it| it["agency"] == agency).unwrap()
@@ -88,14 +89,14 @@ async fn the_directory_shows_what_was_decided() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_publishes_anothers_keys() {
     let world = World::with(&["us.ctc"]).await;
-    let (first, second) = (world.path().join("operator"), world.path().join("second"));
+    let (first, second) = (world.path().join(OPERATOR), world.path().join("second"));
     let new = [
         "keys",
         "new",
         "--operator",
         "deputy",
         "--certifier",
-        "main",
+        OPERATOR,
         "--origin",
         ORIGIN,
         "--out",
@@ -119,7 +120,7 @@ async fn an_operator_publishes_anothers_keys() {
     std::fs::copy(first.join("checkpoint"), second.join("checkpoint")).unwrap();
     let settings = Settings {
         principal: parsed("operator:deputy"),
-        ..Settings::read(&world.profile("operator")).unwrap()
+        ..Settings::read(&world.profile(OPERATOR)).unwrap()
     };
     settings.write(&world.profile("second")).unwrap();
     let suspend = ["operator", "suspend", "us.ctc", "--reason", "a test"];

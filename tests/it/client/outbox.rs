@@ -10,7 +10,8 @@ use wardline::client::{ProfileDir, Settings};
 use wardline::domain::KeyRole;
 
 use super::commands::{Ended, exercise, run};
-use super::world::{World, parsed};
+use crate::support::{OPERATOR, World};
+use crate::world::parsed;
 
 fn told(ended: &Ended) -> Value {
     serde_json::from_str(ended.stderr.lines().last().unwrap()).unwrap()
@@ -81,13 +82,13 @@ async fn an_unproven_refusal_takes_nothing_away() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_change_is_not_repeated_by_the_way() {
     let world = World::with(&["us.ctc"]).await;
-    let operator = world.path().join("operator");
+    let operator = world.path().join(OPERATOR);
     let suspend = ["operator", "suspend", "us.ctc", "--reason", "a test"];
     assert_eq!(run(&operator, &suspend, "").await.code, 0);
     let refused = run(&operator, &suspend, "").await;
     assert_eq!((refused.code, &told(&refused)["code"]), (1, &"NO_CHANGE".into()));
     world
-        .operator
+        .operator()
         .reinstate(parsed("us.ctc"), "it is over")
         .await
         .unwrap();

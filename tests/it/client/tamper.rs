@@ -21,7 +21,7 @@ use wardline::wire::v1::audit_client::AuditClient;
 use wardline::wire::v1::directory_client::DirectoryClient;
 use wardline::wire::v1::exchange_client::ExchangeClient;
 
-use super::world::World;
+use crate::support::World;
 
 /// What is done to the answers of each kind, as set by a test.
 type Meddling<T> = Arc<Mutex<Option<Box<dyn FnMut(&mut T) + Send>>>>;
@@ -111,8 +111,8 @@ pub(crate) async fn lied_to(world: &World, name: &str) -> (Client, Meddler) {
 
 /// The log's own key, in the wrong hands.
 pub(crate) fn stolen_log_key(world: &World) -> LogKey {
-    let secret = SecretKey::read_from(&world.path().join("relay/keys/log.pem")).unwrap();
-    LogKey::new(super::world::parsed(super::world::ORIGIN), secret)
+    let secret = SecretKey::read_from(&world.path().join("data/keys/log.pem")).unwrap();
+    LogKey::new(crate::world::parsed(crate::support::ORIGIN), secret)
 }
 
 /// A checkpoint of a log that nobody has, signed by the log's key.

@@ -11,7 +11,7 @@ use wardline::domain::KeyRole;
 use wardline::seal::SecretKey;
 
 use super::commands::{exercise, run};
-use super::world::World;
+use crate::support::World;
 
 const ROLES: [KeyRole; 3] = [KeyRole::Originate, KeyRole::Receive, KeyRole::Officer];
 

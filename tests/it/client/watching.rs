@@ -7,7 +7,8 @@ use wardline::domain::{Step, WarningName};
 
 use super::commands::{Ended, exercise, run};
 use super::honest::next_warning;
-use super::world::{World, draft, parsed};
+use crate::support::{World, draft};
+use crate::world::parsed;
 
 fn events<'a>(ended: &'a Ended, event: &str) -> Vec<&'a Value> {
     assert_eq!(ended.code, 0, "{}", ended.stderr);

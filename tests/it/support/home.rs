@@ -115,7 +115,7 @@ impl Home {
             address: running.address,
             http_address: running.http_address,
             pin: running.tls_keyid,
-            stop,
+            stop: Some(stop),
             serving: tokio::spawn(running.until(async move {
                 // Dropping the sender stops it too.
                 let _ = stopped.await;
@@ -129,7 +129,7 @@ pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     pub(crate) http_address: Option<SocketAddr>,
     pub(crate) pin: KeyId,
-    stop: oneshot::Sender<()>,
+    stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<Result<Stopped, ServeError>>,
 }
 
@@ -148,10 +148,14 @@ impl Served {
         value.parse().unwrap()
     }
 
-    pub(crate) async fn stop(self) -> Stopped {
-        let Self { stop, serving, .. } = self;
-        drop(stop);
-        serving.await.unwrap().unwrap()
+    pub(crate) async fn stop(mut self) -> Stopped {
+        self.end().await.unwrap()
+    }
+
+    /// The same of one that may have been stopped before.
+    pub(super) async fn end(&mut self) -> Option<Stopped> {
+        drop(self.stop.take()?);
+        Some((&mut self.serving).await.unwrap().unwrap())
     }
 }
 

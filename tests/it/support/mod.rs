@@ -7,8 +7,8 @@ mod raw;
 mod session;
 mod world;
 
-pub(crate) use home::{Home, Served, channel};
-pub(crate) use process::{RelayProcess, wardline};
+pub(crate) use home::{Home, ORIGIN, Served, channel};
+pub(crate) use process::{PROGRAM, RelayProcess, wardline};
 pub(crate) use raw::{call, call_stream, http_get};
 pub(crate) use session::{Session, receive, submit};
-pub(crate) use world::{World, exercise, revocation_of_tls_key};
+pub(crate) use world::{OPERATOR, World, draft, exercise, revocation_of_tls_key};

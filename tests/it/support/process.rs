@@ -15,9 +15,12 @@ pub(crate) struct RelayProcess {
     pub(crate) serving: Value,
 }
 
-/// The binary without the settings of whoever runs the tests.
+/// The binary.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_wardline");
+
+/// It, without the settings of whoever runs the tests.
 pub(crate) fn wardline(directory: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wardline"));
+    let mut command = Command::new(PROGRAM);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("WARDLINE_") {
             command.env_remove(name);

@@ -1,31 +1,43 @@
-//! A relay with agencies enrolled at it, each with its own profile and its own state's root.
+//! A relay in this process with states, agencies and the operator alice, whose profiles lie in its home: what the tests of
+//! the edge and of the client begin with. Everything goes through real TLS and a real journal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tonic::transport::Channel;
-use wardline::client::keys::{AGENCY_ROLES, Certifier, certify_to_file, make_agency_keys, make_root};
-use wardline::client::{Client, Draft, ProfileDir, Welcome};
+use wardline::client::keys::{
+    AGENCY_ROLES, Certifier, KeyRequest, certify, certify_to_file, make_agency_keys, make_root,
+};
+use wardline::client::{Client, Draft, ProfileDir, Settings, Welcome};
 use wardline::domain::{
-    AgencyId, AgencyKind, Common, KeyRevocation, KeyRole, PayloadId, Principal, RevocationReason, SignedBy,
-    SignedEnvelope, Signer, Submission,
+    AgencyId, AgencyKind, Common, KeyRevocation, KeyRole, Origin, PayloadId, Principal, RevocationReason,
+    SignedBy, SignedEnvelope, Signer, Submission,
 };
 use wardline::seal::{FileSigner, PayloadKind, random_bytes, sign_envelope};
-use wardline::server::{Begun, RelaySettings};
+use wardline::server::RelaySettings;
 use wardline::time::{Clock as _, SystemClock};
 use wardline::tls::TlsIdentity;
 use wardline::wire::{self, v1};
 
 use super::Home;
 use super::home::{ORIGIN, Served};
+use crate::world::parsed;
+
+/// The operator's profile.
+pub(crate) const OPERATOR: &str = "alice";
 
 pub(crate) struct World {
     pub(crate) home: Home,
     pub(crate) served: Served,
-    begun: Begun,
+    settings: RelaySettings,
 }
 
 impl World {
-    /// A relay with these agencies, one a state.
+    /// A relay with these agencies enrolled, besides the operator.
+    pub(crate) async fn with(agencies: &[&str]) -> Self {
+        Self::new(&[], agencies).await
+    }
+
+    /// The same with settings laid over the configuration.
     pub(crate) async fn new(set: &[(&str, &str)], agencies: &[&str]) -> Self {
         Self::adjusted(set, agencies, |_| {}).await
     }
@@ -41,65 +53,127 @@ impl World {
         let mut settings = home.settings(set);
         adjust(&mut settings);
         let served = home.serve_with(&settings).await;
-        let world = Self { home, served, begun };
-        let operator = world.client("operator:alice");
+        let welcome = Welcome {
+            principal: parsed("operator:alice"),
+            url: format!("https://{}", served.address),
+            tls_pin: served.pin,
+            checkpoint: begun.verifier.open(&begun.checkpoint).unwrap(),
+            log: begun.verifier,
+        };
+        let profile = ProfileDir::new(home.path().join(OPERATOR));
+        welcome.install(&profile).unwrap();
+        let world = Self {
+            home,
+            served,
+            settings,
+        };
+        let operator = world.operator();
         for agency in agencies {
-            world.enrol(&operator, agency.parse().unwrap()).await;
+            world.enrol(&operator, agency).await;
         }
         world
     }
 
-    async fn enrol(&self, operator: &Client, agency: AgencyId) {
-        let origin = ORIGIN.parse().unwrap();
+    /// Enrols an agency, and its state if that is new; its profile is ready.
+    async fn enrol(&self, operator: &Client, agency: &str) {
+        let id: AgencyId = parsed(agency);
+        let origin: Origin = parsed(ORIGIN);
         let now = SystemClock.now();
-        let root_directory = self.home.path().join(format!("root-{}", agency.state()));
-        let root = make_root(&root_directory, &agency.state(), &origin, now).unwrap();
-        operator.enrol_state(agency.state(), root.envelope).await.unwrap();
-        let certifier = Certifier::root(&root_directory).unwrap();
-        let profile = self.profile(agency.as_str());
+        let root = self.root(id.state().as_str());
+        if !root.exists() {
+            let request = make_root(&root, &id.state(), &origin, now).unwrap();
+            operator.enrol_state(id.state(), request.envelope).await.unwrap();
+        }
+        let certifier = Certifier::root(&root).unwrap();
         let mut certificates: Vec<SignedEnvelope> = Vec::new();
-        for request in make_agency_keys(&profile, &agency, &AGENCY_ROLES, &origin, now).unwrap() {
+        for request in make_agency_keys(&self.profile(agency), &id, &AGENCY_ROLES, &origin, now).unwrap() {
             certificates.push(certify_to_file(request, &certifier).await.unwrap().envelope);
         }
-        operator
-            .enrol_agency(agency.clone(), agency.as_str(), AgencyKind::Agency, &certificates)
+        let enrolled = operator
+            .enrol_agency(id.clone(), agency, AgencyKind::Agency, &certificates)
             .await
             .unwrap();
-    }
-
-    pub(crate) fn root(&self, state: &str) -> PathBuf {
-        self.home.path().join(format!("root-{state}"))
-    }
-
-    fn profile(&self, principal: &str) -> ProfileDir {
-        let name = principal.trim_start_matches("operator:");
-        ProfileDir::new(self.home.path().join(name))
-    }
-
-    /// The SDK in a principal's profile.
-    pub(crate) fn client(&self, principal: &str) -> Client {
-        let profile = self.profile(principal);
+        let settings = operator.settings();
         let welcome = Welcome {
-            principal: principal.parse::<Principal>().unwrap(),
-            url: format!("https://{}", self.served.address),
-            tls_pin: self.served.pin,
-            log: self.begun.verifier.clone(),
-            checkpoint: self.begun.verifier.open(&self.begun.checkpoint).unwrap(),
+            principal: Principal::Agency(id),
+            url: settings.url.clone(),
+            tls_pin: settings.tls_pin,
+            log: settings.log.clone(),
+            checkpoint: enrolled.checkpoint,
         };
-        welcome.install(&profile).unwrap();
-        Client::open(&profile).unwrap()
+        welcome.install(&self.profile(agency)).unwrap();
     }
 
-    /// A principal's TLS key.
-    pub(crate) fn tls_identity(&self, principal: &str) -> TlsIdentity {
-        let profile = self.profile(principal);
+    /// A new key of an agency in a role, certified by its state's root.
+    pub(crate) async fn new_key(&self, agency: &str, role: KeyRole, into: &str) -> KeyRequest {
+        let id: AgencyId = parsed(agency);
+        let certifier = Certifier::root(&self.root(id.state().as_str())).unwrap();
+        let (profile, origin) = (self.profile(into), parsed(ORIGIN));
+        let requests = make_agency_keys(&profile, &id, &[role], &origin, SystemClock.now()).unwrap();
+        let request = requests.into_iter().next().unwrap();
+        certify(request, &certifier).await.unwrap()
+    }
+
+    /// Where all of it lies.
+    pub(crate) fn path(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The directory of a state's root.
+    pub(crate) fn root(&self, state: &str) -> PathBuf {
+        self.path().join(format!("root-{state}"))
+    }
+
+    /// The profile of this name.
+    pub(crate) fn profile(&self, name: &str) -> ProfileDir {
+        ProfileDir::new(self.path().join(name))
+    }
+
+    /// The SDK in a profile, opened anew.
+    pub(crate) fn client(&self, name: &str) -> Client {
+        Client::open(&self.profile(name)).unwrap()
+    }
+
+    /// The operator's SDK, opened anew: one that is kept would hold a connection.
+    pub(crate) fn operator(&self) -> Client {
+        self.client(OPERATOR)
+    }
+
+    /// The TLS key of a profile.
+    pub(crate) fn tls_identity(&self, name: &str) -> TlsIdentity {
+        let profile = self.profile(name);
         TlsIdentity::read(&profile.tls_certificate(), &profile.secret_key(KeyRole::Tls)).unwrap()
     }
 
-    /// The generated client over a connection with a principal's TLS key.
-    pub(crate) async fn exchange(&self, principal: &str) -> v1::exchange_client::ExchangeClient<Channel> {
-        let identity = self.tls_identity(principal);
+    /// The generated client over a connection with the TLS key of a profile.
+    pub(crate) async fn exchange(&self, name: &str) -> v1::exchange_client::ExchangeClient<Channel> {
+        let identity = self.tls_identity(name);
         v1::exchange_client::ExchangeClient::new(self.served.channel(&identity).await)
+    }
+
+    /// Stops the relay and waits until it has.
+    pub(crate) async fn stop(&mut self) {
+        self.served.end().await;
+    }
+
+    /// Starts the relay again, on another port; the profiles are told.
+    pub(crate) async fn start(&mut self, profiles: &[&str]) {
+        self.served = self.home.serve_with(&self.settings).await;
+        for name in profiles {
+            let profile = self.profile(name);
+            let settings = Settings {
+                url: format!("https://{}", self.served.address),
+                ..Settings::read(&profile).unwrap()
+            };
+            settings.write(&profile).unwrap();
+        }
+    }
+
+    /// Starts the relay again where it was: clients that are open find it.
+    pub(crate) async fn start_where_it_was(&mut self) {
+        let mut settings = self.settings.clone();
+        settings.listen = self.served.address;
+        self.served = self.home.serve_with(&settings).await;
     }
 }
 
@@ -114,6 +188,24 @@ pub(crate) async fn exercise(client: &Client, to: &str, characters: usize) -> Su
     );
     let draft = Draft::parse(&draft).unwrap_or_else(|faults| panic!("{faults}"));
     client.sign(&draft).await.unwrap()
+}
+
+/// An exercise to these addresses.
+pub(crate) fn draft(to: &[&str]) -> Draft {
+    let text = format!(
+        r#"{{"to": [{}], "status": "EXERCISE", "precedence": "FLASH", "expires": "48h",
+            "harm": ["INTENTIONAL_KILLING"], "assert": ["credible", "specific", "impending"],
+            "specifics": {{"place": "KNOWN", "time": "PARTLY", "method": "UNKNOWN", "target": "KNOWN", "perpetrator": "PARTLY"}},
+            "handling": {{"tlp": "RED", "onward": "NONE", "notify_victim": "MAY"}},
+            "territory": "ru", "victims_of": ["ru"], "authoritative": "en",
+            "text": {{"en": {{"event": "Attack", "headline": "Concert hall", "description": "An attack is planned.",
+                     "instruction": "Protect it."}}}}}}"#,
+        to.iter()
+            .map(|to| format!("\"{to}\""))
+            .collect::<Vec<_>>()
+            .join(", ")
+    );
+    Draft::parse(&text).unwrap()
 }
 
 /// The revocation of an agency's TLS key, signed by its state's root.

@@ -110,7 +110,7 @@ async fn an_agency_has_its_own_share_of_connections() {
         held.push(connect(&world.served, &world.tls_identity("ru.ctc")).await);
     }
     until_shown(&world.served, "wardline_connections{kind=\"enrolled\"} 2").await;
-    let _third = connect(&world.served, &world.tls_identity("ru.ctc")).await;
+    let third = connect(&world.served, &world.tls_identity("ru.ctc")).await;
     until_shown(
         &world.served,
         "wardline_connections_refused_total{reason=\"principal\"} 1",
@@ -122,7 +122,8 @@ async fn an_agency_has_its_own_share_of_connections() {
     until_shown(&world.served, "wardline_connections{kind=\"enrolled\"} 2").await;
     let fourth = world.served.channel(&world.tls_identity("ru.ctc")).await;
     call(fourth, CHECKPOINT, Bytes::new()).await.unwrap();
-    drop(channel);
+    // Those that have never said a word would be waited for as long as a drain may take.
+    drop((channel, held, third));
     world.served.stop().await;
 }
 

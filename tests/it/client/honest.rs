@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use futures_util::stream::{self, StreamExt as _};
 use wardline::client::{
     AcknowledgementDraft, Client, ClientError, Delivered, Deliveries, DirectoryNews, InboxState, Incoming,
     ListQuery, Outcome, ProfileDir, ThreadFact, Watched, When,
@@ -14,6 +15,7 @@ use wardline::domain::{
 use wardline::error::ErrorCode;
 use wardline::limits;
 use wardline::transparency::{LogVerifier, TlogProof, leaf_hash};
+use wardline::wire::v1;
 
 use super::tamper::lied_to;
 use crate::support::{World, draft};
@@ -122,13 +124,20 @@ async fn a_long_thread_is_followed_over_its_pages() {
     let sent = us.submit(&draft(&["ru.ctc", "be.ctc"])).await.unwrap();
     let delivered = receive_one(&ru, "ru.ctc").await;
     let answers = limits::ACKNOWLEDGEMENTS_PER_THREAD_MAX - 1;
-    for n in 0..answers {
+    let exchange = world.exchange("ru.ctc").await;
+    let said = stream::iter(0..answers).map(async |n| {
         let long = AcknowledgementDraft {
             note: Some((parsed("en"), format!("{n}: {}", "x".repeat(15_000)))),
             ..answer(&delivered, AcknowledgementKind::Accepted)
         };
-        ru.acknowledge(&long).await.unwrap();
-    }
+        let signed = ru.sign_acknowledgement(&long).await.unwrap();
+        let request = v1::AcknowledgeRequest {
+            acknowledgement: Some((&signed).into()),
+        };
+        exchange.clone().acknowledge(request).await.unwrap();
+    });
+    // As many at once as make a few blocks of them; the client's files have their own tests.
+    said.buffer_unordered(16).collect::<()>().await;
     let pages = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&pages);
     meddler.warning(move |_| {
@@ -141,9 +150,10 @@ async fn a_long_thread_is_followed_over_its_pages() {
         ThreadFact::Acknowledged(answer) => answer.text.as_ref(),
         _ => None,
     });
-    let numbers: Vec<u32> = texts
+    let mut numbers: Vec<u32> = texts
         .map(|text| text.text.split(':').next().unwrap().parse().unwrap())
         .collect();
+    numbers.sort_unstable();
     assert!(numbers.into_iter().eq(0..answers));
     assert_eq!(thread.step, Step::Answered);
     assert_eq!(seen.threads[&parsed::<DeskAddress>("be.ctc")].step, Step::Routed);

@@ -3,10 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use futures_util::future::join_all;
 use tonic::transport::Channel;
-use wardline::client::keys::{
-    AGENCY_ROLES, Certifier, KeyRequest, certify, certify_to_file, make_agency_keys, make_root,
-};
+use wardline::client::keys::{AGENCY_ROLES, Certifier, KeyRequest, certify, make_agency_keys, make_root};
 use wardline::client::{Client, Draft, ProfileDir, Settings, Welcome};
 use wardline::domain::{
     AgencyId, AgencyKind, Common, KeyRevocation, KeyRole, Origin, PayloadId, Principal, RevocationReason,
@@ -32,7 +31,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A relay with these agencies enrolled, besides the operator.
+    /// A relay with these agencies enrolled, one a state.
     pub(crate) async fn with(agencies: &[&str]) -> Self {
         Self::new(&[], agencies).await
     }
@@ -68,26 +67,23 @@ impl World {
             settings,
         };
         let operator = world.operator();
-        for agency in agencies {
-            world.enrol(&operator, agency).await;
-        }
+        // One a state, so all at once.
+        join_all(agencies.iter().map(|agency| world.enrol(&operator, agency))).await;
         world
     }
 
-    /// Enrols an agency, and its state if that is new; its profile is ready.
+    /// Enrols a state and its agency, whose profile is ready then.
     async fn enrol(&self, operator: &Client, agency: &str) {
         let id: AgencyId = parsed(agency);
         let origin: Origin = parsed(ORIGIN);
         let now = SystemClock.now();
         let root = self.root(id.state().as_str());
-        if !root.exists() {
-            let request = make_root(&root, &id.state(), &origin, now).unwrap();
-            operator.enrol_state(id.state(), request.envelope).await.unwrap();
-        }
+        let request = make_root(&root, &id.state(), &origin, now).unwrap();
+        operator.enrol_state(id.state(), request.envelope).await.unwrap();
         let certifier = Certifier::root(&root).unwrap();
         let mut certificates: Vec<SignedEnvelope> = Vec::new();
         for request in make_agency_keys(&self.profile(agency), &id, &AGENCY_ROLES, &origin, now).unwrap() {
-            certificates.push(certify_to_file(request, &certifier).await.unwrap().envelope);
+            certificates.push(certify(request, &certifier).await.unwrap().envelope);
         }
         let enrolled = operator
             .enrol_agency(id.clone(), agency, AgencyKind::Agency, &certificates)

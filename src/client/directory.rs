@@ -1,21 +1,14 @@
 //! The directory as this client has verified it: the chain's records from the genesis on, each proven to be in the log and
 //! each signed as the rules ask. Keys are believed from here only, never from what the relay says of them.
-//!
-//! The records are cached in the profile's `directory` file, one entry after another: index (8 bytes, big-endian), length
-//! (4 bytes), leaf hash (32 bytes), record. What is torn at its end is cut off and asked for again.
+//! What is kept of it in the profile is in `directory_cache.rs`.
 
 use std::collections::BTreeSet;
 
-use super::error::ClientError;
-use super::files::{self, Lock};
-use super::profile::{ProfileDir, ProfileError};
 use super::proven::ProvenRecord;
 use super::verification::VerificationError;
 use crate::domain::{DirectoryPosition, Hash, KeyId, KeyRole, Origin, Principal, Record, RecordKind};
 use crate::ledger::{Directory, KeyEntry, verify_record};
-use crate::limits;
-use crate::transparency::{LogVerifier, leaf_hash};
-use crate::wire;
+use crate::transparency::LogVerifier;
 
 /// A verified directory and how far it is known.
 #[derive(Debug, Clone)]
@@ -57,7 +50,7 @@ pub enum DirectoryNews {
 }
 
 impl KnownDirectory {
-    fn empty(confirmed: BTreeSet<KeyId>) -> Self {
+    pub(super) fn empty(confirmed: BTreeSet<KeyId>) -> Self {
         Self {
             directory: Directory::default(),
             chain: Vec::new(),
@@ -84,6 +77,11 @@ impl KnownDirectory {
     /// Every change below this log index is known.
     pub fn complete_to(&self) -> u64 {
         self.complete_to
+    }
+
+    /// A person has confirmed a key; gives whether that is new.
+    pub(super) fn confirm(&mut self, keyid: KeyId) -> bool {
+        self.confirmed.insert(keyid)
     }
 
     /// Whether a person has confirmed a key.
@@ -140,7 +138,7 @@ impl KnownDirectory {
     }
 
     /// Takes in the next record of the chain, which stands at `index` and whose signatures were checked.
-    fn follow(
+    pub(super) fn follow(
         &mut self,
         index: u64,
         leaf: Hash,
@@ -224,114 +222,4 @@ impl KnownDirectory {
                 .keys_of(&key.principal)
                 .any(|other| other.role == key.role && self.is_confirmed(&other.keyid))
     }
-}
-
-/// The cache of the chain's records in a profile.
-#[derive(Debug)]
-pub(crate) struct DirectoryCache {
-    profile: ProfileDir,
-    /// The length that this process has read or written; another length means that another process was here.
-    length: u64,
-}
-
-const ENTRY_HEAD: usize = 8 + 4 + 32;
-
-impl DirectoryCache {
-    /// Reads what was verified before.
-    pub(crate) fn open(
-        profile: &ProfileDir,
-        log: &LogVerifier,
-    ) -> Result<(Self, KnownDirectory), ClientError> {
-        let _lock = Lock::acquire(&profile.lock())?;
-        let path = profile.directory();
-        let bytes = files::read(&path, limits::DIRECTORY_CACHE_BYTES_MAX)?.unwrap_or_default();
-        let mut known = KnownDirectory::empty(read_confirmed(profile)?);
-        let mut rest = bytes.as_slice();
-        let mut good = 0u64;
-        while let Some((index, leaf, record, after)) = next_entry(rest) {
-            // Its signatures were checked before it was kept; the profile vouches for itself.
-            known.follow(index, leaf, &record, log)?;
-            good += u64::try_from(rest.len() - after.len()).unwrap_or(0);
-            rest = after;
-        }
-        if !rest.is_empty() {
-            files::truncate(&path, good)?;
-        }
-        let cache = Self {
-            profile: profile.clone(),
-            length: good,
-        };
-        Ok((cache, known))
-    }
-
-    /// Adds records that were verified. If another process added some meanwhile, it has these too or will ask for them.
-    pub(crate) fn append(&mut self, page: &[ProvenRecord]) -> Result<(), ClientError> {
-        let mut entries = Vec::new();
-        for proven in page {
-            let length = u32::try_from(proven.bytes().len()).unwrap_or(u32::MAX);
-            entries.extend_from_slice(&proven.index().to_be_bytes());
-            entries.extend_from_slice(&length.to_be_bytes());
-            entries.extend_from_slice(proven.leaf().as_bytes());
-            entries.extend_from_slice(proven.bytes());
-        }
-        let _lock = Lock::acquire(&self.profile.lock())?;
-        let path = self.profile.directory();
-        let on_disk = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
-        if on_disk == self.length {
-            files::append(&path, &entries)?;
-            self.length += u64::try_from(entries.len()).unwrap_or(0);
-        }
-        Ok(())
-    }
-}
-
-/// The first entry and what follows it; none at the end, or where an entry was never finished.
-fn next_entry(bytes: &[u8]) -> Option<(u64, Hash, Record, &[u8])> {
-    let (head, rest) = bytes.split_at_checked(ENTRY_HEAD)?;
-    let (index, head) = head.split_first_chunk::<8>()?;
-    let (length, leaf) = head.split_first_chunk::<4>()?;
-    let leaf = Hash::try_from(leaf).ok()?;
-    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-    let (record, rest) = rest.split_at_checked(length)?;
-    if leaf_hash(record) != leaf {
-        return None;
-    }
-    let record = wire::record(record).ok()?;
-    Some((u64::from_be_bytes(*index), leaf, record, rest))
-}
-
-/// Reads the keys that a person has confirmed: one a line, the key's id first.
-fn read_confirmed(profile: &ProfileDir) -> Result<BTreeSet<KeyId>, ClientError> {
-    let path = profile.confirmed();
-    let malformed = |problem: &str| ProfileError::Malformed {
-        path: path.clone(),
-        problem: problem.to_owned(),
-    };
-    let bytes = files::read(&path, limits::DIRECTORY_CACHE_BYTES_MAX)?.unwrap_or_default();
-    let text = String::from_utf8(bytes).map_err(|_| malformed("not UTF-8"))?;
-    text.lines()
-        .map(|line| {
-            let keyid = line.split(' ').next().unwrap_or_default();
-            keyid
-                .parse()
-                .map_err(|_| malformed("each line begins with a key's id, 64 hex digits").into())
-        })
-        .collect()
-}
-
-/// Keeps that a person has confirmed keys.
-pub(crate) fn confirm(
-    profile: &ProfileDir,
-    known: &mut KnownDirectory,
-    keys: &[KeyEntry],
-) -> Result<(), ClientError> {
-    let _lock = Lock::acquire(&profile.lock())?;
-    let path = profile.confirmed();
-    let mut text = files::read(&path, limits::DIRECTORY_CACHE_BYTES_MAX)?.unwrap_or_default();
-    for key in keys {
-        if known.confirmed.insert(key.keyid) {
-            text.extend_from_slice(format!("{} {} {}\n", key.keyid, key.principal, key.role).as_bytes());
-        }
-    }
-    Ok(files::replace(&path, &text)?)
 }

@@ -10,7 +10,8 @@ use tonic::transport::Channel;
 
 use super::compose::Author;
 use super::connection::Connection;
-use super::directory::{self, DirectoryCache, DirectoryNews, KnownDirectory};
+use super::directory::{DirectoryNews, KnownDirectory};
+use super::directory_cache::{self, DirectoryCache};
 use super::error::ClientError;
 use super::fault::Fault;
 use super::inbox::Inbox;
@@ -229,7 +230,7 @@ impl Client {
             .cloned()
             .collect();
         let mut known = KnownDirectory::clone(&followed.known);
-        directory::confirm(&self.inner.profile, &mut known, &chosen)?;
+        directory_cache::confirm(&self.inner.profile, &mut known, &chosen)?;
         followed.known = Arc::new(known);
         Ok(chosen)
     }

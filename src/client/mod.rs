@@ -26,6 +26,7 @@ mod compose;
 mod connection;
 mod delivery;
 mod directory;
+mod directory_cache;
 pub mod draft;
 mod error;
 mod fault;

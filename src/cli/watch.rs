@@ -55,9 +55,9 @@ pub(crate) async fn run(command: WatchCommand, context: &Context) -> Result<Exit
         Some(When::At(_)) => return Err(Fault::usage("--timeout takes a span (90s, 5m)")),
     };
     // At once, and whatever the relay does.
-    let shown = show_inbox(&client, &desk, context).await?;
+    let inbox = show_inbox(&client, &desk, context).await?;
     let watching = async {
-        ask_what_is_open(&client, &desk, &shown, context).await?;
+        ask_what_is_open(&client, &desk, &inbox, context).await?;
         let deliveries = if command.no_receipt {
             client.look_on(desk.clone()).await?
         } else {
@@ -83,29 +83,55 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
-/// What is open as this profile knows it, without asking anybody. Gives what was shown.
-async fn show_inbox(client: &Client, desk: &DeskAddress, context: &Context) -> Result<Vec<InboxName>, Fault> {
+/// What is open in the inbox.
+struct OpenInInbox {
+    /// The newest, in the order of signing.
+    names: Vec<InboxName>,
+    /// Those that cannot be verified before the directory was followed.
+    later: Vec<InboxName>,
+}
+
+/// What is open as this profile knows it, without asking anybody.
+async fn show_inbox(client: &Client, desk: &DeskAddress, context: &Context) -> Result<OpenInInbox, Fault> {
     let mut open = client.inbox().unanswered(desk).map_err(ClientError::from)?;
     let older = open.len().saturating_sub(limits::OPEN_SHOWN_MAX);
-    let shown = open.split_off(older);
+    let names = open.split_off(older);
     let size = client.newest_checkpoint().await.size();
-    if !context.json && !shown.is_empty() {
+    if !context.json && !names.is_empty() {
         let and_older = match older {
             0 => String::new(),
             older => format!(" ({older} older ones are not shown)"),
         };
         println!("Open in the inbox, as of the last contact (a log of {size} records){and_older}:");
     }
-    // Newest last, where the eye is.
-    for name in &shown {
-        if let Some(delivered) = client.stored(name).await? {
-            let mut object = with_event("open", delivered_json(&delivered));
-            insert(&mut object, "source", json!("inbox"));
-            insert(&mut object, "as_of_size", json!(size));
-            context.emit(&object, screen(client, &delivered, context).await)?;
+    let later = show(client, &names, context).await?;
+    if !later.is_empty() {
+        eprintln!(
+            "wardline: {} of them can be shown only when the directory was followed again",
+            later.len()
+        );
+    }
+    Ok(OpenInInbox { names, later })
+}
+
+/// Shows these of the inbox, newest last, where the eye is. Gives those that wait for the directory.
+async fn show(client: &Client, names: &[InboxName], context: &Context) -> Result<Vec<InboxName>, Fault> {
+    let size = client.newest_checkpoint().await.size();
+    let mut later = Vec::new();
+    for name in names {
+        match client.stored(name).await {
+            Ok(Some(delivered)) => {
+                let mut object = with_event("open", delivered_json(&delivered));
+                insert(&mut object, "source", json!("inbox"));
+                insert(&mut object, "as_of_size", json!(size));
+                context.emit(&object, screen(client, &delivered, context).await)?;
+            }
+            Ok(None) => {}
+            Err(ClientError::DirectoryBehind) => later.push(name.clone()),
+            Err(error) => return Err(error.into()),
         }
     }
-    Ok(shown)
+    Ok(later)
 }
 
 /// What the relay says is open and is not in this inbox, which is its word alone; and what was answered elsewhere,
@@ -113,13 +139,14 @@ async fn show_inbox(client: &Client, desk: &DeskAddress, context: &Context) -> R
 async fn ask_what_is_open(
     client: &Client,
     desk: &DeskAddress,
-    shown: &[InboxName],
+    inbox: &OpenInInbox,
     context: &Context,
 ) -> Result<(), Fault> {
     match client.follow_directory().await {
         Ok(news) => tell_news(&news),
         Err(error) => return passing(error),
     }
+    show(client, &inbox.later, context).await?;
     let listed = pages(
         client,
         Some(Direction::In),
@@ -150,7 +177,7 @@ async fn ask_what_is_open(
         context.emit(&object, text)?;
     }
     let listed: BTreeSet<Digest> = rows.iter().map(|row| row.digest).collect();
-    for name in shown.iter().filter(|name| !listed.contains(&name.digest)) {
+    for name in inbox.names.iter().filter(|name| !listed.contains(&name.digest)) {
         match client.is_answered(name).await {
             Ok(true) => {
                 let object = json!({

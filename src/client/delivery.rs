@@ -124,7 +124,7 @@ impl Client {
     }
 
     /// A delivery that was stored, checked anew. Asks nobody: that its checkpoint and directory are on our history was shown
-    /// before it was stored, and the profile is its owner's alone.
+    /// before it was stored, and the profile is its owner's alone. What is kept of the directory must reach as far.
     pub async fn stored(&self, name: &InboxName) -> Result<Option<Delivered>, ClientError> {
         let (inbox, wanted) = (self.inbox().clone(), name.clone());
         let Some(bytes) = blocking(move || Ok(inbox.read(&wanted)?)).await? else {
@@ -139,6 +139,11 @@ impl Client {
         let checkpoint = log.open(note).map_err(VerificationError::Checkpoint)?;
         let routed = prove_message(message.routed.clone(), &checkpoint)?;
         let directory = self.known_directory().await;
+        if let RecordKind::Routed(record) = &routed.record().kind
+            && record.directory.seq >= directory.next_seq()
+        {
+            return Err(ClientError::DirectoryBehind);
+        }
         Ok(Some(
             self.check_delivery(message, &name.desk, routed, &directory)?,
         ))

@@ -1,6 +1,9 @@
-//! What a profile keeps of the directory: the chain's records in its `directory` file, one entry after another: index (8
-//! bytes, big-endian), length (4 bytes), leaf hash (32 bytes), record; what is torn at its end is cut off and asked for
-//! again. And in `confirmed`, the keys of others that a person has confirmed.
+//! What a profile keeps of the directory: the chain's records in its `directory` file, and in `confirmed` the keys of others
+//! that a person has confirmed.
+//!
+//! `directory` is a version (one byte) and one entry after another: index (8 bytes, big-endian), length (4 bytes), leaf hash
+//! (32 bytes), record. All of it can be had again, and is verified again then: a file of another version is thrown away, what
+//! is torn at its end is cut off, and the relay is asked for what is not there.
 
 use std::collections::BTreeSet;
 
@@ -23,6 +26,8 @@ pub(crate) struct DirectoryCache {
     length: u64,
 }
 
+/// Never reuse one. A file without a version begins with 0: the first byte of the genesis' index.
+const VERSION: u8 = 1;
 const ENTRY_HEAD: usize = 8 + 4 + 32;
 
 impl DirectoryCache {
@@ -35,8 +40,19 @@ impl DirectoryCache {
         let path = profile.directory();
         let bytes = files::read(&path, limits::DIRECTORY_CACHE_BYTES_MAX)?.unwrap_or_default();
         let mut known = KnownDirectory::empty(read_confirmed(profile)?);
-        let mut rest = bytes.as_slice();
-        let mut good = 0u64;
+        let (mut rest, mut good) = match bytes.split_first() {
+            None => (bytes.as_slice(), 0),
+            Some((&VERSION, entries)) => (entries, 1),
+            Some((version, _)) => {
+                tracing::warn!(
+                    version,
+                    "the directory's cache is of another version than {VERSION}: it is thrown away and followed anew"
+                );
+                // The file stays: a profile without one looks as if nothing had ever been verified.
+                files::replace(&path, &[VERSION])?;
+                (bytes.split_at(0).0, 1)
+            }
+        };
         while let Some((index, leaf, record, after)) = next_entry(rest) {
             // Its signatures were checked before it was kept; the profile vouches for itself.
             known.follow(index, leaf, &record, log)?;
@@ -55,7 +71,10 @@ impl DirectoryCache {
 
     /// Adds records that were verified. If another process added some meanwhile, it has these too or will ask for them.
     pub(crate) fn append(&mut self, page: &[ProvenRecord]) -> Result<(), ClientError> {
-        let mut entries = Vec::new();
+        let mut entries = match self.length {
+            0 => vec![VERSION],
+            _ => Vec::new(),
+        };
         for proven in page {
             let length = u32::try_from(proven.bytes().len()).unwrap_or(u32::MAX);
             entries.extend_from_slice(&proven.index().to_be_bytes());

@@ -97,6 +97,10 @@ pub enum ClientError {
     /// The handler of a delivery failed; the warning is in the inbox and `RECEIVED` was not signed.
     #[error("the warning is stored but its handler failed, so RECEIVED was not signed: {0}")]
     Handler(String),
+    /// What is kept of the directory does not reach as far as what is kept of the warning: it was thrown away, or another
+    /// process knew more. Following it mends that.
+    #[error("the directory is not known that far: it has to be followed first")]
+    DirectoryBehind,
     /// What was waited for did not come.
     #[error("nothing came in time")]
     TimedOut,
@@ -126,9 +130,12 @@ impl ClientError {
                     Outcome::Refused
                 }
             }
-            Self::Unreachable(_) | Self::Signer(_) | Self::File(_) | Self::Random(_) | Self::Handler(_) => {
-                Outcome::NothingHappened
-            }
+            Self::Unreachable(_)
+            | Self::Signer(_)
+            | Self::File(_)
+            | Self::Random(_)
+            | Self::Handler(_)
+            | Self::DirectoryBehind => Outcome::NothingHappened,
             Self::Unknown(_) => Outcome::Unknown,
             Self::Kept { error, .. } => error.outcome(),
             Self::Profile(_) | Self::Key(_) | Self::Invalid(_) => Outcome::Usage,
@@ -150,6 +157,7 @@ impl ClientError {
             | Self::File(_)
             | Self::Random(_)
             | Self::Handler(_)
+            | Self::DirectoryBehind
             | Self::TimedOut => false,
         }
     }
@@ -169,6 +177,7 @@ impl ClientError {
             | Self::File(_)
             | Self::Random(_)
             | Self::Handler(_)
+            | Self::DirectoryBehind
             | Self::TimedOut => None,
         }
     }
@@ -196,6 +205,7 @@ impl ClientError {
             | Self::File(_)
             | Self::Random(_)
             | Self::Handler(_)
+            | Self::DirectoryBehind
             | Self::TimedOut => String::new(),
         }
     }

@@ -123,6 +123,38 @@ async fn the_inbox_is_shown_without_the_relay() {
     assert_eq!((away.code, away.objects.len()), (6, 0), "{}", away.stderr);
 }
 
+/// What is kept of the directory can be had again: without it, or with one of another version, what is open in the inbox is
+/// shown as soon as the relay is there to follow it from, and is no failure before.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_inbox_is_shown_after_the_directory_was_thrown_away() {
+    let mut world = World::with(&["us.ctc", "ru.ctc"]).await;
+    let ru = world.path().join("ru.ctc");
+    let first = digest_of(&world).await;
+    run(&ru, &["watch", "--count", "1"], "").await;
+    let directory = world.profile("ru.ctc").directory();
+    let verified = std::fs::read(&directory).unwrap();
+    for thrown_away in [None, Some([[9].as_slice(), &verified[1..]].concat())] {
+        std::fs::remove_file(&directory).unwrap();
+        if let Some(bytes) = &thrown_away {
+            std::fs::write(&directory, bytes).unwrap();
+        }
+        let before = digest_of(&world).await;
+        world.stop().await;
+        let away = run(&ru, &["watch", "--timeout", "1s"], "").await;
+        assert_eq!((away.code, away.objects.len()), (6, 0), "{}", away.stderr);
+        world.start(&["us.ctc", "ru.ctc"]).await;
+        let back = run(&ru, &["watch", "--count", "1"], "").await;
+        let open = events(&back, "open");
+        let in_inbox = |digest: &str| {
+            open.iter()
+                .any(|it| it["source"] == "inbox" && it["digest"] == digest)
+        };
+        assert!(in_inbox(&first), "{open:?}");
+        assert_eq!(events(&back, "warning")[0]["digest"], before.as_str());
+        assert_eq!(std::fs::read(&directory).unwrap(), verified);
+    }
+}
+
 /// The digest of one more warning to ru.ctc.
 async fn digest_of(world: &World) -> String {
     let us = world.client("us.ctc");

@@ -10,6 +10,7 @@ use crate::domain::{
     Digest, Principal, RecordKind, SignedEnvelope, ThreadLink,
 };
 use crate::error::ErrorCode;
+use crate::ledger::{Leaves, leaves};
 
 /// One recipient of an accepted warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,7 +178,8 @@ pub(crate) fn acknowledged<'a>(
     Ok(envelope)
 }
 
-/// Checks that a record is the rejection of this very payload, for the reason that the relay gives.
+/// Checks that a record is the rejection of this very payload, for the reason that the relay gives, and that this is a
+/// reason for which there may be a record: one that passes (an overload, a quota) ends nothing, whatever is recorded.
 pub(crate) fn rejected(
     ours: &SignedEnvelope,
     signer: &Principal,
@@ -197,6 +199,9 @@ pub(crate) fn rejected(
     }
     if ErrorCode::from_name(&rejected.code) != Some(code) {
         return Err(other(proven, "it rejects for another reason than the relay says"));
+    }
+    if leaves(code) != Leaves::Rejected {
+        return Err(other(proven, "what it gives as a reason never leaves a record"));
     }
     Ok(())
 }

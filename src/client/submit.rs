@@ -197,9 +197,12 @@ impl Client {
                 None => error,
             },
             Fault::Refused(refusal, rejection) => {
+                let answer = as_answered(&refusal, &rejection);
                 let refused = self
                     .verify_refusal(*refusal, rejection, envelope, checkpoint)
                     .await;
+                let name = format!("refusal-{}", envelope.digest());
+                let refused = self.with_evidence(refused, &name, &answer);
                 match (refused, entry) {
                     (Ok(refusal), Some(entry)) => self.end_refused(entry, refusal).await,
                     (Ok(refusal), None) => refusal.into(),
@@ -309,6 +312,15 @@ impl Client {
             other => other,
         }
     }
+}
+
+/// A refusal as it was told, to be kept as evidence.
+fn as_answered(refusal: &Refusal, rejection: &Option<(Receipt, Option<String>)>) -> Vec<u8> {
+    let receipt = rejection.as_ref().map(|(receipt, note)| match note {
+        Some(note) => wire::proven(receipt, note),
+        None => receipt.into(),
+    });
+    wire::refusal(&refusal.refused, refusal.side_effect, receipt).encode_to_vec()
 }
 
 /// An entry of the outbox that this client did not write.

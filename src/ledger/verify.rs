@@ -5,6 +5,7 @@ use super::admit::{self, Admitted, KeyStatement};
 use super::apply::{Corrupt, directory_after_genesis};
 use super::decide::{header_rules, kind_rules};
 use super::directory::Directory;
+use super::refusal::{Leaves, leaves};
 use super::rules;
 use crate::domain::{
     Accepted, Acknowledgement, AudienceKind, AudienceOpening, HandedOver, Principal, Record, RecordKind,
@@ -224,13 +225,21 @@ pub fn acknowledgement_at(
     Ok(content)
 }
 
-/// The refused payload is not in the record: only whose word it is can be checked.
+/// The refused payload is not in the record: only whose word it is can be checked, and that its reason is one that leaves a
+/// record. A reason of a later version passes.
 fn check_rejected(directory: &Directory, index: u64, rejected: &Rejected) -> Result<Checked, Refused> {
     let key = rules::key_valid(directory, index, &rejected.keyid)?;
     if key.principal != rejected.principal {
         return Err(Refused::new(
             ErrorCode::UncertifiedKey,
             "the key is not the refused principal's",
+        ));
+    }
+    let reason = ErrorCode::from_name(&rejected.code);
+    if reason.is_some_and(|code| leaves(code) == Leaves::Nothing) {
+        return Err(Refused::new(
+            ErrorCode::InvalidValue,
+            format!("a refusal for {} leaves no record", rejected.code),
         ));
     }
     Ok(Checked::default())

@@ -300,6 +300,14 @@ fn a_fault_names_its_index() {
             rejected.principal = parsed("fr.ctc");
             at
         }),
+        ("a refusal that never leaves a record", |r| {
+            let at = position(r, |kind| matches!(kind, RecordKind::Rejected(_)));
+            let RecordKind::Rejected(rejected) = &mut r[at].kind else {
+                panic!()
+            };
+            rejected.code = "OVERLOADED".to_owned();
+            at
+        }),
     ];
     let scene = eventful();
     let good = records(&scene);

@@ -13,7 +13,7 @@ use super::tamper::{Meddler, forged_checkpoint, lied_to, stolen_log_key};
 use crate::support::{World, draft};
 use crate::world::parsed;
 
-fn found_out<T: Debug>(result: Result<T, ClientError>) -> (VerificationError, Option<PathBuf>) {
+pub(crate) fn found_out<T: Debug>(result: Result<T, ClientError>) -> (VerificationError, Option<PathBuf>) {
     let error = result.unwrap_err();
     assert_eq!(error.outcome(), Outcome::VerificationFailed, "{error}");
     match error {

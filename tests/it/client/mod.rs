@@ -8,6 +8,7 @@ mod malicious;
 mod officers;
 mod operators;
 mod outbox;
+mod refusals;
 mod tamper;
 mod token;
 mod watching;

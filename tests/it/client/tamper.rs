@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tokio_stream::{Stream, StreamExt as _};
@@ -26,6 +27,9 @@ use crate::support::World;
 /// What is done to the answers of each kind, as set by a test.
 type Meddling<T> = Arc<Mutex<Option<Box<dyn FnMut(&mut T) + Send>>>>;
 
+/// With what a call is refused, by what is asked, as set by a test; else the honest relay is asked.
+type Refusing<T> = Arc<Mutex<Option<Box<dyn FnMut(&T) -> v1::Refusal + Send>>>>;
+
 #[derive(Clone, Default)]
 pub(crate) struct Meddler {
     submit: Meddling<v1::SubmitResponse>,
@@ -34,8 +38,20 @@ pub(crate) struct Meddler {
     delivery: Meddling<v1::Delivery>,
     directory: Meddling<v1::GetDirectoryResponse>,
     checkpoint: Meddling<v1::GetCheckpointResponse>,
+    /// What a submission is refused with, in the place of its answer.
+    refused: Refusing<v1::SubmitRequest>,
+    /// What a question for a proof of consistency is refused with.
+    unproven: Refusing<v1::ProveConsistencyRequest>,
     /// How often a watch was opened.
     watches: Arc<AtomicUsize>,
+}
+
+macro_rules! refusings {
+    ($($name:ident: $of:ty;)+) => {
+        $(pub(crate) fn $name(&self, refuse: impl FnMut(&$of) -> v1::Refusal + Send + 'static) {
+            *self.$name.lock().unwrap() = Some(Box::new(refuse));
+        })+
+    };
 }
 
 macro_rules! meddlings {
@@ -58,6 +74,11 @@ impl Meddler {
 }
 
 impl Meddler {
+    refusings! {
+        refused: v1::SubmitRequest;
+        unproven: v1::ProveConsistencyRequest;
+    }
+
     pub(crate) fn watches(&self) -> usize {
         self.watches.load(Ordering::Relaxed)
     }
@@ -68,6 +89,27 @@ fn meddled<T>(with: &Meddling<T>, mut answer: T) -> T {
         meddle(&mut answer);
     }
     answer
+}
+
+/// The refusal that a test has set, as a relay sends it.
+fn refusing<T>(with: &Refusing<T>, asked: &T) -> Result<(), Status> {
+    let mut with = with.lock().unwrap();
+    let Some(refuse) = with.as_mut() else {
+        return Ok(());
+    };
+    let details = tonic_types::Status {
+        details: vec![prost_types::Any {
+            type_url: "type.googleapis.com/wardline.v1.Refusal".to_owned(),
+            value: refuse(asked).encode_to_vec(),
+        }],
+        ..Default::default()
+    };
+    let details = details.encode_to_vec().into();
+    Err(Status::with_details(
+        tonic::Code::FailedPrecondition,
+        "refused",
+        details,
+    ))
 }
 
 #[derive(Clone)]
@@ -135,6 +177,7 @@ impl v1::exchange_server::Exchange for Proxy {
         &self,
         request: Request<v1::SubmitRequest>,
     ) -> Result<Response<v1::SubmitResponse>, Status> {
+        refusing(&self.meddler.refused, request.get_ref())?;
         let answer = ExchangeClient::new(self.honest.clone())
             .submit(request.into_inner())
             .await?;
@@ -289,6 +332,7 @@ impl v1::audit_server::Audit for Proxy {
         &self,
         request: Request<v1::ProveConsistencyRequest>,
     ) -> Result<Response<v1::ProveConsistencyResponse>, Status> {
+        refusing(&self.meddler.unproven, request.get_ref())?;
         AuditClient::new(self.honest.clone())
             .prove_consistency(request.into_inner())
             .await

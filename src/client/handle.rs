@@ -21,6 +21,7 @@ use super::proven::{ProvenRecord, prove_all, prove_message};
 use super::trust::{ConsistencySource, Keep, Trust, blocking};
 use super::verification::VerificationError;
 use crate::domain::{DeskAddress, Hash, KeyRole, Principal};
+use crate::error::ErrorCode;
 use crate::ledger::KeyEntry;
 use crate::seal::{ExecSigner, FileSigner, Signer};
 use crate::time::{Clock, SystemClock};
@@ -313,8 +314,11 @@ impl ConsistencySource for Client {
             .await;
         let answer = match answered {
             Ok(answer) => answer,
-            // It signed both sizes, so it can prove them; refusing is as good as a contradiction.
-            Err(Fault::Refused(refusal, _)) if !refusal.refused.code.retryable() => {
+            // It signed both sizes, so it can prove them; refusing is as good as a contradiction, unless it would refuse us
+            // anything: a key of ours that was revoked meanwhile is no fault of the log's.
+            Err(Fault::Refused(refusal, _))
+                if !refusal.refused.code.retryable() && !is_about_who_asks(refusal.refused.code) =>
+            {
                 return Err(VerificationError::NotConsistent { old, new }.into());
             }
             Err(fault) => return Err(fault.into()),
@@ -322,6 +326,14 @@ impl ConsistencySource for Client {
         crate::wire::proof_hashes(&answer.proof)
             .map_err(|_| VerificationError::NotConsistent { old, new }.into())
     }
+}
+
+/// Whether a code refuses whoever asks, whatever the question.
+const fn is_about_who_asks(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::UnknownCertificate | ErrorCode::RevokedKey | ErrorCode::PermissionDenied
+    )
 }
 
 fn load_signer(

@@ -73,3 +73,34 @@ async fn a_recorded_overload_ends_nothing() {
         }
     }
 }
+
+/// A proof that is refused to us because of our own key convicts nobody: it is a refusal, and nothing is kept as evidence.
+/// One that is refused for another reason is a proof that the relay does not have.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_key_convicts_nobody() {
+    let world = World::with(&["us.ctc"]).await;
+    let (us, meddler) = lied_to(&world, "us.ctc").await;
+    us.checkpoint().await.unwrap();
+    for (code, newcomer, convicts) in [
+        (ErrorCode::UnknownCertificate, "ru.ctc", false),
+        (ErrorCode::RevokedKey, "be.ctc", false),
+        (ErrorCode::PermissionDenied, "fr.ctc", false),
+        (ErrorCode::NotFound, "de.ctc", true),
+    ] {
+        meddler.unproven(move |_| wire::refusal(&Refused::new(code, "because"), SideEffect::None, None));
+        // Something new, so that there is something to prove.
+        world.enrol(newcomer).await;
+        let asked = us.checkpoint().await;
+        if convicts {
+            let (error, _) = found_out(asked);
+            assert!(
+                matches!(error, VerificationError::NotConsistent { .. }),
+                "{error:?}"
+            );
+        } else {
+            let error = asked.unwrap_err();
+            assert_eq!((error.outcome(), error.code()), (Outcome::Refused, Some(code)));
+            assert!(!world.profile("us.ctc").evidence().exists(), "{code}");
+        }
+    }
+}

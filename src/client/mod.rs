@@ -33,6 +33,7 @@ mod fault;
 pub(crate) mod files;
 mod handle;
 mod inbox;
+mod inbox_numbers;
 mod inbox_state;
 pub mod keys;
 mod matching;

@@ -20,9 +20,11 @@ use super::error::ClientError;
 use super::fault::from_code;
 use super::handle::Client;
 use super::inbox::InboxName;
+use super::inbox_numbers::InboxNumbers;
 use super::inbox_state::{InboxState, Next, Purpose, on_delivery, when_done};
 use super::session::{Session, message};
 use super::trust::{blocking, keep_evidence};
+use super::verification::VerificationError;
 use crate::domain::{AcknowledgementKind, DeskAddress};
 use crate::limits;
 use crate::wire::v1;
@@ -55,7 +57,7 @@ pub struct Deliveries {
     stream: Option<Session>,
     backoff: Backoff,
     /// Inbox numbers of the desk that this profile has seen.
-    seen: BTreeSet<u64>,
+    seen: InboxNumbers,
     /// `RECEIVED` that are on their way, and of what.
     receiving: JoinSet<(InboxName, Result<Acknowledged, ClientError>)>,
     signing: BTreeSet<InboxName>,
@@ -84,10 +86,7 @@ impl Client {
         let of_desk = desk.clone();
         let seen = blocking(move || {
             let all = inbox.list()?.into_keys();
-            Ok(all
-                .filter(|name| name.desk == of_desk)
-                .map(|name| name.number)
-                .collect())
+            Ok(InboxNumbers::of(all.filter(|name| name.desk == of_desk)))
         });
         Ok(Deliveries {
             client: self.clone(),
@@ -355,7 +354,10 @@ impl Deliveries {
             Err(error) => return Err(error),
         };
         let name = delivered.inbox_name();
-        self.seen.insert(name.number);
+        if let Some((before, why)) = self.seen.contradicted_by(&name) {
+            return Err(self.convicted(before.clone(), &name, why, bytes).await?);
+        }
+        self.seen.insert(&name);
         let (inbox, stored) = (self.client.inbox().clone(), name.clone());
         let state = blocking(move || {
             let state = inbox.state(&stored);
@@ -378,17 +380,36 @@ impl Deliveries {
         Ok(None)
     }
 
+    /// Two deliveries that cannot both be true: both are kept, and the second is neither stored nor handled.
+    async fn convicted(
+        &self,
+        before: InboxName,
+        name: &InboxName,
+        why: String,
+        delivery: Bytes,
+    ) -> Result<ClientError, ClientError> {
+        let error = VerificationError::Delivery {
+            digest: name.digest,
+            why,
+        };
+        let (client, what) = (self.client.clone(), error.to_string());
+        let evidence = blocking(move || {
+            let earlier = client.inbox().read(&before)?.unwrap_or_default();
+            let parts: [(&str, &[u8]); 2] = [("before.pb", &earlier), ("delivery.pb", &delivery)];
+            Ok(keep_evidence(client.profile(), "inbox-number", &what, &parts))
+        });
+        Ok(ClientError::Verification {
+            error: Box::new(error),
+            evidence: evidence.await?,
+        })
+    }
+
     /// All that waited has come: which numbers never did.
     fn caught_up(&self, newest: u64) -> Incoming {
-        let seen = u64::try_from(self.seen.range(..=newest).count()).unwrap_or(u64::MAX);
+        let seen = u64::try_from(self.seen.to(newest).count()).unwrap_or(u64::MAX);
         let mut first_missing = Vec::new();
         let mut next = 1;
-        for number in self
-            .seen
-            .range(..=newest)
-            .copied()
-            .chain([newest.saturating_add(1)])
-        {
+        for number in self.seen.to(newest).chain([newest.saturating_add(1)]) {
             while next < number && first_missing.len() < limits::MISSING_NUMBERS_SHOWN_MAX {
                 first_missing.push(next);
                 next += 1;

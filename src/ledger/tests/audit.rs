@@ -417,3 +417,32 @@ fn unknown_kinds_pass() {
     let (directory, facts) = replay(&records(&scene)).unwrap();
     assert_eq!((directory, facts), (scene.log.directory, scene.log.facts));
 }
+
+/// A warning that is routed to the same desk a second time is found by whoever sees only that desk's part, and the first
+/// time gave the desk its number: the second gives none.
+#[test]
+fn a_second_routing_is_found_in_a_part() {
+    let scene = eventful();
+    let (mut directory, mut facts) = (Directory::default(), MemoryFacts::partial());
+    let (reader, desk) = (parsed("ru.ctc"), parsed("ru.ctc/aviation"));
+    let mut again = None;
+    for (index, new) in scene.log.records.iter().enumerate() {
+        let visible = visibility(&scene.log.facts, &new.record).unwrap();
+        if !is_visible(&scene.log.directory, &reader, &visible) {
+            continue;
+        }
+        let changes = apply(&mut directory, &facts, index as u64, new.leaf, &new.record).unwrap();
+        facts.put(changes);
+        if matches!(&new.record.kind, RecordKind::Routed(routed) if routed.desk == desk) {
+            let mut second = new.record.clone();
+            second.nonce[0] ^= 1;
+            let leaf = leaf_hash(&wire::encode_record(&second));
+            let index = index as u64 + 1;
+            verify_record(&directory, index, &second).unwrap();
+            let error = apply(&mut directory.clone(), &facts, index, leaf, &second).unwrap_err();
+            assert!(error.to_string().contains("begun before"), "{error}");
+            again = Some(facts.inbox_count(&desk).unwrap());
+        }
+    }
+    assert_eq!(again, Some(1));
+}

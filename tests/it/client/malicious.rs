@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 
 use wardline::client::{ClientError, Outcome, VerificationError};
-use wardline::domain::{AcknowledgementKind, KeyRole, WarningName};
+use wardline::domain::{AcknowledgementKind, Digest, KeyRole, WarningName};
 use wardline::wire::v1;
 
 use super::honest::{answer, next_warning};
@@ -395,4 +395,51 @@ async fn a_watch_that_ends_at_once_is_not_a_loop() {
     assert!(meddler.watches() < QUESTIONS / 4, "{}", meddler.watches());
     assert!(!watching.is_finished());
     watching.abort();
+}
+
+/// A warning that came before under another number, or a number under which another warning came: neither is handled (again),
+/// and both deliveries are kept. What came before is put there by renaming its file.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inbox_number_is_given_once() {
+    let world = World::with(&["us.ctc", "ru.ctc"]).await;
+    let us = world.client("us.ctc");
+    us.submit(&draft(&["ru.ctc"])).await.unwrap();
+    let ru = world.client("ru.ctc");
+    let mut deliveries = ru.look_on(parsed("ru.ctc")).await.unwrap();
+    let delivered = next_warning(&mut deliveries).await;
+    drop(deliveries);
+    let inbox = world.profile("ru.ctc").inbox();
+    let honest = format!("{}_ru.ctc_1.warning", delivered.digest);
+    let file = std::fs::read_dir(&inbox)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let stored = file
+        .into_iter()
+        .find(|path| path.to_str().unwrap().ends_with(&honest))
+        .unwrap();
+    let mut before = stored.clone();
+    for other in [
+        format!("{}_ru.ctc_2.warning", delivered.digest),
+        format!("{}_ru.ctc_1.warning", Digest([7; 32])),
+    ] {
+        let name = stored.to_str().unwrap().replace(&honest, &other);
+        std::fs::rename(&before, &name).unwrap();
+        before = name.into();
+        let mut handled = 0;
+        let ended = ru.receive(parsed("ru.ctc"), |_| {
+            handled += 1;
+            std::future::ready(Ok::<(), String>(()))
+        });
+        let (error, evidence) = found_out(ended.await);
+        assert!(matches!(error, VerificationError::Delivery { .. }), "{error:?}");
+        assert_eq!(handled, 0, "{other}");
+        let evidence = evidence.unwrap();
+        for file in ["before.pb", "delivery.pb"] {
+            assert!(
+                std::fs::metadata(evidence.join(file)).unwrap().len() > 0,
+                "{file}"
+            );
+        }
+        assert_eq!(ru.inbox().list().unwrap().len(), 1, "{other}");
+    }
 }

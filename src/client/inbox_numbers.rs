@@ -1,0 +1,93 @@
+//! The numbers of a desk's inbox, as its deliveries have shown them: each names one warning, and each warning has one. A
+//! relay that gives a warning a second number, or a number to a second warning, is convicted by the two deliveries.
+
+use std::collections::BTreeMap;
+
+use super::inbox::InboxName;
+use crate::domain::Digest;
+
+/// One desk's deliveries, by both of their names.
+#[derive(Debug, Default)]
+pub(super) struct InboxNumbers {
+    by_number: BTreeMap<u64, InboxName>,
+    by_digest: BTreeMap<Digest, u64>,
+}
+
+impl InboxNumbers {
+    /// Those that have come; of contradicting ones the first.
+    pub(super) fn of(names: impl Iterator<Item = InboxName>) -> Self {
+        let mut numbers = Self::default();
+        for name in names {
+            if numbers.contradicted_by(&name).is_none() {
+                numbers.insert(&name);
+            }
+        }
+        numbers
+    }
+
+    /// What has come before and contradicts this one, and how; `None`: nothing does.
+    pub(super) fn contradicted_by(&self, name: &InboxName) -> Option<(&InboxName, String)> {
+        if let Some(before) = self.by_number.get(&name.number)
+            && before.digest != name.digest
+        {
+            let why = format!(
+                "it has the inbox number {}, under which {} came before",
+                name.number, before.digest
+            );
+            return Some((before, why));
+        }
+        let before = self.by_number.get(self.by_digest.get(&name.digest)?)?;
+        (before.number != name.number).then(|| {
+            let why = format!(
+                "it has the inbox number {}, and came before under {}",
+                name.number, before.number
+            );
+            (before, why)
+        })
+    }
+
+    /// This one has come.
+    pub(super) fn insert(&mut self, name: &InboxName) {
+        self.by_digest.insert(name.digest, name.number);
+        self.by_number.insert(name.number, name.clone());
+    }
+
+    /// The numbers up to one, in their order.
+    pub(super) fn to(&self, newest: u64) -> impl Iterator<Item = u64> {
+        self.by_number.range(..=newest).map(|(number, _)| *number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::domain::PayloadId;
+
+    fn name(digest: u8, number: u64) -> InboxName {
+        InboxName {
+            id: PayloadId::from_parts(1_700_000_000_000, [digest; 10]),
+            digest: Digest([digest; 32]),
+            desk: "be.ctc".parse().unwrap(),
+            number,
+        }
+    }
+
+    /// A table of what comes after two deliveries: only the very same, and what is new in both names, contradicts nothing.
+    #[test]
+    fn a_number_and_a_warning_belong_together() {
+        let (first, second) = (name(1, 1), name(2, 2));
+        let numbers = InboxNumbers::of([first.clone(), second.clone()].into_iter());
+        for (comes, contradicted) in [
+            (name(1, 1), None),
+            (name(3, 3), None),
+            (name(1, 3), Some(&first)),
+            (name(1, 2), Some(&second)),
+            (name(3, 1), Some(&first)),
+        ] {
+            let found = numbers.contradicted_by(&comes).map(|(before, _)| before);
+            assert_eq!(found, contradicted, "{comes:?}");
+        }
+        assert_eq!(numbers.to(1).collect::<Vec<_>>(), [1]);
+    }
+}

@@ -1,6 +1,7 @@
 //! `wardline watch`: what is open in the inbox, then a desk's warnings as they come. Each is verified and stored before it is shown, `--exec` must take it,
 //! and only then is `RECEIVED` signed; what was taken once is never shown again as new.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::time::Duration;
@@ -15,8 +16,8 @@ use super::session::{open, tell_news};
 use super::shown::delivered_json;
 use super::status::{SummaryObject, pages};
 use super::{Context, Exit, Fault};
-use crate::client::{Acknowledged, Client, ClientError, Deliveries, InboxName, Incoming, When};
-use crate::domain::{DeskAddress, Digest, Direction};
+use crate::client::{Acknowledged, Client, ClientError, Deliveries, InboxName, Incoming, Unanswered, When};
+use crate::domain::{DeskAddress, Digest, Direction, Status};
 use crate::limits;
 
 /// Show a desk's warnings as they come.
@@ -85,7 +86,7 @@ async fn until(deadline: Option<Instant>) {
 
 /// What is open in the inbox.
 struct OpenInInbox {
-    /// The newest, in the order of signing.
+    /// Those that are shown, the most urgent last.
     names: Vec<InboxName>,
     /// Those that cannot be verified before the directory was followed.
     later: Vec<InboxName>,
@@ -93,16 +94,14 @@ struct OpenInInbox {
 
 /// What is open as this profile knows it, without asking anybody.
 async fn show_inbox(client: &Client, desk: &DeskAddress, context: &Context) -> Result<OpenInInbox, Fault> {
-    let mut open = client.inbox().unanswered(desk).map_err(ClientError::from)?;
-    let older = open.len().saturating_sub(limits::OPEN_SHOWN_MAX);
-    let names = open.split_off(older);
+    let (names, left_out) = most_urgent(client.unanswered(desk).await?, limits::OPEN_SHOWN_MAX);
     let size = client.newest_checkpoint().await.size();
     if !context.json && !names.is_empty() {
-        let and_older = match older {
+        let others = match left_out {
             0 => String::new(),
-            older => format!(" ({older} older ones are not shown)"),
+            count => format!(" ({count} less urgent or older ones, none of them ACTUAL, are not shown)"),
         };
-        println!("Open in the inbox, as of the last contact (a log of {size} records){and_older}:");
+        println!("Open in the inbox, as of the last contact (a log of {size} records){others}:");
     }
     let later = show(client, &names, context).await?;
     if !later.is_empty() {
@@ -114,7 +113,7 @@ async fn show_inbox(client: &Client, desk: &DeskAddress, context: &Context) -> R
     Ok(OpenInInbox { names, later })
 }
 
-/// Shows these of the inbox, newest last, where the eye is. Gives those that wait for the directory.
+/// Shows these of the inbox, in their order. Gives those that wait for the directory.
 async fn show(client: &Client, names: &[InboxName], context: &Context) -> Result<Vec<InboxName>, Fault> {
     let size = client.newest_checkpoint().await.size();
     let mut later = Vec::new();
@@ -132,6 +131,24 @@ async fn show(client: &Client, names: &[InboxName], context: &Context) -> Result
         }
     }
     Ok(later)
+}
+
+/// The most urgent of what is open, and how many are left out. The real ones before all others, then by precedence, then
+/// the newest by the desk's inbox number: a sender chooses the time in an id, but neither how many came after it nor what
+/// others send. No real one is left out. The most urgent stands last, where the eye is.
+fn most_urgent(mut open: Vec<Unanswered>, shown_max: usize) -> (Vec<InboxName>, usize) {
+    open.sort_by_key(|it| {
+        (
+            it.status != Status::Actual,
+            it.precedence,
+            Reverse(it.name.number),
+        )
+    });
+    let all = open.len();
+    let actual = open.iter().filter(|it| it.status == Status::Actual).count();
+    open.truncate(shown_max.max(actual));
+    let left_out = all.saturating_sub(open.len());
+    (open.into_iter().rev().map(|it| it.name).collect(), left_out)
 }
 
 /// What the relay says is open and is not in this inbox, which is its word alone; and what was answered elsewhere,
@@ -324,5 +341,42 @@ async fn execute(command: &str, warning: &Value) -> Result<(), Fault> {
         Ok(())
     } else {
         Err(failed(format!("{program:?} failed ({status})")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::domain::{PayloadId, Precedence};
+
+    fn open(number: u64, sent_ms: u64, status: Status, precedence: Precedence) -> Unanswered {
+        Unanswered {
+            name: InboxName {
+                id: PayloadId::from_parts(sent_ms, [1; 10]),
+                digest: Digest([1; 32]),
+                desk: "be.ctc".parse().unwrap(),
+                number,
+            },
+            status,
+            precedence,
+        }
+    }
+
+    /// Exercises that say they were signed in the year 9999 hide no real warning, however many they are and however urgent;
+    /// and of the real ones none is left out.
+    #[test]
+    fn exercises_hide_no_real_warning() {
+        const YEAR_9999_MS: u64 = 253_370_764_800_000;
+        let mut all = vec![
+            open(1, 1_700_000_000_000, Status::Actual, Precedence::Routine),
+            open(2, 1_700_000_000_000, Status::Actual, Precedence::Flash),
+        ];
+        all.extend((3..=110).map(|number| open(number, YEAR_9999_MS, Status::Exercise, Precedence::Flash)));
+        let numbers = |shown: Vec<InboxName>| shown.iter().map(|name| name.number).collect::<Vec<_>>();
+        let (shown, left_out) = most_urgent(all.clone(), 4);
+        assert_eq!((numbers(shown), left_out), (vec![109, 110, 1, 2], 106));
+        let (shown, left_out) = most_urgent(all, 1);
+        assert_eq!((numbers(shown), left_out), (vec![1, 2], 108));
     }
 }

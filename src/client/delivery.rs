@@ -1,6 +1,7 @@
 //! What a delivered warning must show before it is stored: that its originator meant this desk, signed these bytes with a key
 //! that was valid then, and that the relay put it on the record under the inbox number that it names.
 
+use bytes::Bytes;
 use prost::Message as _;
 
 use super::directory::KnownDirectory;
@@ -12,15 +13,15 @@ use super::proven::{ProvenRecord, prove_message};
 use super::trust::{Keep, blocking};
 use super::verification::VerificationError;
 use crate::domain::{
-    Address, AudienceKind, Body, DeskAddress, DetachedPart, Digest, InboxOpening, KeyId, Origin, RecordKind,
-    SignedEnvelope, Warning,
+    Address, AudienceKind, Body, DeskAddress, DetachedPart, Digest, InboxOpening, KeyId, Origin, Precedence,
+    RecordKind, SignedEnvelope, Status, Warning,
 };
 use crate::seal::{
     PayloadKind, PublicKey, Verified, audience_commitment, body_digest, inbox_commitment, verify_envelope_as,
 };
 use crate::time::Timestamp;
 use crate::transparency::InvalidNote;
-use crate::wire::{self, v1};
+use crate::wire::{self, Recorded, v1};
 
 /// A warning that was delivered and verified.
 #[derive(Debug, Clone)]
@@ -148,6 +149,49 @@ impl Client {
             self.check_delivery(message, &name.desk, routed, &directory)?,
         ))
     }
+}
+
+/// A stored delivery that a desk has not answered, and how urgent its sender says that it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered {
+    /// The delivery.
+    pub name: InboxName,
+    /// Whether it is real.
+    pub status: Status,
+    /// How urgent.
+    pub precedence: Precedence,
+}
+
+impl Client {
+    /// A desk's deliveries of which no answer is known here, as their headers have it. These were verified before they were
+    /// stored, and are not verified again here; one that cannot be read counts as the most urgent, so that somebody looks.
+    pub async fn unanswered(&self, desk: &DeskAddress) -> Result<Vec<Unanswered>, ClientError> {
+        let (inbox, desk) = (self.inbox().clone(), desk.clone());
+        blocking(move || {
+            let mut all = Vec::new();
+            for name in inbox.unanswered(&desk)? {
+                let Some(bytes) = inbox.read(&name)? else {
+                    continue;
+                };
+                let (status, precedence) =
+                    stored_urgency(bytes).unwrap_or((Status::Actual, Precedence::Flash));
+                all.push(Unanswered {
+                    name,
+                    status,
+                    precedence,
+                });
+            }
+            Ok(all)
+        })
+        .await
+    }
+}
+
+fn stored_urgency(delivery: Bytes) -> Option<(Status, Precedence)> {
+    let message = v1::Delivery::decode(delivery).ok()?;
+    let envelope: SignedEnvelope = wire::required_as(message.envelope, "envelope").ok()?;
+    let header = wire::warning(&Recorded(&envelope)).ok()?;
+    Some((header.status, header.precedence))
 }
 
 /// The warning itself, verified: its header, body and key.

@@ -59,7 +59,7 @@ mod welcome;
 
 pub use acknowledge::Acknowledged;
 pub(crate) use connection::Backoff;
-pub use delivery::Delivered;
+pub use delivery::{Delivered, Unanswered};
 pub use directory::{DirectoryNews, KnownDirectory};
 pub use draft::{AcknowledgementDraft, Draft, When};
 pub use error::{ClientError, Outcome, Refusal};

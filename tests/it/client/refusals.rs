@@ -10,7 +10,8 @@ use wardline::wire::{self, encode_record, v1};
 
 use super::malicious::found_out;
 use super::tamper::{lied_to, stolen_log_key};
-use super::world::{World, draft, parsed};
+use crate::support::{World, draft};
+use crate::world::parsed;
 
 /// A refusal that passes, on the record of a log that the relay signs: nothing of the kind is ever recorded, so the lie is
 /// found out, kept, and what was signed stays in the outbox. The record of a refusal for good is what ends an entry.
@@ -89,7 +90,7 @@ async fn a_revoked_key_convicts_nobody() {
     ] {
         meddler.unproven(move |_| wire::refusal(&Refused::new(code, "because"), SideEffect::None, None));
         // Something new, so that there is something to prove.
-        world.enrol(newcomer).await;
+        world.enrol(&world.operator(), newcomer).await;
         let asked = us.checkpoint().await;
         if convicts {
             let (error, _) = found_out(asked);

@@ -73,7 +73,7 @@ impl World {
     }
 
     /// Enrols a state and its agency, whose profile is ready then.
-    async fn enrol(&self, operator: &Client, agency: &str) {
+    pub(crate) async fn enrol(&self, operator: &Client, agency: &str) {
         let id: AgencyId = parsed(agency);
         let origin: Origin = parsed(ORIGIN);
         let now = SystemClock.now();

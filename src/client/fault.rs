@@ -14,7 +14,7 @@ use crate::domain::Receipt;
 use crate::error::SideEffect;
 use crate::limits;
 use crate::tls::ConnectError;
-use crate::wire::{ToldRefusal, v1};
+use crate::wire::{ToldRefusal, plain, v1};
 
 /// Why a call gave no answer.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl From<Status> for Fault {
             source = error.source();
         }
         let sentence = format!("{:?}: {}", status.code(), status.message());
-        Self::Failed(ClientError::Unknown(plain(&sentence)))
+        Self::Failed(ClientError::Unknown(plain(&sentence, limits::REASON_CHARS_MAX)))
     }
 }
 
@@ -118,22 +118,6 @@ fn refusal_message(status: &Status) -> Option<v1::Refusal> {
         .into_iter()
         .find(|any| any.type_url.ends_with("/wardline.v1.Refusal"))
         .and_then(|any| v1::Refusal::decode(any.value.as_slice()).ok())
-}
-
-/// One bounded line without control or direction characters.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars()
-        .take(limits::REASON_CHARS_MAX)
-        .map(|c| {
-            let direction =
-                matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-            if c.is_control() || direction || matches!(c, '\u{2028}' | '\u{2029}') {
-                ' '
-            } else {
-                c
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -71,10 +71,19 @@ impl TryFrom<v1::Refusal> for ToldRefusal {
     }
 }
 
-/// A relay's words on their way to a terminal or a log: cut, and without control characters.
-fn plain(text: &str, chars_max: usize) -> String {
+/// A peer's words on their way to a terminal or a log: one line, cut, and without control characters or those that change
+/// its direction or end it.
+pub fn plain(text: &str, chars_max: usize) -> String {
     text.chars()
         .take(chars_max)
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| {
+            let direction =
+                matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            if c.is_control() || direction || matches!(c, '\u{2028}' | '\u{2029}') {
+                ' '
+            } else {
+                c
+            }
+        })
         .collect()
 }

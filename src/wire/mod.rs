@@ -23,7 +23,7 @@ mod text_rules;
 mod walker;
 
 pub use convert_proof::{checkpoint, proof_hashes, proven, with_checkpoint};
-pub use convert_refusal::{ToldRefusal, refusal};
+pub use convert_refusal::{ToldRefusal, plain, refusal};
 pub use convert_submission::{optional_as, optional_digest, optional_name, required_as};
 pub use encode::{
     encode_acknowledgement, encode_agency_enrolment, encode_body, encode_desks, encode_key_certificate,

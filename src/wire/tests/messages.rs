@@ -340,13 +340,24 @@ fn refusals_come_back_plain() {
     let mut newer = wire::refusal(&refused, SideEffect::None, Some((&receipt()).into()));
     newer.code = 999;
     newer.side_effect = 99;
-    newer.sentence = "bad\u{1b}[2J".to_owned();
+    let obeyed = [
+        '\u{1b}', '\u{202e}', '\u{2066}', '\u{2069}', '\u{200f}', '\u{061c}', '\u{2028}', '\u{2029}',
+    ];
+    let bad: String = obeyed.iter().flat_map(|c| ['x', *c]).collect();
+    newer.sentence = bad.clone();
+    newer.field = bad.clone();
     newer.near = vec!["x".repeat(1000); 1000];
     let read = ToldRefusal::try_from(newer).unwrap();
     assert_eq!(read.refused.code, ErrorCode::Unavailable);
     assert_eq!(read.side_effect, SideEffect::Unknown);
     assert_eq!(read.rejection, Some((receipt(), None)));
-    assert!(!read.refused.sentence.contains('\u{1b}'));
+    for said in [
+        &read.refused.sentence,
+        &read.refused.field,
+        &wire::plain(&bad, bad.len()),
+    ] {
+        assert!(!said.contains(obeyed), "{said:?}");
+    }
     assert_eq!(read.refused.near.len(), limits::NEAR_NAMES_MAX);
     assert!(
         read.refused

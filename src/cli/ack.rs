@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::outbox::warn_of_refused;
 use super::session::{open, word};
 use super::{Context, Exit, Fault};
-use crate::client::{Acknowledged, AcknowledgementDraft, Client, ClientError, Named, When};
+use crate::client::{Acknowledged, AcknowledgementDraft, Client, ClientError, Named, OutboxKind, When};
 use crate::domain::{
     AcknowledgementKind, Address, Assessment, DeskAddress, Language, RefusalReason, Specific,
 };
@@ -121,6 +122,7 @@ pub(crate) async fn run(command: AckCommand, context: &Context) -> Result<Exit, 
     let client = open(context)?;
     let named = client.named(&command.id).await?;
     let draft = draft(&client, command, named).await?;
+    warn_of_refused(&client, OutboxKind::Acknowledgement)?;
     let acknowledged = client.acknowledge(&draft).await?;
     let object = AcknowledgedObject::of(&acknowledged);
     context.emit(&object, object.text())?;

@@ -8,7 +8,7 @@ use super::screen::one_line;
 use super::send::SentObject;
 use super::session::{confirmed, open, table};
 use super::{Context, Exit, Fault, invocation};
-use crate::client::{Client, ClientError, OutboxEntry, Resent, Unproven};
+use crate::client::{Client, ClientError, OutboxEntry, OutboxKind, Resent, Unproven};
 use crate::time::Timestamp;
 
 /// See and resend what has no verified receipt yet.
@@ -70,6 +70,29 @@ impl EntryObject {
             state,
         ]
     }
+}
+
+/// What was sent cannot be taken back.
+const STILL_HELD: &str =
+    "If it was ever sent, the relay may still hold the signed bytes, and may put them on the record.";
+
+/// Before something new is signed: what was refused without a proof, and may be recorded beside it all the same.
+pub(super) fn warn_of_refused(client: &Client, kind: OutboxKind) -> Result<(), Fault> {
+    let mut refused = Vec::new();
+    for entry in client.outbox().list().map_err(ClientError::from)? {
+        let said = client.outbox().refusal(&entry).map_err(ClientError::from)?;
+        if let Some(said) = said.filter(|_| entry.kind == kind) {
+            refused.push(format!("{} [{}]", entry.id, said.code));
+        }
+    }
+    if !refused.is_empty() {
+        eprintln!(
+            "wardline: WARNING: the relay refused, without a proof, what is still in the outbox: {} {}. It has the signed bytes and may yet record them, after this one too; see wardline outbox list.",
+            kind.name(),
+            refused.join(", ")
+        );
+    }
+    Ok(())
 }
 
 /// A UUIDv7 begins with the milliseconds of its making.
@@ -165,7 +188,7 @@ fn give_up(client: &Client, entries: &[OutboxEntry], yes: bool, context: &Contex
         .map(|entry| format!("{} {}", entry.kind.name(), entry.id))
         .collect();
     let question = format!(
-        "This gives up {}: it is signed, and will never be sent again.",
+        "This gives up {}: it is signed, and will never be sent again from here. {STILL_HELD}",
         names.join(", ")
     );
     confirmed(yes, &question, "DROP")?;
@@ -177,7 +200,7 @@ fn give_up(client: &Client, entries: &[OutboxEntry], yes: bool, context: &Contex
             "dropped": dropped,
         });
         let text = format!(
-            "{} {} was dropped; its bytes are in {}",
+            "{} {} was dropped; its bytes are in {}. {STILL_HELD}",
             entry.kind.name(),
             entry.id,
             dropped.display()

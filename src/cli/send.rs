@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use super::outbox::warn_of_refused;
 use super::session::{asked_to_type, at_a_terminal, open};
 use super::{Context, Exit, Fault, draft, invocation};
-use crate::client::Sent;
+use crate::client::{OutboxKind, Sent};
 use crate::domain::Status;
 use crate::time::{Clock as _, SystemClock};
 
@@ -104,6 +105,7 @@ pub(crate) async fn run(command: SendCommand, context: &Context) -> Result<Exit,
         }
         asked_to_type(&question, "ACTUAL")?;
     }
+    warn_of_refused(&client, OutboxKind::Warning)?;
     let sent = client.submit(&draft).await?;
     let object = SentObject::of(&sent);
     context.emit(&object, object.text(&invocation::with_profile(context)))?;

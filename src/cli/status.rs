@@ -175,6 +175,9 @@ fn answer_line(answer: &Answer) -> String {
     if let Some(to) = &said.to {
         let _ = write!(line, ", try {to}");
     }
+    if answer.predates_answer {
+        line.push_str(" (signed before the answer above)");
+    }
     if let Some(text) = &answer.text {
         let _ = write!(line, ": {}", one_line(&text.text));
     }
@@ -240,6 +243,7 @@ fn event_json(event: &ThreadEvent) -> Value {
             fields.insert("digest", json!(answer.digest.to_string()));
             fields.insert("id", json!(said.common.id.to_string()));
             fields.insert("signed", json!(said.common.sent.to_string()));
+            fields.insert("predates_answer", json!(answer.predates_answer));
             fields.insert("keyid", json!(answer.keyid.to_string()));
             fields.insert("by", json!(signer.map(|signer| signer.office.clone())));
             fields.insert("assessment", json!(said.assessment.map(|it| it.word())));

@@ -191,11 +191,16 @@ impl ClientError {
             }
             Self::Unreachable(_) | Self::Unknown(_) => "Try again.".to_owned(),
             Self::Kept { id, error } => {
-                let first = error
-                    .code()
-                    .map_or_else(String::new, |code| format!("{} ", code.what_to_do()));
+                let first = match error.code() {
+                    Some(code) if asks_for_nothing_new(code) => format!("{} ", code.what_to_do()),
+                    Some(_) => {
+                        "Sign nothing in its place: the relay has its bytes, and may record them later. "
+                            .to_owned()
+                    }
+                    None => String::new(),
+                };
                 format!(
-                    "{first}\"wardline outbox retry {id}\" sends the same bytes, which are recorded at most once; \"wardline outbox drop {id}\" gives it up."
+                    "{first}\"wardline outbox retry {id}\" sends the same bytes, which are recorded at most once; \"wardline outbox drop {id}\" gives it up here."
                 )
             }
             Self::Profile(_)
@@ -209,6 +214,23 @@ impl ClientError {
             | Self::TimedOut => String::new(),
         }
     }
+}
+
+/// Whether a code's advice can be followed without signing anything in the place of what was refused: that would put two of
+/// it on the record, if the relay records the first after all.
+const fn asks_for_nothing_new(code: ErrorCode) -> bool {
+    code.retryable()
+        || matches!(
+            code,
+            ErrorCode::Suspended
+                | ErrorCode::SeenNotOnLog
+                | ErrorCode::UnknownCertificate
+                | ErrorCode::NotFound
+                | ErrorCode::PermissionDenied
+                | ErrorCode::AlreadyEnrolled
+                | ErrorCode::NotEnrolled
+                | ErrorCode::NoChange
+        )
 }
 
 impl ClientError {
@@ -244,5 +266,31 @@ impl From<VerificationError> for ClientError {
 impl From<Refusal> for ClientError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(Box::new(refusal))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever the relay says against what is kept, nobody is told to sign it anew; what waits or is so already keeps its
+    /// own advice.
+    #[test]
+    fn what_is_kept_is_not_signed_anew() {
+        let id = PayloadId::from_parts(1_700_000_000_000, [1; 10]);
+        for code in ErrorCode::ALL.iter().copied() {
+            let refusal = Refusal {
+                refused: Refused::new(code, "because"),
+                side_effect: SideEffect::None,
+                rejected_at: None,
+            };
+            let advice = ClientError::from(refusal).kept(id).what_to_do();
+            let (first, _) = advice.split_once("\"wardline outbox retry").unwrap_or_default();
+            if first.to_lowercase().contains("sign") {
+                assert!(first.starts_with("Sign nothing in its place"), "{code}: {first}");
+            } else {
+                assert_eq!(first.trim(), code.what_to_do(), "{code}");
+            }
+        }
     }
 }

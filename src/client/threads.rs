@@ -63,6 +63,8 @@ pub struct Answer {
     pub keyid: KeyId,
     /// Its text, if it has one that is still kept.
     pub text: Option<Text>,
+    /// By the signers' clocks it was signed before an answer that stands before it: an older word that was recorded late.
+    pub predates_answer: bool,
 }
 
 /// A thread, as far as it was checked.
@@ -76,6 +78,8 @@ pub struct VerifiedThread {
     pub step: Step,
     /// The latest answer.
     pub answer: Option<AcknowledgementKind>,
+    /// When the latest of its answers says that it was signed.
+    answer_sent: Option<Timestamp>,
     /// From `ROUTED` on.
     pub events: Vec<ThreadEvent>,
     last: Option<(u64, Hash)>,
@@ -90,6 +94,7 @@ impl VerifiedThread {
             desk,
             step: Step::Routed,
             answer: None,
+            answer_sent: None,
             events: Vec::new(),
             last: None,
         }
@@ -155,6 +160,7 @@ impl VerifiedThread {
                 let kind = answer.acknowledgement.kind;
                 if kind.is_answer() {
                     self.answer = Some(kind);
+                    self.answer_sent = self.answer_sent.max(Some(answer.acknowledgement.common.sent));
                 }
                 kind.step()
             }
@@ -247,6 +253,9 @@ impl VerifiedThread {
             }
         };
         Ok(Answer {
+            predates_answer: self
+                .answer_sent
+                .is_some_and(|sent| acknowledgement.common.sent < sent),
             acknowledgement,
             digest: envelope.digest(),
             keyid,

@@ -7,10 +7,12 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use wardline::client::{ProfileDir, Settings};
-use wardline::domain::KeyRole;
+use wardline::domain::{AcknowledgementKind, KeyRole};
+use wardline::time::{Clock as _, SystemClock};
 
 use super::commands::{Ended, exercise, run};
-use crate::support::{OPERATOR, World};
+use super::honest::{answer, next_warning};
+use crate::support::{OPERATOR, World, draft};
 use crate::world::parsed;
 
 fn told(ended: &Ended) -> Value {
@@ -43,6 +45,14 @@ async fn an_unproven_refusal_takes_nothing_away() {
         "{}",
         refused.stderr
     );
+    assert!(
+        told(&refused)["what_to_do"]
+            .as_str()
+            .unwrap()
+            .starts_with("Sign nothing in its place"),
+        "{}",
+        refused.stderr
+    );
     let listed = run(&us, &["outbox", "list"], "").await.objects;
     assert_eq!(
         (&listed[0]["state"], &listed[0]["code"]),
@@ -64,9 +74,23 @@ async fn an_unproven_refusal_takes_nothing_away() {
     assert_eq!(run(&us, &["send", "-"], &exercise("ru.ctc")).await.code, 1);
     let listed = run(&us, &["outbox", "list"], "").await.objects;
     let id = listed[0]["id"].as_str().unwrap();
-    assert_eq!(run(&us, &["outbox", "drop", id], "").await.code, 2);
+    // Who signs another one is told that the first may be recorded yet, and who gives one up is too.
+    let another = run(&us, &["send", "-"], &exercise("ru.ctc")).await.stderr;
+    assert!(
+        another.contains("WARNING: the relay refused, without a proof") && another.contains(id),
+        "{another}"
+    );
+    let both = run(&us, &["outbox", "list"], "").await.objects;
+    let second = both[1]["id"].as_str().unwrap();
+    let asked = run(&us, &["outbox", "drop", id], "").await;
+    assert_eq!(asked.code, 2);
+    assert!(
+        asked.stderr.contains("may still hold the signed bytes"),
+        "{}",
+        asked.stderr
+    );
     assert_eq!(run(&us, &["outbox", "drop", "ffff", "--yes"], "").await.code, 2);
-    let dropped = run(&us, &["outbox", "drop", id, "--yes"], "").await;
+    let dropped = run(&us, &["outbox", "drop", id, second, "--yes"], "").await;
     assert_eq!(dropped.code, 0, "{}", dropped.stderr);
     let path = Path::new(dropped.objects[0]["dropped"].as_str().unwrap());
     assert_eq!(path.parent().unwrap(), us.join("outbox/dropped"));
@@ -177,4 +201,35 @@ async fn what_is_unknown_is_kept() {
         sent.stderr
     );
     assert_eq!(run(&us, &["list", "--out"], "").await.objects.len(), 1);
+}
+
+/// An answer that was signed first and recorded last counts as the answer, as the records have it; whoever looks is shown
+/// that it is the older word.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_answer_that_is_recorded_late_is_marked() {
+    let world = World::with(&["us.ctc", "ru.ctc"]).await;
+    let sent = world.client("us.ctc").submit(&draft(&["ru.ctc"])).await.unwrap();
+    let ru = world.client("ru.ctc");
+    let mut deliveries = ru.deliveries(parsed("ru.ctc")).await.unwrap();
+    let delivered = next_warning(&mut deliveries).await;
+    deliveries.taken(&delivered).await.unwrap();
+    deliveries.settle().await.unwrap();
+    let older = answer(&delivered, AcknowledgementKind::Accepted);
+    let older = ru.prepare_acknowledgement(&older).await.unwrap();
+    let signed = SystemClock.now();
+    while SystemClock.now() <= signed {
+        tokio::task::yield_now().await;
+    }
+    let newer = answer(&delivered, AcknowledgementKind::Accepted);
+    ru.acknowledge(&newer).await.unwrap();
+    ru.acknowledge_entry(&older).await.unwrap();
+    let status = ["status", &sent.id.to_string()];
+    let shown = run(&world.path().join("us.ctc"), &status, "").await;
+    let events = shown.objects[0]["recipients"][0]["events"].as_array().unwrap();
+    let marked: Vec<&Value> = events
+        .iter()
+        .filter(|event| event["event"] == "acknowledged")
+        .map(|event| &event["predates_answer"])
+        .collect();
+    assert_eq!(marked, [false, false, true]);
 }

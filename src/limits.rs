@@ -181,6 +181,8 @@ pub const SESSION_CREDIT_MAX: u32 = 1024;
 pub const SESSIONS_PER_DESK_MAX: usize = 16;
 /// Sessions (delivery and watch) of one principal.
 pub const SESSIONS_PER_PRINCIPAL_MAX: usize = 512;
+/// Threads that a watch tells apart when they move while it does not look; of more it looks at all.
+pub const WATCH_MOVED_MAX: usize = 16;
 /// Sessions (delivery and watch) of the whole relay.
 pub const SESSIONS_MAX: usize = 4096;
 /// TLS connections of enrolled agencies at a time.
@@ -287,6 +289,8 @@ pub const READS_AT_ONCE_MAX: usize = 16;
 pub const READS_AT_ONCE_PER_PRINCIPAL_MAX: usize = 4;
 /// Reads of one principal that are under way or wait, running replays too; more are shed with `OVERLOADED`.
 pub const READERS_PER_PRINCIPAL_MAX: usize = 128;
+/// Watches of one principal, and those who wait for a turn to begin a watch or a session.
+pub const FOLLOWERS_PER_PRINCIPAL_MAX: usize = SESSIONS_PER_PRINCIPAL_MAX + READERS_PER_PRINCIPAL_MAX;
 /// Rows of one page.
 pub const PAGE_MAX: u32 = 1000;
 /// Rows that are looked at for one page; then it is short.

@@ -1,6 +1,6 @@
 //! Turns for reading: lists, views, evidence, proofs and replays wait for one another here, and never on the threads that
 //! receipts and deliveries need. One principal has a few turns at a time and a bound of readers, so that nobody's
-//! reading holds up the others'.
+//! reading holds up the others'. Whoever follows something for long has a bound of its own, and takes the same turns.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +24,17 @@ pub(super) struct Reads {
 struct Own {
     turns: Arc<Semaphore>,
     readers: usize,
+    followers: usize,
+}
+
+impl Default for Own {
+    fn default() -> Self {
+        Self {
+            turns: Arc::new(Semaphore::new(limits::READS_AT_ONCE_PER_PRINCIPAL_MAX)),
+            readers: 0,
+            followers: 0,
+        }
+    }
 }
 
 /// Somebody who reads now and then; dropping it makes room for another.
@@ -32,6 +43,7 @@ pub(super) struct Reader {
     reads: Arc<Reads>,
     principal: Principal,
     turns: Arc<Semaphore>,
+    follows: bool,
 }
 
 /// May read now.
@@ -52,10 +64,7 @@ impl Reads {
     /// One more reader of a principal, if it has not too many.
     pub(super) fn reader(self: &Arc<Self>, principal: &Principal) -> Result<Reader, Failure> {
         let mut by_principal = self.by_principal();
-        let own = by_principal.entry(principal.clone()).or_insert_with(|| Own {
-            turns: Arc::new(Semaphore::new(limits::READS_AT_ONCE_PER_PRINCIPAL_MAX)),
-            readers: 0,
-        });
+        let own = by_principal.entry(principal.clone()).or_default();
         if own.readers >= limits::READERS_PER_PRINCIPAL_MAX {
             let sentence = "too many of your reads are under way";
             return Err(Failure::new(ErrorCode::Overloaded, sentence));
@@ -67,6 +76,26 @@ impl Reads {
             reads: Arc::clone(self),
             principal: principal.clone(),
             turns,
+            follows: false,
+        })
+    }
+
+    /// Somebody who watches, or waits to begin a watch or a session.
+    pub(super) fn follower(self: &Arc<Self>, principal: &Principal) -> Result<Reader, Failure> {
+        let mut by_principal = self.by_principal();
+        let own = by_principal.entry(principal.clone()).or_default();
+        if own.followers >= limits::FOLLOWERS_PER_PRINCIPAL_MAX {
+            let sentence = "too many of your watches and sessions begin at once";
+            return Err(Failure::new(ErrorCode::Overloaded, sentence));
+        }
+        own.followers = own.followers.saturating_add(1);
+        let turns = Arc::clone(&own.turns);
+        drop(by_principal);
+        Ok(Reader {
+            reads: Arc::clone(self),
+            principal: principal.clone(),
+            turns,
+            follows: true,
         })
     }
 
@@ -99,8 +128,12 @@ impl Drop for Reader {
     fn drop(&mut self) {
         let mut by_principal = self.reads.by_principal();
         if let Some(own) = by_principal.get_mut(&self.principal) {
-            own.readers = own.readers.saturating_sub(1);
-            if own.readers == 0 {
+            let left = match self.follows {
+                true => &mut own.followers,
+                false => &mut own.readers,
+            };
+            *left = left.saturating_sub(1);
+            if own.readers == 0 && own.followers == 0 {
                 by_principal.remove(&self.principal);
             }
         }

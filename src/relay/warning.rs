@@ -8,9 +8,11 @@ use super::durable::Durable;
 use super::engine::Engine;
 use super::page::{Place, no_token};
 use super::watch::step_of;
-use crate::domain::{DeskAddress, Digest, RecordKind, SignedEnvelope, Step, ThreadView, WarningName};
+use crate::domain::{
+    DeskAddress, Digest, Principal, RecordKind, SignedEnvelope, Step, ThreadView, WarningName,
+};
 use crate::error::ErrorCode;
-use crate::journal::PartKind;
+use crate::journal::{Index, PartKind};
 use crate::ledger::{Directory, Facts, FactsError, ThreadFact, WarningFact};
 use crate::limits;
 
@@ -23,6 +25,41 @@ pub(super) struct Sight {
     pub(super) as_originator: bool,
     /// The threads, by the desks' names.
     pub(super) threads: Vec<(DeskAddress, ThreadFact)>,
+    /// All that it went to, whoever may see them. Not for the caller.
+    pub(super) desks: Vec<DeskAddress>,
+}
+
+/// A warning with all its threads, whoever may see them.
+#[derive(Debug, Clone)]
+pub(super) struct Whole {
+    digest: Digest,
+    fact: WarningFact,
+    /// By the desks' names: the order that pages go by.
+    threads: Vec<(DeskAddress, ThreadFact)>,
+}
+
+impl Whole {
+    /// All warnings of this name.
+    fn named(index: &Index, name: &WarningName) -> Result<Vec<Self>, String> {
+        let text = |e: FactsError| e.to_string();
+        let digests = match name {
+            WarningName::Digest(digest) => vec![*digest],
+            WarningName::Id(id) => index.warnings_with_id(id).map_err(text)?,
+        };
+        let mut found = Vec::new();
+        for digest in digests {
+            if let Some(fact) = index.warning(&digest).map_err(text)? {
+                let mut threads = index.threads(&digest).map_err(|e| e.to_string())?;
+                threads.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+                found.push(Self {
+                    digest,
+                    fact,
+                    threads,
+                });
+            }
+        }
+        Ok(found)
+    }
 }
 
 impl Engine {
@@ -37,7 +74,7 @@ impl Engine {
             from => from,
         };
         let durable = self.durable();
-        let sight = self.sight(caller, name, &durable)?;
+        let sight = self.sight(caller, name, &durable).await?;
         let mut room = Room::new(&durable);
         self.view(&sight, &durable, from.as_ref(), &mut room).await
     }
@@ -50,7 +87,7 @@ impl Engine {
     ) -> Result<Evidence, Failure> {
         let from = Place::parse(page_token)?;
         let durable = self.durable();
-        let sight = self.sight(caller, name, &durable)?;
+        let sight = self.sight(caller, name, &durable).await?;
         let mut room = Room::new(&durable);
         let mut warning = self.view(&sight, &durable, from.as_ref(), &mut room).await?;
         let mut next_page_token = std::mem::take(&mut warning.next_page_token);
@@ -72,21 +109,21 @@ impl Engine {
     }
 
     /// What the caller may see of the warning of this name, as of `durable`.
-    pub(super) fn sight(
+    pub(super) async fn sight(
         &self,
         caller: &Caller,
         name: &WarningName,
         durable: &Durable,
     ) -> Result<Sight, Failure> {
-        let broken = |e: FactsError| self.broken(&e);
-        let digests = match name {
-            WarningName::Digest(digest) => vec![*digest],
-            WarningName::Id(id) => self.index.warnings_with_id(id).map_err(broken)?,
-        };
-        let mut seen = Vec::new();
-        for digest in digests {
-            seen.extend(self.sight_of(caller, digest, durable)?);
-        }
+        let (index, name) = (self.index.clone(), *name);
+        let look = move || Whole::named(&index, &name);
+        let found = self.blocking(look).await?.map_err(|e| self.broken(&e))?;
+        let accepted = found
+            .into_iter()
+            .filter(|whole| whole.fact.accepted < durable.size());
+        let mut seen: Vec<Sight> = accepted
+            .filter_map(|whole| sight_of(caller.principal(), whole, &durable.directory))
+            .collect();
         let first = seen.pop();
         match (first, seen.is_empty()) {
             (Some(sight), true) => Ok(sight),
@@ -94,31 +131,8 @@ impl Engine {
                 ErrorCode::InvalidRequest,
                 "several warnings have this id: name one by its digest",
             )),
-            (None, _) => Err(Failure::new(
-                ErrorCode::NotFound,
-                "no such warning is yours to see",
-            )),
+            (None, _) => Err(not_yours()),
         }
-    }
-
-    fn sight_of(&self, caller: &Caller, digest: Digest, durable: &Durable) -> Result<Option<Sight>, Failure> {
-        let fact = self.index.warning(&digest).map_err(|e| self.broken(&e))?;
-        let Some(fact) = fact.filter(|fact| fact.accepted < durable.size()) else {
-            return Ok(None);
-        };
-        let directory: &Directory = &durable.directory;
-        let as_originator = directory.sees_for(caller.principal(), &fact.originator);
-        let mut threads = self.index.threads(&digest).map_err(|e| self.broken(&e))?;
-        threads.retain(|(desk, _)| as_originator || directory.sees_for(caller.principal(), desk.agency()));
-        // The order that pages go by.
-        threads.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        let sees = as_originator || !threads.is_empty();
-        Ok(sees.then_some(Sight {
-            digest,
-            fact,
-            as_originator,
-            threads,
-        }))
     }
 
     /// The page that begins at a place, as far as there is room. On a page after the first there is room for any record.
@@ -233,6 +247,32 @@ impl Engine {
         };
         Ok((thread, full))
     }
+}
+
+/// What somebody may see of a warning; none: nothing.
+fn sight_of(viewer: &Principal, whole: Whole, directory: &Directory) -> Option<Sight> {
+    let Whole {
+        digest,
+        fact,
+        threads,
+    } = whole;
+    let as_originator = directory.sees_for(viewer, &fact.originator);
+    let desks = threads.iter().map(|(desk, _)| desk.clone()).collect();
+    let mut shown = threads;
+    shown.retain(|(desk, _)| as_originator || directory.sees_for(viewer, desk.agency()));
+    let sees = as_originator || !shown.is_empty();
+    sees.then_some(Sight {
+        digest,
+        fact,
+        as_originator,
+        threads: shown,
+        desks,
+    })
+}
+
+/// Whoever sees nothing of a warning does not learn that there is one.
+pub(super) fn not_yours() -> Failure {
+    Failure::new(ErrorCode::NotFound, "no such warning is yours to see")
 }
 
 /// The warning of an `ACCEPTED` record.

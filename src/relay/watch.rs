@@ -1,18 +1,21 @@
 //! Watches of one warning: its records from the beginning on, as they become durable. A watch holds a cursor for each
-//! thread and reads from the index when its bell rings; there is no queue of records that a slow reader could fill.
+//! thread and reads from the index what its bell rang for, in a turn like every reader; there is no queue of records
+//! that a slow reader could fill.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use super::answers::{Caller, Failure, WatchEvent, WatchedRecord};
-use super::delivery::hub::Seat;
+use super::delivery::hub::{Moved, Seat, WatchBell};
 use super::engine::Engine;
+use super::reads::Reader;
 use super::sequencer::Phase;
-use crate::domain::{DeskAddress, Digest, RecordKind, Step, WarningName};
+use super::warning::not_yours;
+use crate::domain::{AgencyId, DeskAddress, Digest, RecordKind, Step, WarningName};
 use crate::error::ErrorCode;
-use crate::journal::PartKind;
+use crate::journal::{Index, IndexError, PartKind};
 use crate::ledger::Directory;
 use crate::limits;
 use crate::wire::{self, Recorded};
@@ -22,7 +25,15 @@ pub struct WarningWatch {
     engine: Arc<Engine>,
     caller: Caller,
     warning: Digest,
-    place: Seat<Digest, Notify>,
+    originator: AgencyId,
+    /// All that it went to: that never changes.
+    desks: Vec<DeskAddress>,
+    place: Seat<Digest, WatchBell>,
+    reader: Reader,
+    /// By which directory it was last decided what the caller sees; none: not yet.
+    looked_by: Option<Arc<Directory>>,
+    /// Threads that may have more than was found.
+    moved: BTreeSet<DeskAddress>,
     directories: watch::Receiver<Arc<Directory>>,
     phase: watch::Receiver<Phase>,
     cursors: BTreeMap<DeskAddress, Cursor>,
@@ -31,6 +42,9 @@ pub struct WarningWatch {
     /// The size of the log when the watch began; none: caught up was said.
     catch_up: Option<u64>,
     ended: bool,
+    /// Threads that were read since the beginning.
+    #[cfg(test)]
+    pub(super) threads_read: usize,
 }
 
 /// How far a thread was told.
@@ -54,8 +68,11 @@ pub(super) async fn open(
     name: &WarningName,
 ) -> Result<WarningWatch, Failure> {
     drop(engine.begin()?);
+    let reader = engine.reads.follower(caller.principal())?;
+    let turn = reader.turn().await;
     let durable = engine.durable();
-    let sight = engine.sight(caller, name, &durable)?;
+    let sight = engine.sight(caller, name, &durable).await?;
+    drop(turn);
     let place = engine
         .hub
         .watch(caller.principal(), sight.digest)
@@ -64,13 +81,20 @@ pub(super) async fn open(
         engine: Arc::clone(engine),
         caller: caller.clone(),
         warning: sight.digest,
+        originator: sight.fact.originator,
+        desks: sight.desks,
         place,
+        reader,
+        looked_by: None,
+        moved: BTreeSet::new(),
         directories: engine.directories.clone(),
         phase: engine.phase.subscribe(),
         cursors: BTreeMap::new(),
         found: VecDeque::new(),
         catch_up: Some(durable.size()),
         ended: false,
+        #[cfg(test)]
+        threads_read: 0,
     })
 }
 
@@ -103,8 +127,9 @@ impl WarningWatch {
             if let Some(ending) = self.engine.ending_for(&self.caller) {
                 return Ok(WatchEvent::Ending(ending));
             }
+            self.decide_what_is_seen()?;
             if self.found.is_empty() {
-                self.look()?;
+                self.look().await?;
             }
             let next = self.found.front().cloned();
             let reached = next.as_ref().map_or(u64::MAX, |found| found.index);
@@ -117,42 +142,77 @@ impl WarningWatch {
                 return Ok(event);
             }
             tokio::select! {
-                () = self.place.mailbox().notified() => {}
+                () = self.place.mailbox().rung() => {}
                 _ = self.phase.changed() => {}
                 _ = self.directories.changed() => {}
             }
         }
     }
 
-    /// Reads what each thread has beyond its cursor.
-    fn look(&mut self) -> Result<(), Failure> {
-        let durable = self.engine.durable();
-        let name = WarningName::Digest(self.warning);
-        let sight = self.engine.sight(&self.caller, &name, &durable)?;
-        let mut found = Vec::new();
-        for (desk, _) in sight.threads {
-            let from = self.cursors.get(&desk).map_or(0, |cursor| cursor.next_seq);
-            let records = self
-                .engine
-                .index
-                .thread_records(&self.warning, &desk, from, limits::DELIVERY_BATCH_MAX)
-                .map_err(|e| self.engine.broken(&e))?;
-            let durable = records.into_iter().filter(|(_, index)| *index < durable.size());
-            found.extend(durable.map(|(seq, index)| Found {
-                index,
-                seq,
-                desk: desk.clone(),
-            }));
+    /// What the caller may see is asked of the newest directory, before anything is told. What a new mandate opens is
+    /// looked at from its beginning; what a withdrawn one closes is told no more.
+    fn decide_what_is_seen(&mut self) -> Result<(), Failure> {
+        let directory = Arc::clone(&self.engine.durable().directory);
+        if self
+            .looked_by
+            .as_ref()
+            .is_some_and(|by| Arc::ptr_eq(by, &directory))
+        {
+            return Ok(());
         }
-        found.sort_unstable_by_key(|found| found.index);
-        // A thread that was read up to its batch has more above its last: what lies beyond that comes next time.
-        found.truncate(limits::DELIVERY_BATCH_MAX);
+        let sees = |by: &Directory, desk: &DeskAddress| {
+            let viewer = self.caller.principal();
+            by.sees_for(viewer, &self.originator) || by.sees_for(viewer, desk.agency())
+        };
+        if !self.desks.iter().any(|desk| sees(&directory, desk)) {
+            return Err(not_yours());
+        }
+        // The first look is at everything anyway.
+        if let Some(before) = &self.looked_by {
+            let opened = |desk: &&DeskAddress| sees(&directory, desk) && !sees(before, desk);
+            self.moved.extend(self.desks.iter().filter(opened).cloned());
+        }
+        self.found.retain(|found| sees(&directory, &found.desk));
+        self.looked_by = Some(directory);
+        Ok(())
+    }
+
+    /// Reads what the threads that moved have beyond their cursors.
+    async fn look(&mut self) -> Result<(), Failure> {
+        match self.place.mailbox().moved() {
+            Moved::Desks(desks) => self.moved.extend(desks),
+            Moved::Any => self.moved.extend(self.desks.iter().cloned()),
+        }
+        let durable = self.engine.durable();
+        let directory = self.looked_by.as_ref().unwrap_or(&durable.directory);
+        let viewer = self.caller.principal();
+        let all = directory.sees_for(viewer, &self.originator);
+        self.moved
+            .retain(|desk| all || directory.sees_for(viewer, desk.agency()));
+        if self.moved.is_empty() {
+            return Ok(());
+        }
+        let from = |desk: &DeskAddress| self.cursors.get(desk).map_or(0, |cursor| cursor.next_seq);
+        let threads: Vec<(DeskAddress, u64)> =
+            self.moved.iter().map(|desk| (desk.clone(), from(desk))).collect();
+        #[cfg(test)]
+        {
+            self.threads_read += threads.len();
+        }
+        let (index, warning, size) = (self.engine.index.clone(), self.warning, durable.size());
+        let turn = self.reader.turn().await;
+        let read = move || beyond(&index, &warning, threads, size);
+        let read = self.engine.blocking(read).await?;
+        drop(turn);
+        let (found, more) = read.map_err(|e| self.engine.broken(&e))?;
         self.found = found.into();
+        self.moved = more;
         Ok(())
     }
 
     async fn tell(&mut self, found: &Found) -> Result<WatchEvent, Failure> {
         let engine = Arc::clone(&self.engine);
+        let _turn = self.reader.turn().await;
         let durable = engine.durable();
         let (bytes, record) = engine.record_at(found.index).await?;
         let text = match &record.kind {
@@ -175,6 +235,37 @@ impl WarningWatch {
             text,
         })))
     }
+}
+
+/// The next records of threads in the order of the log, and the threads that have more.
+fn beyond(
+    index: &Index,
+    warning: &Digest,
+    threads: Vec<(DeskAddress, u64)>,
+    size: u64,
+) -> Result<(Vec<Found>, BTreeSet<DeskAddress>), IndexError> {
+    let (mut found, mut more) = (Vec::new(), BTreeSet::new());
+    for (desk, from) in threads {
+        let records = index.thread_records(warning, &desk, from, limits::DELIVERY_BATCH_MAX)?;
+        if records.len() >= limits::DELIVERY_BATCH_MAX {
+            more.insert(desk.clone());
+        }
+        // What is not published yet rings again when it is.
+        let durable = records.into_iter().filter(|(_, index)| *index < size);
+        found.extend(durable.map(|(seq, index)| Found {
+            index,
+            seq,
+            desk: desk.clone(),
+        }));
+    }
+    found.sort_unstable_by_key(|found| found.index);
+    // A thread that was read up to its batch has more above its last: what lies beyond that comes next time.
+    more.extend(
+        found
+            .drain(limits::DELIVERY_BATCH_MAX.min(found.len())..)
+            .map(|found| found.desk),
+    );
+    Ok((found, more))
 }
 
 /// What a thread's record is evidence of.

@@ -15,7 +15,7 @@ use crate::limits;
 #[derive(Debug, Default)]
 pub(in crate::relay) struct News {
     desks: BTreeMap<DeskAddress, DeskNews>,
-    warnings: BTreeSet<Digest>,
+    warnings: BTreeMap<Digest, BTreeSet<DeskAddress>>,
 }
 
 #[derive(Debug, Default)]
@@ -36,7 +36,8 @@ impl News {
                 self.desks.entry(desk.clone()).or_default().settled.push(*number);
             }
             Change::ThreadRecord { thread, .. } => {
-                self.warnings.insert(thread.warning);
+                let moved = self.warnings.entry(thread.warning).or_default();
+                moved.insert(thread.desk.clone());
             }
             Change::Time(_)
             | Change::Id(..)
@@ -86,11 +87,62 @@ impl Mailbox {
     }
 }
 
+/// Which threads of a warning have moved since a watch looked.
+#[derive(Debug, Default)]
+pub(in crate::relay) enum Moved {
+    /// These.
+    Desks(BTreeSet<DeskAddress>),
+    /// So many that they are not told apart.
+    #[default]
+    Any,
+}
+
+/// A watch's bell, with what it rings for.
+#[derive(Debug)]
+pub(in crate::relay) struct WatchBell {
+    moved: Mutex<Moved>,
+    bell: Notify,
+}
+
+/// The first look is at everything.
+impl Default for WatchBell {
+    fn default() -> Self {
+        Self {
+            moved: Mutex::new(Moved::Any),
+            bell: Notify::new(),
+        }
+    }
+}
+
+impl WatchBell {
+    fn ring(&self, desks: &BTreeSet<DeskAddress>) {
+        let mut moved = locked(&self.moved);
+        if let Moved::Desks(known) = &mut *moved {
+            known.extend(desks.iter().cloned());
+            if known.len() > limits::WATCH_MOVED_MAX {
+                *moved = Moved::Any;
+            }
+        }
+        drop(moved);
+        self.bell.notify_one();
+    }
+
+    /// Waits for the bell. Dropping the future loses nothing.
+    pub(in crate::relay) async fn rung(&self) {
+        self.bell.notified().await;
+    }
+
+    /// Takes what has moved.
+    pub(in crate::relay) fn moved(&self) -> Moved {
+        std::mem::replace(&mut *locked(&self.moved), Moved::Desks(BTreeSet::new()))
+    }
+}
+
 /// Who waits for what.
 #[derive(Debug, Default)]
 pub(in crate::relay) struct Hub {
     sessions: Registry<DeskAddress, Mailbox>,
-    watches: Registry<Digest, Notify>,
+    watches: Registry<Digest, WatchBell>,
     /// Both, by whose they are.
     owners: Registry<Principal, ()>,
 }
@@ -108,7 +160,11 @@ impl Hub {
     }
 
     /// A bell for `owner`'s watch of `warning`; none: a bound is reached.
-    pub(in crate::relay) fn watch(&self, owner: &Principal, warning: Digest) -> Option<Seat<Digest, Notify>> {
+    pub(in crate::relay) fn watch(
+        &self,
+        owner: &Principal,
+        warning: Digest,
+    ) -> Option<Seat<Digest, WatchBell>> {
         let seat = self.owner_seat(owner)?;
         let place = self.watches.place(warning, limits::SESSIONS_MAX)?;
         Some(Seat { place, _owner: seat })
@@ -134,8 +190,8 @@ impl Hub {
                 });
             });
         }
-        for warning in news.warnings {
-            self.watches.each(&warning, Notify::notify_one);
+        for (warning, desks) in news.warnings {
+            self.watches.each(&warning, |watch| watch.ring(&desks));
         }
     }
 

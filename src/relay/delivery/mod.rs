@@ -20,6 +20,7 @@ use super::answers::{Caller, Failure, SessionEvent, SessionOpened};
 use super::engine::Engine;
 use crate::domain::{AgencyKind, DeskAddress};
 use crate::error::ErrorCode;
+use crate::journal::IndexError;
 use crate::ledger::Facts;
 use crate::seal::random_bytes;
 
@@ -91,7 +92,9 @@ pub(super) async fn open(
 ) -> Result<DeliverySession, Failure> {
     // Held as long as the pump runs: a drain waits until it has said good-bye.
     let in_flight = engine.begin()?;
-    let desk = own_desk(engine, caller, desk)?;
+    let reader = engine.reads.follower(caller.principal())?;
+    let turn = reader.turn().await;
+    let desk = own_desk(engine, caller, desk).await?;
     let place = engine.hub.session(caller.principal(), &desk).ok_or_else(|| {
         Failure::new(
             ErrorCode::Quota,
@@ -111,11 +114,16 @@ pub(super) async fn open(
         mailbox: Arc::clone(place.mailbox()),
         ended,
     };
-    let newest = pump::published_newest(engine, &opened.desk, &durable)?;
-    let waiting = engine
-        .index
-        .waiting(&opened.desk)
-        .map_err(|e| engine.broken(&e))?;
+    let (index, desk, size) = (engine.index.clone(), opened.desk.clone(), durable.size());
+    let read = move || {
+        Ok::<_, IndexError>((
+            pump::published_newest(&index, &desk, size)?,
+            index.waiting(&desk)?,
+        ))
+    };
+    let read = engine.blocking(read).await?;
+    let (newest, waiting) = read.map_err(|e| engine.broken(&e))?;
+    drop(turn);
     let opened = SessionOpened { waiting, ..opened };
     let pump = Pump::new(
         Arc::clone(engine),
@@ -138,8 +146,13 @@ pub(super) async fn open(
 
 /// The desk that is asked for, if it is the caller's. A desk that is published no more is still served while it has an
 /// inbox: what was routed to it must be received.
-fn own_desk(engine: &Engine, caller: &Caller, desk: Option<DeskAddress>) -> Result<DeskAddress, Failure> {
-    let directory = &engine.durable().directory;
+async fn own_desk(
+    engine: &Engine,
+    caller: &Caller,
+    desk: Option<DeskAddress>,
+) -> Result<DeskAddress, Failure> {
+    let durable = engine.durable();
+    let directory = &durable.directory;
     let denied = |sentence: &str| Failure::new(ErrorCode::PermissionDenied, sentence);
     let agency = caller
         .principal()
@@ -153,8 +166,10 @@ fn own_desk(engine: &Engine, caller: &Caller, desk: Option<DeskAddress>) -> Resu
     if desk.agency() != agency {
         return Err(denied("this desk is not yours"));
     }
-    let ever_routed = engine.index.inbox_count(&desk).map_err(|e| engine.broken(&e))? > 0;
-    if directory.is_desk(&desk) || ever_routed {
+    let (index, of) = (engine.index.clone(), desk.clone());
+    let read = move || index.inbox_count(&of);
+    let routed = engine.blocking(read).await?.map_err(|e| engine.broken(&e))?;
+    if directory.is_desk(&desk) || routed > 0 {
         Ok(desk)
     } else {
         Err(Failure::new(

@@ -10,7 +10,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::super::answers::{Caller, Delivery, Ending, Failure, SessionEvent, SessionOpened};
-use super::super::durable::Durable;
 use super::super::engine::Engine;
 use super::super::sequencer::Phase;
 use super::super::warning::envelope_of;
@@ -18,7 +17,7 @@ use super::hub::{Mail, Mailbox, Seat};
 use super::session::{Action, Event, Session};
 use crate::domain::{DeskAddress, Digest};
 use crate::error::ErrorCode;
-use crate::journal::{PartKind, Routing};
+use crate::journal::{Index, IndexError, PartKind, Routing};
 use crate::ledger::{Directory, Facts, HandOver, ThreadKey};
 use crate::limits;
 use crate::time::Timestamp;
@@ -47,20 +46,13 @@ pub(super) struct Pump {
 }
 
 /// The desk's newest inbox number that is durable and published: what is written and not yet published comes as news.
-pub(super) fn published_newest(
-    engine: &Engine,
-    desk: &DeskAddress,
-    durable: &Durable,
-) -> Result<u64, Failure> {
+pub(super) fn published_newest(index: &Index, desk: &DeskAddress, size: u64) -> Result<u64, IndexError> {
     let mut below = u64::MAX;
     loop {
-        let newest = engine
-            .index
-            .inbox(desk, below, limits::DELIVERY_BATCH_MAX)
-            .map_err(|e| engine.broken(&e))?;
+        let newest = index.inbox(desk, below, limits::DELIVERY_BATCH_MAX)?;
         let Some(last) = newest.last() else { return Ok(0) };
         below = last.number;
-        if let Some(published) = newest.iter().find(|routing| routing.index < durable.size()) {
+        if let Some(published) = newest.iter().find(|routing| routing.index < size) {
             return Ok(published.number);
         }
     }
@@ -133,18 +125,18 @@ impl Pump {
         match action {
             Action::Load { pass, after, limit } => {
                 let durable = self.engine.durable();
-                let waiting = self
-                    .engine
-                    .index
-                    .pending(&self.desk, after, limit)
-                    .map_err(|e| self.engine.broken(&e))?;
+                let (index, desk) = (self.engine.index.clone(), self.desk.clone());
+                let read = move || index.pending(&desk, after, limit);
+                let waiting = self.engine.blocking(read).await?;
+                let waiting = waiting.map_err(|e| self.engine.broken(&e))?;
                 let published = waiting.iter().filter(|routing| routing.index < durable.size());
                 let waiting = published.map(|routing| routing.number).collect();
                 Ok(Acted::Event(Event::Loaded { pass, waiting }))
             }
             Action::Send { number, repeated } => {
-                let waits = self.engine.index.waiting_at(&self.desk, number);
-                let Some(routing) = waits.map_err(|e| self.engine.broken(&e))? else {
+                let (index, desk) = (self.engine.index.clone(), self.desk.clone());
+                let waits = self.engine.blocking(move || index.waiting_at(&desk, number));
+                let Some(routing) = waits.await?.map_err(|e| self.engine.broken(&e))? else {
                     return Ok(Acted::Event(Event::Gone));
                 };
                 let delivery = self.delivery(routing, repeated).await?;

@@ -78,7 +78,7 @@ async fn a_view_is_of_its_checkpoint() {
     let name = WarningName::Digest(sent.envelope.digest());
     let caller = stage.caller("us.ctc");
     for (durable, records, step) in [(before, 1, Step::Routed), (engine.durable(), 2, Step::Answered)] {
-        let sight = engine.sight(&caller, &name, &durable).unwrap();
+        let sight = engine.sight(&caller, &name, &durable).await.unwrap();
         let mut room = Room::new(&durable);
         let view = engine.view(&sight, &durable, None, &mut room).await.unwrap();
         stage.verified(&view.checkpoint, &view.threads[0].records);
@@ -243,6 +243,36 @@ async fn the_originator_sees_every_step_as_it_happens() {
     let (event, nothing_follows) = waiting.await.unwrap();
     assert!(matches!(event, Some(WatchEvent::Ending(ending)) if ending.code == ErrorCode::Draining));
     assert!(nothing_follows);
+}
+
+/// A record that one recipient makes costs each watch the look at that one's thread, however many others there are.
+#[tokio::test]
+async fn a_watch_reads_the_thread_that_moved() {
+    let mut stage = Stage::new().await;
+    let to = ["ru.ctc", "ru.ctc/aviation", "fr.ctc", "us.ctc"];
+    let sent = stage.accepted("us.ctc", &to).await;
+    let mut originator = watch(&stage, "us.ctc", &sent).await;
+    while told(&stage, &mut originator).await != "caught up" {}
+    let read = originator.threads_read;
+    assert_eq!(read, to.len());
+    stage
+        .acknowledged("fr.ctc", &sent, AcknowledgementKind::Opened)
+        .await;
+    assert_eq!(told(&stage, &mut originator).await, "fr.ctc OPENED");
+    assert_eq!(originator.threads_read, read + 1);
+}
+
+/// An auditor watches what its mandate lets it see: when that is withdrawn, what was found and not told is told no more.
+#[tokio::test]
+async fn a_withdrawn_mandate_ends_a_watch() {
+    let mut stage = Stage::new().await;
+    let sent = stage.accepted("us.ctc", &["ru.ctc", "ru.ctc/aviation"]).await;
+    let mut auditor = watch(&stage, "us.audit", &sent).await;
+    told(&stage, &mut auditor).await;
+    let withdrawn = stage.world.mandate("ru.ctc", "us.audit", true);
+    let ru = stage.caller("ru.ctc");
+    stage.relay.publish_mandate(&ru, withdrawn).await.unwrap();
+    assert_eq!(told(&stage, &mut auditor).await, ErrorCode::NotFound.to_string());
 }
 
 /// A recipient watches its own thread only, and a stranger nothing.

@@ -165,6 +165,58 @@ async fn a_replay_takes_a_turn_for_each_batch() {
     }
 }
 
+/// Somebody who has all its turns taken neither opens a watch or a session nor is told anything by a watch; when a turn is
+/// free, it is.
+#[tokio::test]
+async fn watches_and_sessions_wait_for_a_turn() {
+    let mut stage = Stage::new().await;
+    let sent = stage.accepted("us.ctc", &["ru.ctc"]).await;
+    let name = WarningName::Digest(sent.envelope.digest());
+    let ru = stage.caller("ru.ctc");
+    let reads = Arc::clone(&stage.relay.engine.reads);
+    let reader = reads.reader(ru.principal()).unwrap();
+    let mut taken = Vec::new();
+    for _ in 0..limits::READS_AT_ONCE_PER_PRINCIPAL_MAX {
+        taken.push(reader.turn().await);
+    }
+    let (relay, caller) = (stage.relay.clone(), ru.clone());
+    let watch = tokio::spawn(async move { relay.watch(&caller, &name).await });
+    let (relay, caller) = (stage.relay.clone(), ru.clone());
+    let session = tokio::spawn(async move { relay.open_session(&caller, None, 0).await });
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!watch.is_finished() && !session.is_finished());
+    taken.clear();
+    let mut watch = watch.await.unwrap().unwrap();
+    session.await.unwrap().unwrap();
+    for _ in 0..limits::READS_AT_ONCE_PER_PRINCIPAL_MAX {
+        taken.push(reader.turn().await);
+    }
+    let told = tokio::spawn(async move { watch.next().await });
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!told.is_finished());
+    taken.clear();
+    assert!(told.await.unwrap().is_some());
+}
+
+/// So many of one principal wait to begin a watch or a session, or watch; the next is shed, and others are not.
+#[tokio::test]
+async fn those_who_wait_to_follow_are_bounded() {
+    let stage = Stage::new().await;
+    let reads = &stage.relay.engine.reads;
+    let (us, fr) = (stage.caller("us.ctc"), stage.caller("fr.ctc"));
+    let follow = |_| reads.follower(us.principal()).unwrap();
+    let mut following: Vec<_> = (0..limits::FOLLOWERS_PER_PRINCIPAL_MAX).map(follow).collect();
+    let shed = stage.relay.open_session(&us, None, 0).await.err().unwrap();
+    assert_eq!(shed.code(), ErrorCode::Overloaded);
+    stage.relay.open_session(&fr, None, 0).await.unwrap();
+    following.pop();
+    stage.relay.open_session(&us, None, 0).await.unwrap();
+}
+
 mod gated {
     //! A journal whose reads wait at a gate.
 

@@ -179,12 +179,14 @@ pub const SUBMISSIONS_IN_FLIGHT_MAX: usize = 256;
 pub const SESSION_CREDIT_MAX: u32 = 1024;
 /// Sessions of one desk at a time.
 pub const SESSIONS_PER_DESK_MAX: usize = 16;
-/// Sessions (delivery and watch) of one principal.
+/// Delivery sessions of one principal, and as many watches.
 pub const SESSIONS_PER_PRINCIPAL_MAX: usize = 512;
 /// Threads that a watch tells apart when they move while it does not look; of more it looks at all.
 pub const WATCH_MOVED_MAX: usize = 16;
-/// Sessions (delivery and watch) of the whole relay.
+/// Delivery sessions of the whole relay, and as many watches.
 pub const SESSIONS_MAX: usize = 4096;
+/// Whoever has fewer gets a seat even in the last quarter of the room.
+pub const SESSIONS_FEW: usize = 4;
 /// TLS connections of enrolled agencies at a time.
 pub const CONNECTIONS_MAX: usize = 4096;
 /// TLS connections of one principal at a time.

@@ -143,8 +143,9 @@ impl WatchBell {
 pub(in crate::relay) struct Hub {
     sessions: Registry<DeskAddress, Mailbox>,
     watches: Registry<Digest, WatchBell>,
-    /// Both, by whose they are.
-    owners: Registry<Principal, ()>,
+    /// Of each, by whose they are: watches take no room from sessions.
+    session_owners: Registry<Principal, ()>,
+    watch_owners: Registry<Principal, ()>,
 }
 
 impl Hub {
@@ -154,8 +155,9 @@ impl Hub {
         owner: &Principal,
         desk: &DeskAddress,
     ) -> Option<Seat<DeskAddress, Mailbox>> {
-        let seat = self.owner_seat(owner)?;
-        let place = self.sessions.place(desk.clone(), limits::SESSIONS_PER_DESK_MAX)?;
+        let seat = self.session_owners.place(owner.clone(), has_seat)?;
+        let of_a_desk = |own, _| own < limits::SESSIONS_PER_DESK_MAX;
+        let place = self.sessions.place(desk.clone(), of_a_desk)?;
         Some(Seat { place, _owner: seat })
     }
 
@@ -165,18 +167,9 @@ impl Hub {
         owner: &Principal,
         warning: Digest,
     ) -> Option<Seat<Digest, WatchBell>> {
-        let seat = self.owner_seat(owner)?;
-        let place = self.watches.place(warning, limits::SESSIONS_MAX)?;
+        let seat = self.watch_owners.place(owner.clone(), has_seat)?;
+        let place = self.watches.place(warning, |_, _| true)?;
         Some(Seat { place, _owner: seat })
-    }
-
-    /// No principal can take the room of the others.
-    fn owner_seat(&self, owner: &Principal) -> Option<Place<Principal, ()>> {
-        if self.owners.count() >= limits::SESSIONS_MAX {
-            return None;
-        }
-        self.owners
-            .place(owner.clone(), limits::SESSIONS_PER_PRINCIPAL_MAX)
     }
 
     /// Tells everyone concerned.
@@ -211,6 +204,16 @@ impl Hub {
     }
 }
 
+/// Whether somebody with so many of all these seats gets another. The last quarter of the room is for those who have few:
+/// some who come with many principals leave a seat for a desk that comes back.
+const fn has_seat(own: usize, all: usize) -> bool {
+    let room = match own < limits::SESSIONS_FEW {
+        true => limits::SESSIONS_MAX,
+        false => limits::SESSIONS_MAX - limits::SESSIONS_MAX / 4,
+    };
+    own < limits::SESSIONS_PER_PRINCIPAL_MAX && all < room
+}
+
 /// Those who wait, by what they wait for. A place that is dropped is gone.
 #[derive(Debug)]
 struct Registry<K, T>(Arc<Mutex<Places<K, T>>>);
@@ -231,12 +234,14 @@ impl<K, T> Default for Registry<K, T> {
 }
 
 impl<K: Eq + Hash + Clone, T: Default> Registry<K, T> {
-    fn place(&self, key: K, bound: usize) -> Option<Place<K, T>> {
+    /// A place, if there is one for a key that has so many already, of so many in all.
+    fn place(&self, key: K, has_room: impl FnOnce(usize, usize) -> bool) -> Option<Place<K, T>> {
         let mut places = locked(&self.0);
-        let waiting = places.by_key.entry(key.clone()).or_default();
-        if waiting.len() >= bound {
+        let own = places.by_key.get(&key).map_or(0, Vec::len);
+        if !has_room(own, places.count) {
             return None;
         }
+        let waiting = places.by_key.entry(key.clone()).or_default();
         let mailbox = Arc::new(T::default());
         waiting.push(Arc::downgrade(&mailbox));
         places.count = places.count.saturating_add(1);
@@ -319,19 +324,46 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// One principal's watches leave room for everybody else's.
+    /// One principal's watches leave room for everybody else's, and all of them together leave all sessions theirs.
     #[test]
     fn nobody_takes_the_room_of_the_others() {
         let hub = Hub::default();
         let greedy = owner("ru.ctc");
-        let watches: Vec<_> = (0..limits::SESSIONS_PER_PRINCIPAL_MAX)
+        let mut watches: Vec<_> = (0..limits::SESSIONS_PER_PRINCIPAL_MAX)
             .map(|_| hub.watch(&greedy, Digest::default()).unwrap())
             .collect();
         assert!(hub.watch(&greedy, Digest::default()).is_none());
-        assert!(hub.session(&greedy, &desk("ru.ctc")).is_none());
         assert!(hub.watch(&owner("fr.ctc"), Digest::default()).is_some());
-        drop(watches);
+        for agency in 0..limits::SESSIONS_MAX {
+            let other = owner(&format!("us.a{agency}"));
+            watches.extend(hub.watch(&other, Digest::default()));
+        }
+        assert_eq!(hub.watches(), limits::SESSIONS_MAX);
         assert!(hub.session(&greedy, &desk("ru.ctc")).is_some());
+        drop(watches);
+        assert!(hub.watch(&greedy, Digest::default()).is_some());
+    }
+
+    /// Eight principals that take every seat they get leave the last quarter: a desk that comes back finds one, and so
+    /// does a watch.
+    #[test]
+    fn some_who_have_many_leave_seats_for_the_others() {
+        let hub = Hub::default();
+        let (mut sessions, mut watches) = (Vec::new(), Vec::new());
+        for agency in 0..8 {
+            let greedy = owner(&format!("ru.a{agency}"));
+            for number in 0..limits::SESSIONS_PER_PRINCIPAL_MAX {
+                let desk = desk(&format!("ru.a{agency}/d{number}"));
+                sessions.extend(hub.session(&greedy, &desk));
+                watches.extend(hub.watch(&greedy, Digest::default()));
+            }
+        }
+        let most = limits::SESSIONS_MAX - limits::SESSIONS_MAX / 4 + 8 * limits::SESSIONS_FEW;
+        assert!(hub.sessions() <= most && hub.watches() <= most);
+        for _ in 0..limits::SESSIONS_FEW {
+            sessions.push(hub.session(&owner("us.ctc"), &desk("us.ctc")).unwrap());
+            watches.push(hub.watch(&owner("us.ctc"), Digest::default()).unwrap());
+        }
     }
 
     /// News reach the sessions of their desk, all of them, merged; and nobody else.

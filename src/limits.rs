@@ -165,10 +165,20 @@ pub const SEQUENCER_QUEUE_MAX: usize = 4096;
 pub const SEQUENCER_QUEUE_HANDOVERS_MAX: usize = SEQUENCER_QUEUE_MAX / 4;
 /// Bytes of commands waiting for the sequencer or its block; more are shed with `OVERLOADED`.
 pub const SEQUENCER_QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Commands of one principal that are under way: three full `SubmitMany` streams. More are shed with `OVERLOADED`.
-pub const COMMANDS_PER_PRINCIPAL_MAX: usize = 3 * SUBMISSIONS_IN_FLIGHT_MAX;
+/// Room for commands that is kept for acknowledgements, revocations, dismissals and suspensions.
+pub const URGENT_COMMANDS_KEPT: usize = (SEQUENCER_QUEUE_MAX - SEQUENCER_QUEUE_HANDOVERS_MAX) / 4;
+/// Bytes of it.
+pub const URGENT_BYTES_KEPT: usize = SEQUENCER_QUEUE_BYTES_MAX / 4;
+/// Other commands of one principal that are under way, an eighth of the room: a full `SubmitMany` stream, and some. More
+/// are shed with `OVERLOADED`.
+pub const COMMANDS_PER_PRINCIPAL_MAX: usize =
+    (SEQUENCER_QUEUE_MAX - SEQUENCER_QUEUE_HANDOVERS_MAX - URGENT_COMMANDS_KEPT) / 8;
 /// Bytes of them.
-pub const COMMAND_BYTES_PER_PRINCIPAL_MAX: usize = SEQUENCER_QUEUE_BYTES_MAX / 2;
+pub const COMMAND_BYTES_PER_PRINCIPAL_MAX: usize = (SEQUENCER_QUEUE_BYTES_MAX - URGENT_BYTES_KEPT) / 8;
+/// The same of those that room is kept for, an eighth of that.
+pub const URGENT_COMMANDS_PER_PRINCIPAL_MAX: usize = URGENT_COMMANDS_KEPT / 8;
+/// Bytes of them.
+pub const URGENT_BYTES_PER_PRINCIPAL_MAX: usize = URGENT_BYTES_KEPT / 8;
 /// Records that a start applies before it writes to the index.
 pub const CATCH_UP_RECORDS: usize = 1024;
 /// Threads of which handovers beyond the bound an hour are counted in memory.
@@ -363,7 +373,12 @@ const _: () = assert!((PAYLOAD_BYTES_MAX + DIRECTORY_CHANGE_BYTES) as u64 <= DIR
 const _: () = assert!(WARNINGS_PER_HOUR_MIN <= WARNINGS_PER_HOUR && WARNINGS_PER_HOUR <= QUOTA_MAX);
 const _: () =
     assert!(WARNING_BYTES_PER_HOUR_MIN <= WARNING_BYTES_PER_HOUR && WARNING_BYTES_PER_HOUR <= QUOTA_MAX);
-const _: () = assert!(4 * COMMANDS_PER_PRINCIPAL_MAX <= SEQUENCER_QUEUE_MAX - SEQUENCER_QUEUE_HANDOVERS_MAX);
+const _: () = assert!(COMMANDS_PER_PRINCIPAL_MAX > SUBMISSIONS_IN_FLIGHT_MAX);
+const _: () = assert!(URGENT_COMMANDS_PER_PRINCIPAL_MAX > ACKNOWLEDGEMENTS_IN_FLIGHT_MAX);
+const _: () = assert!(
+    COMMAND_BYTES_PER_PRINCIPAL_MAX as u64 >= WARNING_BYTES_PER_HOUR_MIN
+        && URGENT_BYTES_PER_PRINCIPAL_MAX >= GRPC_MESSAGE_BYTES_MAX
+);
 const _: () = assert!(READS_AT_ONCE_PER_PRINCIPAL_MAX < READS_AT_ONCE_MAX);
 const _: () = assert!(STREAM_WINDOW_BYTES as usize >= GRPC_MESSAGE_BYTES_MAX);
 const _: () = assert!(HANDSHAKES_PER_ADDRESS_MAX < HANDSHAKES_MAX && DISPLACED_AFTER_MS < HANDSHAKE_MS_MAX);

@@ -1,6 +1,6 @@
 //! The way to the sequencer: a queue bounded in commands and in bytes. Full is told at once; nobody waits to be shed.
 //! Handovers have a quarter of it for themselves: many deliveries on a slow disk refuse no submission, and many
-//! submissions no handover.
+//! submissions no handover. A quarter of the rest is kept for answers and for what takes something away in the directory.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::super::durable::Durable;
 use super::super::meters::Meters;
-use super::share::{Share, Shares};
+use super::share::{Class, Share, Shares};
 use crate::domain::{Digest, Principal};
 use crate::error::{ErrorCode, Refused};
-use crate::ledger::{Command, Existing, HandOver};
+use crate::ledger::{Command, Existing, HandOver, KeyStatement};
 use crate::limits;
 
 /// What a command came to. Everything that it names is durable in the `durable` beside it.
@@ -169,8 +169,8 @@ pub(in crate::relay) enum Work {
 #[derive(Debug, Clone)]
 pub(in crate::relay) struct Queue {
     sender: mpsc::Sender<Work>,
-    room: Arc<Semaphore>,
-    commands: Arc<Semaphore>,
+    room: Room,
+    commands: Room,
     handovers: Arc<Semaphore>,
     shares: Shares,
     #[cfg(test)]
@@ -185,13 +185,18 @@ pub(in crate::relay) struct QueueFull;
 pub(in crate::relay) fn channel() -> (Queue, mpsc::Receiver<Work>) {
     // A place for everything that has been let in, and for the wish to close.
     let (sender, receiver) = mpsc::channel(limits::SEQUENCER_QUEUE_MAX.saturating_add(1));
-    let semaphore = |permits| Arc::new(Semaphore::new(permits));
     let handovers = limits::SEQUENCER_QUEUE_HANDOVERS_MAX;
     let queue = Queue {
         sender,
-        room: semaphore(limits::SEQUENCER_QUEUE_BYTES_MAX / UNIT_BYTES),
-        commands: semaphore(limits::SEQUENCER_QUEUE_MAX.saturating_sub(handovers)),
-        handovers: semaphore(handovers),
+        room: Room::new(
+            limits::SEQUENCER_QUEUE_BYTES_MAX / UNIT_BYTES,
+            limits::URGENT_BYTES_KEPT / UNIT_BYTES,
+        ),
+        commands: Room::new(
+            limits::SEQUENCER_QUEUE_MAX.saturating_sub(handovers),
+            limits::URGENT_COMMANDS_KEPT,
+        ),
+        handovers: Arc::new(Semaphore::new(handovers)),
         shares: Shares::default(),
         #[cfg(test)]
         let_in: Arc::default(),
@@ -202,6 +207,60 @@ pub(in crate::relay) fn channel() -> (Queue, mpsc::Receiver<Work>) {
 /// Room is counted in units, so that it fits a semaphore's permits.
 const UNIT_BYTES: usize = 1024;
 
+/// Room of which a part is kept.
+#[derive(Debug, Clone)]
+struct Room {
+    kept: Arc<Semaphore>,
+    common: Arc<Semaphore>,
+}
+
+impl Room {
+    fn new(all: usize, kept: usize) -> Self {
+        Self {
+            kept: Arc::new(Semaphore::new(kept)),
+            common: Arc::new(Semaphore::new(all.saturating_sub(kept))),
+        }
+    }
+
+    fn take(&self, class: Class, units: u32) -> Result<OwnedSemaphorePermit, NotTaken> {
+        let from = |room: &Arc<Semaphore>| Arc::clone(room).try_acquire_many_owned(units);
+        let taken = match class {
+            Class::Urgent => from(&self.kept).or_else(|_| from(&self.common)),
+            Class::Ordinary => from(&self.common),
+        };
+        taken.map_err(|_| NotTaken::Full)
+    }
+
+    #[cfg(test)]
+    fn free(&self) -> usize {
+        self.kept.available_permits() + self.common.available_permits()
+    }
+}
+
+/// What must pass however many warnings are under way: answers, and what takes something away in the directory.
+fn class_of(command: &Command) -> Class {
+    let urgent = match command {
+        Command::Acknowledge(_) | Command::Suspend(_) | Command::RelayStarted(_) | Command::HandOver(_) => {
+            true
+        }
+        Command::PublishKey(statement) | Command::PublishOperatorKey(statement) => {
+            matches!(statement.content(), KeyStatement::Revocation(_))
+        }
+        Command::PublishMandate(mandate) => mandate.content().withdrawn,
+        Command::Genesis(_)
+        | Command::Submit(_)
+        | Command::Reject(_)
+        | Command::EnrolState(_)
+        | Command::EnrolAgency(_)
+        | Command::PublishDesks(_)
+        | Command::Reinstate(_) => false,
+    };
+    match urgent {
+        true => Class::Urgent,
+        false => Class::Ordinary,
+    }
+}
+
 impl Queue {
     /// Hands a principal's command of about `bytes` over and waits for its answer. It counts in the principal's share until
     /// it is answered, even if whoever asks goes away.
@@ -211,7 +270,8 @@ impl Queue {
         command: Command,
         bytes: usize,
     ) -> Result<Answer, Refused> {
-        let share = self.shares.take(principal, bytes).ok_or_else(|| {
+        let class = class_of(&command);
+        let share = self.shares.take(principal, class, bytes).ok_or_else(|| {
             let sentence = "too many commands of yours are under way to the log";
             Refused::new(ErrorCode::Overloaded, sentence)
         })?;
@@ -282,7 +342,7 @@ impl Queue {
     /// Room taken by commands that are not answered yet, in units of bytes.
     #[cfg(test)]
     pub(in crate::relay) fn under_way(&self) -> usize {
-        (limits::SEQUENCER_QUEUE_BYTES_MAX / UNIT_BYTES).saturating_sub(self.room.available_permits())
+        (limits::SEQUENCER_QUEUE_BYTES_MAX / UNIT_BYTES).saturating_sub(self.room.free())
     }
 
     fn push(
@@ -295,11 +355,9 @@ impl Queue {
         let units = u32::try_from(bytes / UNIT_BYTES)
             .unwrap_or(u32::MAX)
             .saturating_add(1);
-        let full = |_| NotTaken::Full;
-        let place = Arc::clone(&self.commands).try_acquire_owned().map_err(full)?;
-        let room = Arc::clone(&self.room)
-            .try_acquire_many_owned(units)
-            .map_err(full)?;
+        let class = class_of(&command);
+        let place = self.commands.take(class, 1)?;
+        let room = self.room.take(class, units)?;
         self.send(Request {
             command,
             answering: Answering {

@@ -1,5 +1,7 @@
 //! The queue before the sequencer: what is shed, what has room whatever else waits, and how handovers are counted.
 
+use std::sync::Arc;
+
 use super::stage::Stage;
 use crate::domain::*;
 use crate::error::{ErrorCode, SideEffect};
@@ -103,6 +105,74 @@ async fn one_agency_leaves_room_for_the_others() {
         submitted.await.unwrap().unwrap();
     }
     stage.submit("us.ctc", one_more).await.unwrap();
+}
+
+/// Nine agencies have all the room for warnings that there is, by number or by bytes: another's answer and revocation have
+/// room all the same, and so has an answer of one of them.
+#[tokio::test]
+async fn answers_and_revocations_have_room_of_their_own() {
+    let (commands, bytes) = (
+        limits::COMMANDS_PER_PRINCIPAL_MAX,
+        limits::COMMAND_BYTES_PER_PRINCIPAL_MAX,
+    );
+    for (each, size) in [(commands, 0), (5, bytes / 5)] {
+        let (mut stage, _, first) = writing().await;
+        let queue = stage.relay.engine.queue.clone();
+        let submission = stage.world.warning("us.ctc", &["fr.ctc"]);
+        let directory = Arc::clone(&stage.relay.engine.durable().directory);
+        let us: Principal = parsed("us.ctc");
+        let admitted = crate::ledger::admit::warning(&directory, &us, submission)
+            .ok()
+            .unwrap();
+        let mut greedy = Vec::new();
+        // One of them is `us.ctc`, which has its first warning under way.
+        for agency in 0..9 {
+            let agency: Principal = match agency {
+                0 => us.clone(),
+                _ => parsed(&format!("us.a{agency}")),
+            };
+            for _ in 0..each {
+                let (queue, agency) = (queue.clone(), agency.clone());
+                let command = Command::Submit(admitted.clone());
+                greedy.push(tokio::spawn(async move {
+                    queue.ask_for(&agency, command, size).await
+                }));
+            }
+        }
+        for _ in 0..10_000 {
+            tokio::task::yield_now().await;
+        }
+        let mut answers = Vec::new();
+        let sent = stage.world.warning("fr.ctc", &["ru.ctc"]);
+        for agency in ["us.ctc", "ru.ctc"] {
+            let answer = stage
+                .world
+                .acknowledgement(agency, &sent, AcknowledgementKind::Received, |_| ());
+            let (relay, caller) = (stage.relay.clone(), stage.caller(agency));
+            answers.push(tokio::spawn(
+                async move { relay.acknowledge(&caller, answer).await },
+            ));
+        }
+        let key = World::keyid("ru.ctc", KeyRole::Receive, 0);
+        let revocation = stage.world.revocation("root:ru", KeyRole::Root, "ru.ctc", key);
+        let (relay, ru) = (stage.relay.clone(), stage.caller("ru.ctc"));
+        let revoked = tokio::spawn(async move { relay.publish_key(&ru, revocation).await });
+        for _ in 0..10_000 {
+            tokio::task::yield_now().await;
+        }
+        stage.journal.release();
+        first.await.unwrap().unwrap();
+        revoked.await.unwrap().unwrap();
+        for answer in answers {
+            // Nothing of the sort was sent: that is for the log to say, not for the queue.
+            let refused = answer.await.unwrap().unwrap_err();
+            assert_ne!(refused.code(), ErrorCode::Overloaded);
+        }
+        for greedy in greedy {
+            let shed = greedy.await.unwrap().err();
+            assert!(shed.is_none_or(|refused| refused.code == ErrorCode::Overloaded));
+        }
+    }
 }
 
 /// As many deliveries as there may be, on a disk that does not answer, refuse no warning and no answer; the handovers that

@@ -1,5 +1,6 @@
 //! Replays of the log: every index of a range in order, as a record if the caller may see it, else as a leaf hash. Read
-//! in bounded batches, each in a turn of its own, so that a slow reader holds a batch and nothing else.
+//! in bounded batches, each in a turn of its own, so that a slow reader holds a batch and nothing else. What the caller
+//! may see is asked of the newest directory, however long the replay goes on.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use super::reads::Reader;
 use crate::domain::{Digest, InboxOpening, Principal, Record, RecordKind, ReplayedContent, ReplayedRecord};
 use crate::error::ErrorCode;
 use crate::journal::{Index, PartKind};
-use crate::ledger::{is_visible, visibility};
+use crate::ledger::{Directory, is_visible, visibility};
 use crate::limits;
 use crate::transparency::leaf_hash;
 use crate::wire;
@@ -30,6 +31,8 @@ pub struct Replay {
     end: u64,
     /// Read, and not told yet.
     records: VecDeque<Read>,
+    /// By which directory these were looked at.
+    looked_by: Arc<Directory>,
     reader: Reader,
     failed: bool,
 }
@@ -69,6 +72,7 @@ pub(super) fn open(engine: &Arc<Engine>, caller: &Caller, query: &ReplayQuery) -
     Ok(Replay {
         engine: Arc::clone(engine),
         caller: caller.clone(),
+        looked_by: Arc::clone(&durable.directory),
         durable,
         warning: query.warning,
         with_parts: query.with_parts,
@@ -101,6 +105,7 @@ impl Replay {
         if self.records.is_empty() && self.next < self.end {
             self.read().await?;
         }
+        self.look_again().await?;
         let Some(read) = self.records.front().cloned() else {
             return Ok(None);
         };
@@ -123,9 +128,37 @@ impl Replay {
         let Some(last) = read.last().map(|(last, _)| *last) else {
             return Err(engine.broken(&format!("record {} is missing", self.next)));
         };
+        let directory = Arc::clone(&engine.durable().directory);
+        self.records = self.look(read, &directory).await?;
+        self.looked_by = directory;
+        self.next = last.saturating_add(1);
+        Ok(())
+    }
+
+    /// What was read and not told is looked at again when the directory has changed: a mandate that was withdrawn shows
+    /// nothing more.
+    async fn look_again(&mut self) -> Result<(), Failure> {
+        let directory = Arc::clone(&self.engine.durable().directory);
+        if self.records.is_empty() || Arc::ptr_eq(&directory, &self.looked_by) {
+            return Ok(());
+        }
+        let _turn = self.reader.turn().await;
+        let read = self.records.iter().map(|read| (read.index, read.bytes.clone()));
+        let read = read.collect();
+        self.records = self.look(read, &directory).await?;
+        self.looked_by = directory;
+        Ok(())
+    }
+
+    async fn look(
+        &self,
+        read: Vec<(u64, Bytes)>,
+        directory: &Arc<Directory>,
+    ) -> Result<VecDeque<Read>, Failure> {
+        let engine = &self.engine;
         let scope = Scope {
             index: engine.index.clone(),
-            durable: Arc::clone(&self.durable),
+            directory: Arc::clone(directory),
             viewer: self.caller.principal().clone(),
             warning: self.warning,
             with_parts: self.with_parts,
@@ -139,9 +172,7 @@ impl Replay {
                 .map(seen)
                 .collect::<Result<VecDeque<_>, String>>()
         };
-        self.records = engine.blocking(look).await?.map_err(|e| engine.broken(&e))?;
-        self.next = last.saturating_add(1);
-        Ok(())
+        engine.blocking(look).await?.map_err(|e| engine.broken(&e))
     }
 
     async fn show(&self, read: Read) -> Result<ReplayedRecord, Failure> {
@@ -175,7 +206,7 @@ impl Replay {
 /// Who sees what of a replay.
 struct Scope {
     index: Index,
-    durable: Arc<Durable>,
+    directory: Arc<Directory>,
     viewer: Principal,
     warning: Option<Digest>,
     with_parts: bool,
@@ -184,7 +215,7 @@ struct Scope {
 impl Scope {
     fn shown(&self, bytes: &[u8]) -> Result<Shown, String> {
         let record = wire::record(bytes).map_err(|e| e.to_string())?;
-        let directory = &self.durable.directory;
+        let directory = &self.directory;
         let who = visibility(&self.index, &record).map_err(|e| e.to_string())?;
         let asked_for = self.warning.is_none_or(|warning| is_about(&record, &warning));
         if !asked_for || !is_visible(directory, &self.viewer, &who) {

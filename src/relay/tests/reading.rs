@@ -355,6 +355,34 @@ async fn a_replay_makes_the_root() {
     }
 }
 
+/// A dismissed auditor's replay that goes on shows nothing more that the mandate gave, of what was read already neither.
+#[tokio::test]
+async fn a_withdrawn_mandate_ends_what_a_replay_shows() {
+    let mut stage = Stage::new().await;
+    stage.accepted("us.ctc", &["ru.ctc"]).await;
+    let shown_from = stage.size();
+    stage.accepted("us.ctc", &["ru.ctc"]).await;
+    let query = ReplayQuery {
+        from_index: shown_from - 2,
+        ..ReplayQuery::default()
+    };
+    let auditor = stage.caller("us.audit");
+    let mut replay = stage.relay.replay(&auditor, &query).await.unwrap();
+    let withdrawn = stage.world.mandate("ru.ctc", "us.audit", true);
+    let mut shown = Vec::new();
+    for _ in 0..2 {
+        let record = replay.next().await.unwrap().unwrap();
+        shown.push(matches!(record.content, ReplayedContent::Record(_)));
+    }
+    let ru = stage.caller("ru.ctc");
+    stage.relay.publish_mandate(&ru, withdrawn).await.unwrap();
+    while let Some(record) = replay.next().await {
+        shown.push(matches!(record.unwrap().content, ReplayedContent::Record(_)));
+    }
+    // ACCEPTED is the originator's, ROUTED the mandator's.
+    assert_eq!(shown, [false, true, false, false]);
+}
+
 /// A replay of a range, and of one warning; a range beyond the log is refused.
 #[tokio::test]
 async fn a_replay_keeps_to_its_range_and_filter() {

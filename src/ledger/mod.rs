@@ -24,7 +24,7 @@ pub use admit::{Admitted, Condemned, KeyStatement, NotAdmitted};
 pub use apply::{ApplyError, Corrupt, apply};
 pub use change::Change;
 pub use command::{Command, Decision, Existing, HandOver, NewPart, NewRecord, Nonces};
-pub use decide::{decide, key_statement_stands, offline_rules, original};
+pub use decide::{decide, offline_rules, original};
 pub use directory::{AgencyEntry, Directory, KeyEntry, Log, StateEntry};
 pub use fact_codec::InvalidFact;
 pub use facts::{Facts, FactsError, Hourly, IdFact, IdKey, ThreadFact, ThreadKey, WarningFact};

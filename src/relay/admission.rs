@@ -4,15 +4,14 @@
 
 use super::answers::{Caller, Failure, Proven};
 use super::budget::{self, Taken};
+use super::durable::Durable;
 use super::engine::Engine;
-use super::sequencer::Answer;
+use super::sequencer::{Answer, SystemNonces};
 use crate::domain::{
     AcknowledgementSubmission, Digest, Hint, Principal, Receipt, SignedEnvelope, Submission,
 };
 use crate::error::{ErrorCode, Refused, SideEffect};
-use crate::ledger::{
-    Command, Existing, IdKey, KeyStatement, NotAdmitted, admit, key_statement_stands, original,
-};
+use crate::ledger::{Command, Decision, Existing, IdKey, KeyStatement, NotAdmitted, admit, decide, original};
 use crate::limits;
 use crate::seal::PayloadKind;
 
@@ -92,10 +91,8 @@ impl Engine {
         if let Some(answer) = self.recorded(change.key, &change.digest)? {
             return self.proven(answer).await;
         }
-        if let Command::PublishKey(statement) = &command {
-            // Any session may carry it: it counts as its owner's only if the right keys have signed it, so that nobody
-            // can use up another's quota.
-            key_statement_stands(directory, durable.size(), statement)?;
+        if matches!(command, Command::PublishKey(_)) {
+            self.would_stand(&durable, command.clone())?;
         }
         let taken = self.budgets.directory_change(&change.owner, bytes)?;
         self.record_within(taken, caller, command, bytes).await
@@ -187,11 +184,12 @@ impl Engine {
     }
 
     async fn record(&self, caller: &Caller, command: Command, bytes: usize) -> Result<Proven, Failure> {
-        let answer = self.queue.ask_for(caller.principal(), command, bytes).await?;
+        let queue = &self.queue;
+        let answer = queue.ask_for(caller.principal(), command, bytes, None).await?;
         self.proven(answer).await
     }
 
-    /// The same within a budget, which stays used unless it is known that nothing was added.
+    /// The same within a budget, which stays used if something is added, whatever becomes of whoever asked.
     async fn record_within(
         &self,
         taken: Taken,
@@ -199,18 +197,24 @@ impl Engine {
         command: Command,
         bytes: usize,
     ) -> Result<Proven, Failure> {
-        let spent = taken.spend();
-        let answered = self.queue.ask_for(caller.principal(), command, bytes).await;
-        let added = match &answered {
-            Ok(Answer::Recorded { .. }) => true,
-            // A refusal's record has a quota of its own.
-            Ok(Answer::Existing { .. } | Answer::Rejected { .. } | Answer::Unrecorded) => false,
-            Ok(Answer::Refused(refused)) | Err(refused) => !refused.code.side_effect_free(),
-        };
-        if !added {
-            spent.give_back();
+        let queue = &self.queue;
+        let answer = queue
+            .ask_for(caller.principal(), command, bytes, Some(taken))
+            .await?;
+        self.proven(answer).await
+    }
+
+    /// Refuses what the rules would refuse as things stand. Any session may carry a statement of a key: it counts as its
+    /// owner's only if it would be recorded, so that nobody can use up another's quota.
+    fn would_stand(&self, durable: &Durable, command: Command) -> Result<(), Failure> {
+        let now = self.clock.now();
+        let (directory, size) = (&durable.directory, durable.size());
+        match decide(directory, &self.index, command, now, size, &mut SystemNonces) {
+            Ok(Decision::Refuse(refused) | Decision::Reject { refused, .. }) => Err(refused.into()),
+            // What was recorded meanwhile is found again by the sequencer.
+            Ok(Decision::Append { .. } | Decision::Existing(_) | Decision::Unrecorded) => Ok(()),
+            Err(error) => Err(self.broken(&error)),
         }
-        self.proven(answered?).await
     }
 
     /// Proves an answer of the sequencer's against the checkpoint that it stands under.

@@ -89,13 +89,10 @@ struct Level {
     told: bool,
 }
 
-/// A part of a budget that was taken; dropping it gives it back.
+/// A part of a budget that was taken; dropping it gives it back. It goes with the command, not with whoever asked: only
+/// what is added stays used, and that is the sequencer's to say.
 #[must_use]
-pub(super) struct Taken(Spent);
-
-/// A part of a budget for something that may be added whatever becomes of whoever asked.
-#[must_use]
-pub(super) struct Spent {
+pub(super) struct Taken {
     budgets: Arc<Budgets>,
     purses: Vec<Purse>,
     bytes: u64,
@@ -191,11 +188,11 @@ impl Budgets {
             }
         }
         drop(levels);
-        Ok(Taken(Spent {
+        Ok(Taken {
             budgets: Arc::clone(self),
             purses,
             bytes,
-        }))
+        })
     }
 
     /// Nothing that holds the lock panics halfway.
@@ -205,26 +202,9 @@ impl Budgets {
 }
 
 impl Taken {
-    /// From here on it may be added, even if whoever asked goes away.
-    pub(super) fn spend(mut self) -> Spent {
-        Spent {
-            budgets: Arc::clone(&self.0.budgets),
-            purses: std::mem::take(&mut self.0.purses),
-            bytes: self.0.bytes,
-        }
-    }
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        self.0.put_back();
-    }
-}
-
-impl Spent {
-    /// Nothing was added.
-    pub(super) fn give_back(mut self) {
-        self.put_back();
+    /// It was added.
+    pub(super) fn spend(mut self) {
+        self.purses.clear();
     }
 
     fn put_back(&mut self) {
@@ -236,6 +216,21 @@ impl Spent {
                 level.bytes = level.bytes.saturating_sub(bytes);
             }
         }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.put_back();
+    }
+}
+
+impl std::fmt::Debug for Taken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Taken")
+            .field("purses", &self.purses)
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -333,9 +328,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn take(of: &str, budgets: &Arc<Budgets>, lane: Lane, bytes: usize) -> Result<Spent, Refused> {
-        let taken = budgets.warning(&agency(of), Some(lane), bytes);
-        taken.map(Taken::spend)
+    fn take(of: &str, budgets: &Arc<Budgets>, lane: Lane, bytes: usize) -> Result<Taken, Refused> {
+        budgets.warning(&agency(of), Some(lane), bytes)
     }
 
     /// Takes as many of `bytes` as there are, and says when the next one fits.
@@ -343,7 +337,7 @@ mod tests {
         let mut taken = 0;
         loop {
             match take("us.ctc", budgets, lane, bytes) {
-                Ok(more) => drop_never(more),
+                Ok(more) => more.spend(),
                 Err(refused) => {
                     assert_eq!(refused.code, ErrorCode::Quota);
                     return (taken, refused.retry_after_ms.unwrap());
@@ -351,11 +345,6 @@ mod tests {
             }
             taken += 1;
         }
-    }
-
-    /// What was handed over is never given back by itself.
-    fn drop_never(spent: Spent) {
-        drop(spent);
     }
 
     /// A whole budget at once, then evenly: after the time that the refusal says one more fits, and a millisecond earlier
@@ -369,7 +358,7 @@ mod tests {
             let (actual, wait_ms) = used_up(&budgets, Lane::Flash, each);
             assert_eq!(tests + actual, whole);
             assert_eq!(wait_ms, 3_600_000 / whole);
-            drop_never(take("fr.ctc", &budgets, Lane::Test, each).unwrap());
+            take("fr.ctc", &budgets, Lane::Test, each).unwrap().spend();
             clock.advance_ms(i64::try_from(wait_ms).unwrap() - 1);
             assert_eq!(used_up(&budgets, Lane::Flash, each), (0, 1));
             clock.advance_ms(1);
@@ -391,16 +380,15 @@ mod tests {
         assert_eq!(used_up(&budgets, Lane::Flash, 1).0, 1_000);
     }
 
-    /// What was not handed over is given back when it is dropped; what was, only when it is said so.
+    /// What is dropped is given back; what was added stays used.
     #[test]
     fn what_may_be_added_stays_used() {
         let (budgets, _clock) = budgets(4, 1 << 40);
         let us = agency("us.ctc");
         for _ in 0..100 {
             drop(budgets.warning(&us, Some(Lane::Flash), 1).unwrap());
-            take("us.ctc", &budgets, Lane::Flash, 1).unwrap().give_back();
         }
-        drop_never(take("us.ctc", &budgets, Lane::Flash, 1).unwrap());
+        take("us.ctc", &budgets, Lane::Flash, 1).unwrap().spend();
         assert_eq!(used_up(&budgets, Lane::Flash, 1).0, 3);
     }
 

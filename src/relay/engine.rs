@@ -19,7 +19,7 @@ use crate::error::{ErrorCode, Refused};
 use crate::journal::{Index, Journal, PartKind};
 use crate::ledger::Directory;
 use crate::limits;
-use crate::time::Timestamp;
+use crate::time::{Clock, Timestamp};
 use crate::transparency::inclusion_proof;
 use crate::wire;
 
@@ -28,6 +28,7 @@ pub(super) struct Engine {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) index: Index,
     pub(super) queue: Queue,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) budgets: Arc<Budgets>,
     pub(super) reads: Arc<Reads>,
     pub(super) hub: Arc<Hub>,

@@ -254,6 +254,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
             journal,
             index,
             queue,
+            clock: Arc::clone(&clock),
             budgets: Budgets::new(Arc::clone(&clock), quotas),
             reads: Reads::new(),
             hub,

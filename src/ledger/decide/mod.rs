@@ -13,7 +13,7 @@ pub(super) use acknowledgement::kind_rules;
 pub(super) use warning::header_rules;
 pub use warning::offline_rules;
 
-use super::admit::{Admitted, Condemned, KeyStatement};
+use super::admit::{Admitted, Condemned};
 use super::command::{Command, Decision, Existing, NewPart, NewRecord, Nonces};
 use super::directory::Directory;
 use super::facts::{Facts, FactsError, IdKey};
@@ -87,17 +87,6 @@ pub fn original(facts: &dyn Facts, key: &IdKey, digest: &Digest) -> Result<Optio
         digest: fact.digest,
         rejected: fact.rejected,
     }))
-}
-
-/// Whether a statement of a key stands on the directory alone, as a change of it at `next_index`: the right keys have signed
-/// it. [`admit::key_statement`](super::admit::key_statement) says only that all who signed did.
-pub fn key_statement_stands(
-    directory: &Directory,
-    next_index: u64,
-    admitted: &Admitted<KeyStatement>,
-) -> Result<(), Refused> {
-    rules::signers_valid(directory, next_index, admitted.verified())?;
-    rules::key_statement(directory, next_index, admitted)
 }
 
 /// Why a decision ends early.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use super::super::budget::Taken;
 use super::super::durable::Durable;
 use super::super::meters::Meters;
 use super::share::{Class, Share, Shares};
@@ -129,11 +130,18 @@ pub(in crate::relay) struct Answering {
     _room: Option<OwnedSemaphorePermit>,
     /// None: the relay's own.
     _share: Option<Share>,
+    /// What it takes of a budget if it is added.
+    taken: Option<Taken>,
 }
 
 impl Answering {
     /// A caller that went away is not told.
-    pub(super) fn answer(self, answer: Answer) {
+    pub(super) fn answer(mut self, answer: Answer) {
+        // A refusal's record has a quota of its own. What is not added is given back before anybody learns of it.
+        match (self.taken.take(), &answer) {
+            (Some(taken), Answer::Recorded { .. }) => taken.spend(),
+            (taken, _) => drop(taken),
+        }
         if let Some(waiting) = self.answer {
             let _ = waiting.send(answer);
         }
@@ -269,23 +277,30 @@ impl Queue {
         principal: &Principal,
         command: Command,
         bytes: usize,
+        taken: Option<Taken>,
     ) -> Result<Answer, Refused> {
         let class = class_of(&command);
         let share = self.shares.take(principal, class, bytes).ok_or_else(|| {
             let sentence = "too many commands of yours are under way to the log";
             Refused::new(ErrorCode::Overloaded, sentence)
         })?;
-        self.asked(command, bytes, Some(share)).await
+        self.asked(command, bytes, Some(share), taken).await
     }
 
     /// The same of the relay's own.
     pub(in crate::relay) async fn ask(&self, command: Command, bytes: usize) -> Result<Answer, Refused> {
-        self.asked(command, bytes, None).await
+        self.asked(command, bytes, None, None).await
     }
 
-    async fn asked(&self, command: Command, bytes: usize, share: Option<Share>) -> Result<Answer, Refused> {
+    async fn asked(
+        &self,
+        command: Command,
+        bytes: usize,
+        share: Option<Share>,
+        taken: Option<Taken>,
+    ) -> Result<Answer, Refused> {
         let (answer, answered) = oneshot::channel();
-        self.push(command, bytes, answer, share)
+        self.push(command, bytes, (answer, share, taken))
             .map_err(|gone| match gone {
                 NotTaken::Full => Refused::new(ErrorCode::Overloaded, "too many commands wait for the log"),
                 NotTaken::Gone => unknown(),
@@ -349,8 +364,7 @@ impl Queue {
         &self,
         command: Command,
         bytes: usize,
-        answer: oneshot::Sender<Answer>,
-        share: Option<Share>,
+        (answer, share, taken): (oneshot::Sender<Answer>, Option<Share>, Option<Taken>),
     ) -> Result<(), NotTaken> {
         let units = u32::try_from(bytes / UNIT_BYTES)
             .unwrap_or(u32::MAX)
@@ -364,6 +378,7 @@ impl Queue {
                 answer: Some(answer),
                 _room: Some(room),
                 _share: share,
+                taken,
             },
             _place: place,
         })?;
@@ -389,6 +404,7 @@ fn handed_over(handover: HandOver, place: OwnedSemaphorePermit) -> Request {
             answer: None,
             _room: None,
             _share: None,
+            taken: None,
         },
         _place: place,
     }

@@ -262,3 +262,67 @@ async fn nobody_uses_up_anothers_quota() {
         }
     }
 }
+
+/// A stranger carries an agency's certificates that would not be recorded, signed ahead of time or under a used id: they
+/// are refused before anything is taken, and before the log is asked. One that is recorded twice at once and whose second
+/// call goes away counts once: the owner has the rest of its quota.
+#[tokio::test]
+async fn what_was_not_added_is_given_back_whoever_is_gone() {
+    let mut stage = granting_changes(3, 1 << 20).await;
+    let mut certificate = |generation, change: fn(&mut KeyCertificate, PayloadId), used| {
+        stage
+            .world
+            .certificate("us.ctc", KeyRole::Officer, generation, "root:us", |content| {
+                change(content, used);
+            })
+    };
+    let used = PayloadId::from_parts(1, [7; 10]);
+    let first = certificate(1, |content, used| content.common.id = used, used);
+    let reused = certificate(2, |content, used| content.common.id = used, used);
+    let ahead = |content: &mut KeyCertificate, _| {
+        content.common.sent = content
+            .common
+            .sent
+            .saturating_add_ms(crate::limits::SENT_AHEAD_MS_MAX + 1);
+    };
+    let ahead = certificate(3, ahead, used);
+    let twice = certificate(4, |_, _| (), used);
+    let fr = stage.caller("fr.ctc");
+    stage.relay.publish_key(&fr, first).await.unwrap();
+    stage.look();
+
+    stage.journal.hold();
+    let busy = stage.world.warning("us.ctc", &["ru.ctc"]);
+    let (relay, us) = (stage.relay.clone(), stage.caller("us.ctc"));
+    let busy = tokio::spawn(async move { relay.submit(&us, busy).await });
+    while !stage.journal.holds() {
+        tokio::task::yield_now().await;
+    }
+    let carry = |envelope: &SignedEnvelope| {
+        let (relay, fr, envelope) = (stage.relay.clone(), fr.clone(), envelope.clone());
+        tokio::spawn(async move { relay.publish_key(&fr, envelope).await })
+    };
+    for (envelope, code) in [(ahead, ErrorCode::SentAhead), (reused, ErrorCode::IdReused)] {
+        let refused = carry(&envelope);
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        assert!(refused.is_finished());
+        assert_eq!(refused.await.unwrap().unwrap_err().code(), code);
+    }
+    let queue = stage.relay.engine.queue.clone();
+    let let_in = queue.let_in();
+    let (recorded, gone) = (carry(&twice), carry(&twice));
+    while queue.let_in() < let_in + 2 {
+        tokio::task::yield_now().await;
+    }
+    gone.abort();
+    assert!(gone.await.unwrap_err().is_cancelled());
+    stage.journal.release();
+    busy.await.unwrap().unwrap();
+    recorded.await.unwrap().unwrap();
+    stage.look();
+    let own = stage.world.desks("us.ctc", &["us.ctc/rail"]);
+    let us = stage.caller("us.ctc");
+    stage.relay.publish_desks(&us, own).await.unwrap();
+}

@@ -135,7 +135,7 @@ async fn answers_and_revocations_have_room_of_their_own() {
                 let (queue, agency) = (queue.clone(), agency.clone());
                 let command = Command::Submit(admitted.clone());
                 greedy.push(tokio::spawn(async move {
-                    queue.ask_for(&agency, command, size).await
+                    queue.ask_for(&agency, command, size, None).await
                 }));
             }
         }

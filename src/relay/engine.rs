@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::alarm::Alarms;
 use super::answers::{Caller, Ending, Failure};
 use super::budget::Budgets;
 use super::delivery::SessionTimes;
@@ -30,6 +31,7 @@ pub(super) struct Engine {
     pub(super) queue: Queue,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) budgets: Arc<Budgets>,
+    pub(super) alarms: Alarms,
     pub(super) reads: Arc<Reads>,
     pub(super) hub: Arc<Hub>,
     pub(super) meters: Arc<Meters>,

@@ -3,6 +3,7 @@
 //! who may see what is the ledger's `scope`.
 
 mod admission;
+mod alarm;
 mod answers;
 mod budget;
 mod delivery;
@@ -313,9 +314,13 @@ impl Relay {
         };
         if let Err(failure) = &result
             && failure.code() == ErrorCode::SeenNotOnLog
+            && let Some(unsaid) = self
+                .engine
+                .alarms
+                .due(caller.principal(), self.engine.clock.now())
         {
             tracing::error!(
-                principal = %caller.principal(), why = %failure.refused.sentence,
+                principal = %caller.principal(), why = %failure.refused.sentence, unsaid,
                 "a signer has seen another log than this one: a person must look"
             );
         }

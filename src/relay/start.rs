@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::Relay;
+use super::alarm::Alarms;
 use super::budget::{Budgets, Quotas};
 use super::delivery::SessionTimes;
 use super::delivery::hub::Hub;
@@ -256,6 +257,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
             queue,
             clock: Arc::clone(&clock),
             budgets: Budgets::new(Arc::clone(&clock), quotas),
+            alarms: Alarms::default(),
             reads: Reads::new(),
             hub,
             meters,

@@ -152,6 +152,15 @@ impl Engine {
             threads: Vec::new(),
             next_page_token: String::new(),
         };
+        if let Some(Place::Thread { desk, .. }) = from
+            && !sight.threads.iter().any(|(shown, _)| shown == desk)
+        {
+            // A mandate was withdrawn between two pages: an empty page would look as if the relay kept a thread back.
+            return Err(Failure::new(
+                ErrorCode::PermissionDenied,
+                "what you may see of this warning is not what it was: ask for it from the beginning",
+            ));
+        }
         if from.is_none() {
             self.show_warning(sight, durable, room, &mut view).await?;
         }

@@ -111,17 +111,14 @@ async fn a_warning_with_many_answers_comes_in_pages() {
         assert_eq!(pages > 1, desks.len() > 1, "{pages} pages");
     }
     let fr = stage.caller("fr.ctc");
-    for made_up in [
-        "w0000000000000000ru.ctc",
-        "w0000000000000007fr.ctc",
-        "wffffffffffffffffzz.ctc",
-    ] {
-        let view = stage.relay.warning(&fr, &name, made_up).await.unwrap();
-        assert!(
-            view.threads.is_empty() && view.next_page_token.is_empty(),
-            "{made_up}"
-        );
+    // Another's thread, and one that there is not, are refused alike.
+    for made_up in ["w0000000000000000ru.ctc", "wffffffffffffffffzz.ctc"] {
+        let refused = stage.relay.warning(&fr, &name, made_up).await.unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::PermissionDenied, "{made_up}");
     }
+    let beyond = "w0000000000000007fr.ctc";
+    let view = stage.relay.warning(&fr, &name, beyond).await.unwrap();
+    assert!(view.threads.is_empty() && view.next_page_token.is_empty());
     let list = crate::relay::ListQuery {
         page_token: "w0000000000000000fr.ctc".to_owned(),
         ..Default::default()
@@ -219,4 +216,31 @@ async fn a_long_thread_is_shown_to_its_end() {
         }
     }
     assert_eq!(found, records + 1);
+}
+
+/// An auditor whose mandate is withdrawn between two pages, and who sees something of the warning by another's, is told so:
+/// an empty page would look as if the relay kept a thread back.
+#[tokio::test]
+async fn a_mandate_withdrawn_between_pages_is_told() {
+    let mut stage = Stage::new().await;
+    let fr = stage.caller("fr.ctc");
+    let mandate = stage.world.mandate("fr.ctc", "us.audit", false);
+    stage.relay.publish_mandate(&fr, mandate).await.unwrap();
+    let sent = much_answered(&mut stage).await;
+    let name = WarningName::Digest(sent.envelope.digest());
+    let auditor = stage.caller("us.audit");
+    let first = stage.relay.warning(&auditor, &name, "").await.unwrap();
+    assert!(!first.next_page_token.is_empty());
+    let withdrawn = stage.world.mandate("ru.ctc", "us.audit", true);
+    let ru = stage.caller("ru.ctc");
+    stage.relay.publish_mandate(&ru, withdrawn).await.unwrap();
+    let token = &first.next_page_token;
+    for refused in [
+        stage.relay.warning(&auditor, &name, token).await.err(),
+        stage.relay.evidence(&auditor, &name, token).await.err(),
+    ] {
+        assert_eq!(refused.unwrap().code(), ErrorCode::PermissionDenied);
+    }
+    let again = stage.relay.warning(&auditor, &name, "").await.unwrap();
+    assert!(again.next_page_token.is_empty());
 }

@@ -155,7 +155,7 @@ async fn a_false_status_is_found_out() {
         ),
         (
             "pages without an end",
-            |answer| answer.next_page_token = "wffffffffffffffffzz.ctc".to_owned(),
+            |answer| answer.next_page_token = "wffffffffffffffffru.ctc".to_owned(),
             |error| matches!(error, VerificationError::Incomplete(_)),
         ),
         (

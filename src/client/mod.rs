@@ -31,6 +31,8 @@ pub mod draft;
 mod error;
 mod fault;
 pub(crate) mod files;
+#[cfg(test)]
+mod golden;
 mod handle;
 mod inbox;
 mod inbox_numbers;

@@ -443,7 +443,7 @@ fn envelope(message: Option<v1::Envelope>, entry: &OutboxEntry) -> Result<Signed
 }
 
 /// The beginning of what somebody else has signed.
-fn common_of(envelope: &SignedEnvelope) -> Result<Common, ClientError> {
+pub(super) fn common_of(envelope: &SignedEnvelope) -> Result<Common, ClientError> {
     let refused = |refused: Refused| ClientError::Invalid(refused.to_string());
     let kind: PayloadKind = envelope
         .payload_type

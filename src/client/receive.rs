@@ -329,13 +329,7 @@ impl Deliveries {
     }
 
     async fn take_delivery(&mut self, delivery: v1::Delivery) -> Result<Option<Incoming>, ClientError> {
-        let bytes = Bytes::from(
-            v1::Delivery {
-                repeated: 0,
-                ..delivery.clone()
-            }
-            .encode_to_vec(),
-        );
+        let bytes = as_stored(&delivery);
         let verified = self.client.verify_delivery(delivery, &self.desk).await;
         let delivered = match verified {
             Ok(verified) => verified,
@@ -422,6 +416,15 @@ impl Deliveries {
             first_missing,
         }
     }
+}
+
+/// What the inbox keeps of a delivery: how often it has come is none of it.
+pub(super) fn as_stored(delivery: &v1::Delivery) -> Bytes {
+    let once = v1::Delivery {
+        repeated: 0,
+        ..delivery.clone()
+    };
+    once.encode_to_vec().into()
 }
 
 fn cut_off(error: JoinError) -> ClientError {

@@ -58,4 +58,4 @@ pub mod v1 {
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/wardline_descriptor.bin"));
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

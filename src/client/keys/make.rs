@@ -202,7 +202,10 @@ fn public_key_of(identity: &TlsIdentity) -> Result<Vec<u8>, KeysError> {
 }
 
 /// Requests hold no secret, but nobody else needs to write them either.
-pub(super) fn write_request(envelope: SignedEnvelope, file: &Path) -> Result<KeyRequest, KeysError> {
+pub(in crate::client) fn write_request(
+    envelope: SignedEnvelope,
+    file: &Path,
+) -> Result<KeyRequest, KeysError> {
     let request = KeyRequest::of(envelope, file)?;
     write_private_file(file, envelope_to_json(&request.envelope).as_bytes())?;
     Ok(request)

@@ -35,6 +35,8 @@ use crate::tls::TlsIdentityError;
 use crate::wire;
 
 pub use certify::{Certifier, certificate_path, certify, certify_to_file};
+#[cfg(test)]
+pub(super) use make::write_request;
 pub use make::{AGENCY_ROLES, OPERATOR_ROLES, make_agency_keys, make_operator_keys, make_root};
 pub use revoke::{RevocationFile, revoke_to_file};
 pub use show::{ShownKey, show};

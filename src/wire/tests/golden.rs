@@ -12,21 +12,23 @@ use super::fixed;
 use crate::seal::{PayloadKind, body_digest, digest, text_digest};
 use crate::wire;
 
-fn path(name: &str) -> PathBuf {
+/// Where the golden ones lie.
+pub(crate) fn path(name: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden")).join(name)
 }
 
 /// Compares with a file, or writes it if that is asked for and there is none.
-fn is_golden(name: &str, actual: &str) {
+pub(crate) fn is_golden(name: &str, actual: &str) {
     let path = path(name);
     if std::env::var_os("WARDLINE_WRITE_GOLDEN").is_some() && !path.exists() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, actual).unwrap();
     }
     let golden = std::fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(actual, golden, "{name} is not what it was");
 }
 
-fn hex_lines(bytes: &[u8]) -> String {
+pub(crate) fn hex_lines(bytes: &[u8]) -> String {
     let mut text = String::new();
     for line in bytes.chunks(40) {
         writeln!(text, "{}", hex::encode(line)).unwrap();

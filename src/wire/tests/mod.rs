@@ -8,7 +8,7 @@
 )]
 
 pub(crate) mod fixed;
-mod golden;
+pub(crate) mod golden;
 mod messages;
 mod random;
 mod records;

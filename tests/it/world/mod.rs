@@ -20,7 +20,7 @@ mod scene;
 mod trust;
 
 pub use exchange::Draft;
-pub use scene::{Log, Scene, SeededNonces, code_of, indexes_of};
+pub use scene::{Log, ROLES, Scene, SeededNonces, code_of, indexes_of};
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};

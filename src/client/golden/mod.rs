@@ -1,0 +1,85 @@
+//! Golden bytes of everything that a profile keeps: `tests/golden/client/` is a profile as it is written from fixed keys and
+//! values. `names.txt` lists its files (the name of an inbox file says all that it means), texts lie there as they are, the
+//! rest as hex digits (`NAME.hex`). The rules are in `docs/formats-client.md`.
+//!
+//! Two things are held: what is written is golden, and what is golden is read back to the same values.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod read;
+mod values;
+mod written;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::wire::tests::golden::{hex_lines, is_golden, path};
+
+/// Every file below a directory, by its name from there.
+fn files_below(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    fn walk(directory: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let entry = entry.unwrap();
+            let name = format!("{prefix}{}", entry.file_name().into_string().unwrap());
+            if entry.file_type().unwrap().is_dir() {
+                walk(&entry.path(), &format!("{name}/"), files);
+            } else {
+                files.insert(name, std::fs::read(entry.path()).unwrap());
+            }
+        }
+    }
+    let mut files = BTreeMap::new();
+    walk(directory, "", &mut files);
+    // Held while others are changed, and always empty.
+    files.remove(".lock");
+    files
+}
+
+/// What people can read is compared as it is.
+fn is_text(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| text.chars().all(|c| c == '\n' || !c.is_control()))
+}
+
+/// Compares a profile with the golden one, file by file and name by name.
+fn profile_is_golden(directory: &Path) {
+    let files = files_below(directory);
+    let mut names = String::new();
+    for (name, bytes) in &files {
+        if bytes.is_empty() {
+            names.push_str(&format!("{name} (empty)\n"));
+            continue;
+        }
+        names.push_str(&format!("{name}\n"));
+        match std::str::from_utf8(bytes) {
+            Ok(text) if is_text(bytes) => is_golden(&format!("client/{name}"), text),
+            _ => is_golden(&format!("client/{name}.hex"), &hex_lines(bytes)),
+        }
+    }
+    is_golden("client/names.txt", &names);
+}
+
+/// A golden file's bytes.
+fn golden(name: &str) -> Vec<u8> {
+    match std::fs::read_to_string(path(&format!("client/{name}.hex"))) {
+        Ok(digits) => hex::decode(digits.replace('\n', "")).unwrap(),
+        Err(_) => std::fs::read(path(&format!("client/{name}"))).unwrap(),
+    }
+}
+
+/// Puts the golden profile into a directory.
+fn lay_out(directory: &Path) {
+    let names = std::fs::read_to_string(path("client/names.txt")).unwrap();
+    for line in names.lines() {
+        let (name, bytes) = match line.strip_suffix(" (empty)") {
+            Some(name) => (name, Vec::new()),
+            None => (line, golden(line)),
+        };
+        let file = directory.join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, bytes).unwrap();
+    }
+}

@@ -13,6 +13,7 @@ mod client;
 mod demo;
 mod desk;
 mod dev;
+mod draining;
 mod edge;
 mod edge_config;
 mod edge_connections;

@@ -17,8 +17,8 @@ use wardline::time::{Clock as _, SystemClock};
 use wardline::tls::TlsIdentity;
 use wardline::wire::{self, v1};
 
-use super::Home;
 use super::home::{ORIGIN, Served};
+use super::{Home, RelayProcess};
 use crate::world::parsed;
 
 /// The operator's profile.
@@ -163,6 +163,17 @@ impl World {
             };
             settings.write(&profile).unwrap();
         }
+    }
+
+    /// The real binary in the place of the relay in this process: same data, same port, so that everybody finds it. The earlier
+    /// one, of either kind, must have ended or ends now.
+    pub(crate) async fn start_as_process(&mut self) -> RelayProcess {
+        self.stop().await;
+        let listen = format!("listen={}", self.served.address);
+        let path = self.path().to_owned();
+        // Its first line is waited for.
+        let starting = tokio::task::spawn_blocking(move || RelayProcess::start(&path, &[&listen]));
+        starting.await.unwrap()
     }
 
     /// Starts the relay again where it was: clients that are open find it.

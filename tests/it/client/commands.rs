@@ -46,7 +46,7 @@ fn command(profile: &Path, arguments: &[&str]) -> tokio::process::Command {
 
 /// A command that goes on until it is dropped.
 pub(super) struct Going {
-    _child: tokio::process::Child,
+    child: tokio::process::Child,
     lines: tokio::io::Lines<BufReader<tokio::process::ChildStdout>>,
 }
 
@@ -57,7 +57,7 @@ impl Going {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { _child: child, lines }
+        Self { child, lines }
     }
 
     /// All that it prints up to the first object for which something holds.
@@ -72,6 +72,11 @@ impl Going {
             }
         }
         panic!("it ended after {objects:?}");
+    }
+
+    /// Its exit code, when it has ended by itself.
+    pub(super) async fn ended(mut self) -> Option<i32> {
+        self.child.wait().await.unwrap().code()
     }
 }
 

@@ -297,39 +297,6 @@ async fn the_outbox_outlasts_an_outage() {
     assert_eq!(delivered.digest, sent.digest);
 }
 
-/// `RECEIVED` meets an outage that is longer than the attempts of one call: the session goes on, and when the relay is back
-/// it is on the record, once.
-#[tokio::test(flavor = "multi_thread")]
-async fn received_outlasts_an_outage() {
-    let mut world = World::with(&["us.ctc", "ru.ctc"]).await;
-    let us = world.client("us.ctc");
-    let sent = us.submit(&draft(&["ru.ctc"])).await.unwrap();
-    let ru = world.client("ru.ctc");
-    let mut deliveries = ru.deliveries(parsed("ru.ctc")).await.unwrap();
-    let delivered = next_warning(&mut deliveries).await;
-    world.stop().await;
-    deliveries.taken(&delivered).await.unwrap();
-    // The waits of two calls are at least as long as those of any one: the call that sends RECEIVED has given up once.
-    for _ in 0..2 {
-        let away = us.checkpoint().await.unwrap_err();
-        assert!(away.is_passing(), "{away}");
-    }
-    world.start_where_it_was().await;
-    let received = loop {
-        match deliveries.next().await.unwrap() {
-            Incoming::Received(received) => break received,
-            Incoming::CaughtUp { .. } => {}
-            Incoming::Warning(again) => panic!("{again:?}"),
-        }
-    };
-    assert_eq!(received.warning_digest, sent.digest);
-    let seen = us.warning(WarningName::Id(sent.id)).await.unwrap();
-    let thread = &seen.threads[&delivered.desk];
-    let answers = thread.events.iter();
-    let answers = answers.filter(|event| matches!(event.what, ThreadFact::Acknowledged(_)));
-    assert_eq!((thread.step, answers.count()), (Step::Received, 1));
-}
-
 /// A refusal that is on the record is verified, says where, and uses up the entry.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_is_proven_too() {

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
-use wardline::domain::{Step, WarningName};
+use wardline::client::ThreadFact;
+use wardline::domain::{DeskAddress, Step, WarningName};
 
-use super::commands::{Ended, exercise, run};
+use super::commands::{Ended, Going, exercise, run};
 use super::honest::next_warning;
 use crate::support::{World, draft};
 use crate::world::parsed;
@@ -121,6 +123,55 @@ async fn the_inbox_is_shown_without_the_relay() {
     world.stop().await;
     let away = run(&ru, &["watch", "--timeout", "1s"], "").await;
     assert_eq!((away.code, away.objects.len()), (6, 0), "{}", away.stderr);
+}
+
+/// The relay is killed while the program of `--exec` still runs, and is away for longer than the attempts of one call: `watch`
+/// goes on, the program runs once, and `RECEIVED` is on the record, once, when the relay is back. The program says that it has
+/// begun, and ends when it is told to, over pipes.
+#[tokio::test(flavor = "multi_thread")]
+async fn received_outlasts_an_outage() {
+    let mut world = World::with(&["us.ctc", "ru.ctc"]).await;
+    let relay = world.start_as_process().await;
+    let us = world.client("us.ctc");
+    let sent = us.submit(&draft(&["ru.ctc"])).await.unwrap();
+    let file = |name: &str| world.path().join(name).to_str().unwrap().to_owned();
+    let [program, taken, begun, end] = ["program", "taken", "begun", "end"].map(file);
+    for pipe in [&begun, &end] {
+        mknodat(CWD, pipe.as_str(), FileType::Fifo, Mode::RWXU, 0).unwrap();
+    }
+    std::fs::write(&program, format!("cat >> {taken}\necho > {begun}\ncat {end}\n")).unwrap();
+    let ru = world.path().join("ru.ctc");
+    let mut watch = Going::start(
+        &ru,
+        &["watch", "--count", "1", "--exec", &format!("sh {program}")],
+    );
+    watch.until(|it| it["event"] == "warning").await;
+    let said = tokio::task::spawn_blocking(move || std::fs::read(begun));
+    assert_eq!(said.await.unwrap().unwrap(), b"\n");
+    drop(relay);
+    tokio::task::spawn_blocking(move || std::fs::write(end, "end"))
+        .await
+        .unwrap()
+        .unwrap();
+    // The waits of two calls are at least as long as those of any one: the call that sends RECEIVED has given up once.
+    for _ in 0..2 {
+        let away = us.checkpoint().await.unwrap_err();
+        assert!(away.is_passing(), "{away}");
+    }
+    let _relay = world.start_as_process().await;
+    let said = watch.until(|it| it["event"] == "received").await;
+    assert_eq!(
+        said.last().unwrap()["warning_digest"],
+        sent.digest.to_string(),
+        "{said:?}"
+    );
+    assert_eq!(watch.ended().await, Some(0));
+    assert_eq!(std::fs::read_to_string(taken).unwrap().lines().count(), 1);
+    let seen = us.warning(WarningName::Id(sent.id)).await.unwrap();
+    let thread = &seen.threads[&parsed::<DeskAddress>("ru.ctc")];
+    let answers = thread.events.iter();
+    let answers = answers.filter(|event| matches!(event.what, ThreadFact::Acknowledged(_)));
+    assert_eq!((thread.step, answers.count()), (Step::Received, 1));
 }
 
 /// What is kept of the directory can be had again: without it, or with one of another version, what is open in the inbox is

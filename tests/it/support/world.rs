@@ -175,13 +175,6 @@ impl World {
         let starting = tokio::task::spawn_blocking(move || RelayProcess::start(&path, &[&listen]));
         starting.await.unwrap()
     }
-
-    /// Starts the relay again where it was: clients that are open find it.
-    pub(crate) async fn start_where_it_was(&mut self) {
-        let mut settings = self.settings.clone();
-        settings.listen = self.served.address;
-        self.served = self.home.serve_with(&settings).await;
-    }
 }
 
 /// A signed exercise to one address, with a description of that many characters.

@@ -31,8 +31,6 @@ pub mod draft;
 mod error;
 mod fault;
 pub(crate) mod files;
-#[cfg(test)]
-mod golden;
 mod handle;
 mod inbox;
 mod inbox_numbers;
@@ -53,6 +51,8 @@ mod retry;
 mod session;
 mod submit;
 mod submit_many;
+#[cfg(test)]
+mod tests;
 mod threads;
 mod trust;
 mod verification;

@@ -1,0 +1,3 @@
+//! Tests of what a client keeps.
+
+mod golden;

@@ -127,19 +127,12 @@ impl Client {
     }
 
     async fn sign_received(&self, name: &InboxName) -> Result<Acknowledged, ClientError> {
-        let draft = AcknowledgementDraft {
-            warning_id: name.id,
-            warning_digest: name.digest,
-            desk: name.desk.clone(),
-            kind: AcknowledgementKind::Received,
-            office: String::new(),
-            assessment: None,
-            missing: Vec::new(),
-            reason: None,
-            until: None,
-            to: None,
-            note: None,
-        };
+        let draft = AcknowledgementDraft::bare(
+            name.id,
+            name.digest,
+            name.desk.clone(),
+            AcknowledgementKind::Received,
+        );
         // Not kept in the outbox: a RECEIVED that was lost is signed anew when the warning comes again, and a second one of
         // a desk gives the first one's record.
         let submission = self.sign_acknowledgement(&draft).await?;

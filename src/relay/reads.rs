@@ -63,39 +63,40 @@ impl Reads {
 
     /// One more reader of a principal, if it has not too many.
     pub(super) fn reader(self: &Arc<Self>, principal: &Principal) -> Result<Reader, Failure> {
-        let mut by_principal = self.by_principal();
-        let own = by_principal.entry(principal.clone()).or_default();
-        if own.readers >= limits::READERS_PER_PRINCIPAL_MAX {
-            let sentence = "too many of your reads are under way";
-            return Err(Failure::new(ErrorCode::Overloaded, sentence));
-        }
-        own.readers = own.readers.saturating_add(1);
-        let turns = Arc::clone(&own.turns);
-        drop(by_principal);
-        Ok(Reader {
-            reads: Arc::clone(self),
-            principal: principal.clone(),
-            turns,
-            follows: false,
-        })
+        self.one_more(principal, false)
     }
 
     /// Somebody who watches, or waits to begin a watch or a session.
     pub(super) fn follower(self: &Arc<Self>, principal: &Principal) -> Result<Reader, Failure> {
+        self.one_more(principal, true)
+    }
+
+    fn one_more(self: &Arc<Self>, principal: &Principal, follows: bool) -> Result<Reader, Failure> {
         let mut by_principal = self.by_principal();
         let own = by_principal.entry(principal.clone()).or_default();
-        if own.followers >= limits::FOLLOWERS_PER_PRINCIPAL_MAX {
-            let sentence = "too many of your watches and sessions begin at once";
+        let (count, max, sentence) = match follows {
+            false => (
+                &mut own.readers,
+                limits::READERS_PER_PRINCIPAL_MAX,
+                "too many of your reads are under way",
+            ),
+            true => (
+                &mut own.followers,
+                limits::FOLLOWERS_PER_PRINCIPAL_MAX,
+                "too many of your watches and sessions begin at once",
+            ),
+        };
+        if *count >= max {
             return Err(Failure::new(ErrorCode::Overloaded, sentence));
         }
-        own.followers = own.followers.saturating_add(1);
+        *count = count.saturating_add(1);
         let turns = Arc::clone(&own.turns);
         drop(by_principal);
         Ok(Reader {
             reads: Arc::clone(self),
             principal: principal.clone(),
             turns,
-            follows: true,
+            follows,
         })
     }
 

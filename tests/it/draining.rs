@@ -184,17 +184,13 @@ async fn acknowledgements(world: &World) -> Vec<AcknowledgementSubmission> {
         let warning = us.submit(&draft(&["ru.ctc"])).await.unwrap();
         for _ in 0..ACKNOWLEDGEMENTS_PER_THREAD_MAX {
             let draft = AcknowledgementDraft {
-                warning_id: warning.id,
-                warning_digest: warning.digest,
-                desk: ru.own_desk().unwrap(),
-                kind: AcknowledgementKind::Accepted,
                 office: "duty officer".to_owned(),
-                assessment: None,
-                missing: Vec::new(),
-                reason: None,
-                until: None,
-                to: None,
-                note: None,
+                ..AcknowledgementDraft::bare(
+                    warning.id,
+                    warning.digest,
+                    ru.own_desk().unwrap(),
+                    AcknowledgementKind::Accepted,
+                )
             };
             all.push(ru.sign_acknowledgement(&draft).await.unwrap());
         }

@@ -109,3 +109,27 @@ pub struct AcknowledgementDraft {
     /// Free text and its language.
     pub note: Option<(Language, String)>,
 }
+
+impl AcknowledgementDraft {
+    /// Says this of a warning, and nothing beside it.
+    pub fn bare(
+        warning_id: PayloadId,
+        warning_digest: Digest,
+        desk: DeskAddress,
+        kind: AcknowledgementKind,
+    ) -> Self {
+        Self {
+            warning_id,
+            warning_digest,
+            desk,
+            kind,
+            office: String::new(),
+            assessment: None,
+            missing: Vec::new(),
+            reason: None,
+            until: None,
+            to: None,
+            note: None,
+        }
+    }
+}

@@ -39,17 +39,13 @@ async fn receive_one(client: &Client, desk: &str) -> Delivered {
 
 pub(super) fn answer(delivered: &Delivered, kind: AcknowledgementKind) -> AcknowledgementDraft {
     AcknowledgementDraft {
-        warning_id: delivered.warning.common.id,
-        warning_digest: delivered.digest,
-        desk: delivered.desk.clone(),
-        kind,
         office: "duty officer".to_owned(),
-        assessment: None,
-        missing: Vec::new(),
-        reason: None,
-        until: None,
-        to: None,
-        note: None,
+        ..AcknowledgementDraft::bare(
+            delivered.warning.common.id,
+            delivered.digest,
+            delivered.desk.clone(),
+            kind,
+        )
     }
 }
 

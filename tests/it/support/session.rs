@@ -90,18 +90,11 @@ pub(crate) async fn submit(
 
 /// Signs that a desk's system has stored a warning.
 pub(crate) async fn receive(client: &Client, warning: Submitted) {
-    let draft = AcknowledgementDraft {
-        warning_id: warning.id,
-        warning_digest: warning.digest,
-        desk: client.own_desk().unwrap(),
-        kind: AcknowledgementKind::Received,
-        office: String::new(),
-        assessment: None,
-        missing: Vec::new(),
-        reason: None,
-        until: None,
-        to: None,
-        note: None,
-    };
+    let draft = AcknowledgementDraft::bare(
+        warning.id,
+        warning.digest,
+        client.own_desk().unwrap(),
+        AcknowledgementKind::Received,
+    );
     client.acknowledge(&draft).await.unwrap();
 }

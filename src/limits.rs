@@ -110,6 +110,18 @@ pub const LOG_SIZE_MAX: u64 = 1 << 62;
 pub const PROOF_HASHES_MAX: usize = 2 * 62 + 1;
 /// A checkpoint with its cosignatures; a signed note must have room for 16 signatures of 5 kB (C2SP signed-note).
 pub const CHECKPOINT_BYTES_MAX: usize = 128 * 1024;
+/// Signature lines of one note, the log's own among them (C2SP signed-note asks for at least 16).
+pub const NOTE_SIGNATURES_MAX: usize = 100;
+/// Bytes of a witness's name (C2SP tlog-cosignature: what `cosigner_name` can hold).
+pub const WITNESS_NAME_BYTES_MAX: usize = 255;
+/// A trust policy (C2SP tlog-policy) as a file.
+pub const POLICY_BYTES_MAX: usize = 256 * 1024;
+/// Logs, and witnesses, and groups of one policy; the specification asks for at least 32 of each.
+pub const POLICY_ENTRIES_MAX: usize = 64;
+/// Hashes of a full tile (C2SP tlog-tiles). Format.
+pub const TILE_HASHES: u16 = 256;
+/// Characters of a tile's path: seven elements of the largest index, a level and a width, with room.
+pub const TILE_PATH_CHARS_MAX: usize = 64;
 /// Opaque extra data of one tlog-proof.
 pub const PROOF_EXTRA_BYTES_MAX: usize = 64 * 1024;
 /// A tlog-proof with its checkpoint, as text.
@@ -360,6 +372,9 @@ const _: () = assert!(
     CHECKPOINT_BYTES_MAX + PROOF_EXTRA_BYTES_MAX * 4 / 3 + (PROOF_HASHES_MAX + 1) * 64 < PROOF_TEXT_BYTES_MAX
 );
 const _: () = assert!(PROOF_TEXT_BYTES_MAX < GRPC_MESSAGE_BYTES_MAX);
+// A note has room for the log and each witness of a policy, with names of full length.
+const _: () = assert!(POLICY_ENTRIES_MAX < NOTE_SIGNATURES_MAX);
+const _: () = assert!((POLICY_ENTRIES_MAX + 1) * (WITNESS_NAME_BYTES_MAX + 128) < CHECKPOINT_BYTES_MAX);
 const _: () =
     assert!(JOURNAL_SYNC_BYTES_MAX >= BLOCK_BYTES_MAX && 8 * JOURNAL_SYNC_BYTES_MAX <= SLED_SEGMENT_BYTES);
 const _: () = assert!(JOURNAL_FREE_BYTES_MIN < DISK_FREE_BYTES_MIN);

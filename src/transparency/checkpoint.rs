@@ -117,6 +117,9 @@ pub enum InvalidNote {
     /// There is a signature in the name of the log's key, and it does not verify.
     #[error("the checkpoint's signature does not verify")]
     BadSignature,
+    /// There is a cosignature in the name and with the key hash of a witness of the policy, and it does not verify.
+    #[error("a known witness's cosignature on the checkpoint does not verify")]
+    BadCosignature,
 }
 
 /// ASCII decimal without sign and without leading zeros.

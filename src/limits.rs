@@ -327,6 +327,8 @@ pub const VIEW_RECORDS_MAX: usize = 512;
 pub const WARNING_PAGES_MAX: usize = 1024;
 /// Bytes of them.
 pub const WARNING_PAGES_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Records that one call finds the cosigned checkpoints around. Format of the call.
+pub const COSIGNED_INDEXES_MAX: usize = 32;
 /// Records that a replay reads at once.
 pub const REPLAY_BATCH_MAX: usize = 256;
 /// Directory records of one response.

@@ -45,7 +45,10 @@ impl v1::audit_server::Audit for Showing {
         _: Request<v1::GetCheckpointRequest>,
     ) -> Result<Response<v1::GetCheckpointResponse>, Status> {
         let checkpoint = self.checkpoint.clone().into_bytes().into();
-        Ok(Response::new(v1::GetCheckpointResponse { checkpoint }))
+        Ok(Response::new(v1::GetCheckpointResponse {
+            checkpoint,
+            ..Default::default()
+        }))
     }
 
     async fn replay(&self, request: Request<v1::ReplayRequest>) -> Result<Response<Replayed>, Status> {
@@ -88,6 +91,13 @@ impl v1::audit_server::Audit for Showing {
         &self,
         _: Request<v1::GetEvidenceRequest>,
     ) -> Result<Response<v1::GetEvidenceResponse>, Status> {
+        Err(Status::unimplemented("not asked for here"))
+    }
+
+    async fn find_cosigned(
+        &self,
+        _: Request<v1::FindCosignedRequest>,
+    ) -> Result<Response<v1::FindCosignedResponse>, Status> {
         Err(Status::unimplemented("not asked for here"))
     }
 }

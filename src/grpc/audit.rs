@@ -23,9 +23,11 @@ impl v1::audit_server::Audit for Service {
         &self,
         request: Request<v1::GetCheckpointRequest>,
     ) -> Result<Response<v1::GetCheckpointResponse>, Status> {
-        caller(&request)?;
+        let caller = caller(&request)?;
+        let cosigned = self.0.relay.cosigned(&caller).await?;
         Ok(Response::new(v1::GetCheckpointResponse {
             checkpoint: convert::note(&self.0.relay.checkpoint()),
+            cosigned: cosigned.as_ref().map(convert::note).unwrap_or_default(),
         }))
     }
 
@@ -103,8 +105,24 @@ impl v1::audit_server::Audit for Service {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let name = wire::required_as(request.warning, "warning")?;
-        let evidence = self.0.relay.evidence(&caller, &name, &request.page_token).await?;
+        let evidence = self
+            .0
+            .relay
+            .evidence(&caller, &name, request.size, &request.page_token)
+            .await?;
         Ok(Response::new(convert::evidence(&evidence)))
+    }
+
+    async fn find_cosigned(
+        &self,
+        request: Request<v1::FindCosignedRequest>,
+    ) -> Result<Response<v1::FindCosignedResponse>, Status> {
+        let caller = caller(&request)?;
+        let indexes = request.into_inner().index;
+        let notes = self.0.relay.find_cosigned(&caller, &indexes).await?;
+        Ok(Response::new(v1::FindCosignedResponse {
+            checkpoint: notes.iter().map(convert::note).collect(),
+        }))
     }
 }
 

@@ -149,7 +149,7 @@ fn method(path: &str) -> &'static str {
         .unwrap_or("other")
 }
 
-const METHODS: [&str; 26] = [
+const METHODS: [&str; 27] = [
     "/wardline.v1.Exchange/Submit",
     "/wardline.v1.Exchange/SubmitMany",
     "/wardline.v1.Exchange/Receive",
@@ -166,6 +166,7 @@ const METHODS: [&str; 26] = [
     "/wardline.v1.Audit/ProveInclusion",
     "/wardline.v1.Audit/ProveConsistency",
     "/wardline.v1.Audit/GetEvidence",
+    "/wardline.v1.Audit/FindCosigned",
     "/wardline.v1.Operator/EnrolState",
     "/wardline.v1.Operator/EnrolAgency",
     "/wardline.v1.Operator/SuspendAgency",
@@ -185,6 +186,7 @@ fn answer_bytes(method: &str) -> usize {
         | "/wardline.v1.Exchange/ListWarnings"
         | "/wardline.v1.Directory/GetDirectory"
         | "/wardline.v1.Audit/GetEvidence"
+        | "/wardline.v1.Audit/FindCosigned"
         | "/wardline.v1.Operator/GetStatus" => limits::GRPC_MESSAGE_BYTES_MAX,
         "/wardline.v1.Exchange/Submit" => limits::SUBMIT_ANSWER_BYTES,
         // Streams last; what waits of them is charged as it comes.

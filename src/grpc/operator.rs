@@ -107,6 +107,8 @@ impl v1::operator_server::Operator for Service {
             index_lag: status.index_lag,
             agencies: status.agencies.into_iter().map(agency).collect(),
             draining: status.draining,
+            witnesses: Vec::new(),
+            quorum: None,
         }))
     }
 }

@@ -21,7 +21,7 @@ use crate::journal::{Index, Journal, PartKind};
 use crate::ledger::Directory;
 use crate::limits;
 use crate::time::{Clock, Timestamp};
-use crate::transparency::inclusion_proof;
+use crate::transparency::{LogKey, inclusion_proof};
 use crate::wire;
 
 /// A running relay.
@@ -35,6 +35,7 @@ pub(super) struct Engine {
     pub(super) reads: Arc<Reads>,
     pub(super) hub: Arc<Hub>,
     pub(super) meters: Arc<Meters>,
+    pub(super) log_key: Arc<LogKey>,
     pub(super) origin: Origin,
     pub(super) version: String,
     pub(super) session_times: SessionTimes,

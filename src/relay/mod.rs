@@ -233,15 +233,37 @@ impl Relay {
             .await
     }
 
-    /// The caller's threads of one warning, then the directory's chain, as much as a page holds.
+    /// The caller's threads of one warning, then the directory's chain, as much as a page holds. All is proven in the tree of
+    /// `size`, which a checkpoint was made of, and nothing beyond it is shown; 0: the newest. A page token belongs to its size.
     pub async fn evidence(
         &self,
         caller: &Caller,
         name: &WarningName,
+        size: u64,
         page_token: &str,
     ) -> Result<Evidence, Failure> {
-        self.read(caller, self.engine.evidence(caller, name, page_token))
+        self.read(caller, self.engine.evidence(caller, name, size, page_token))
             .await
+    }
+
+    /// The newest cosigned checkpoint that is kept: with the policy's quorum, else with any cosignature.
+    pub async fn cosigned(&self, _caller: &Caller) -> Result<Option<Arc<str>>, Failure> {
+        Ok(None)
+    }
+
+    /// For each index the newest cosigned checkpoint kept without that record and the oldest with it: distinct notes, by
+    /// ascending size.
+    pub async fn find_cosigned(&self, _caller: &Caller, indexes: &[u64]) -> Result<Vec<Arc<str>>, Failure> {
+        if indexes.len() > crate::limits::COSIGNED_INDEXES_MAX {
+            return Err(Failure::new(
+                ErrorCode::InvalidRequest,
+                format!(
+                    "at most {} records at a time",
+                    crate::limits::COSIGNED_INDEXES_MAX
+                ),
+            ));
+        }
+        Ok(Vec::new())
     }
 
     /// How the relay is; operators only.

@@ -49,6 +49,35 @@ impl Place {
     }
 }
 
+/// A place in what is proven in a tree of one size. Its token says the size: a page of another tree is none of the same answer.
+/// 0 is the newest tree of each page, whose tokens have no size.
+pub(super) fn parse_at(token: &str, size: u64) -> Result<Option<Place>, Failure> {
+    if size == 0 || token.is_empty() {
+        return Place::parse(token);
+    }
+    let bound = || {
+        let rest = token.strip_prefix('e')?;
+        let (of, place) = rest.split_at_checked(16)?;
+        Some((parse_number(of)?, place))
+    };
+    match bound() {
+        Some((of, place)) if of == size && !place.is_empty() => Place::parse(place),
+        Some(_) => Err(Failure::new(
+            ErrorCode::InvalidRequest,
+            "this page token is of a tree of another size",
+        )),
+        None => Err(no_token()),
+    }
+}
+
+/// The token that [`parse_at`] reads.
+pub(super) fn token_at(place: &Place, size: u64) -> String {
+    match size {
+        0 => place.to_string(),
+        size => format!("e{size:016x}{place}"),
+    }
+}
+
 /// A number as tokens have it.
 pub(super) fn parse_number(digits: &str) -> Option<u64> {
     let is_number = digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_hexdigit());
@@ -85,10 +114,33 @@ mod tests {
             "w0000000000000000no desk",
             "x0000000000000000ru.ctc",
             "a0000000000000000",
+            "e0000000000000010d0000000000000001",
             "\u{fc}0000000000000000",
         ] {
             let refused = Place::parse(token).unwrap_err();
             assert_eq!(refused.code(), ErrorCode::InvalidRequest, "{token}");
+        }
+    }
+
+    /// A token of a sized answer comes back for that size only; nor is one of another kind taken for it: a table.
+    #[test]
+    fn sized_tokens_are_bound_to_their_size() {
+        let place = Place::Directory { seq: 7 };
+        let token = token_at(&place, 300);
+        assert_eq!(parse_at(&token, 300).unwrap(), Some(place.clone()));
+        assert_eq!(parse_at("", 300).unwrap(), None);
+        assert_eq!(parse_at(&token_at(&place, 0), 0).unwrap(), Some(place.clone()));
+        let nested = format!("e{:016x}{token}", 300);
+        for (token, size) in [
+            (token.as_str(), 0),
+            (&token, 299),
+            (&place.to_string(), 300),
+            (&nested, 300),
+            ("e000000000000012c", 300),
+            ("e", 300),
+        ] {
+            let refused = parse_at(token, size).unwrap_err();
+            assert_eq!(refused.code(), ErrorCode::InvalidRequest, "{token} {size}");
         }
     }
 }

@@ -68,7 +68,8 @@ fn newest(size: u64, durable: &Durable) -> Option<Arc<str>> {
     (size == durable.size()).then(|| Arc::clone(&durable.checkpoint))
 }
 
-fn out_of_range(durable: &Durable) -> Failure {
+/// A size or an index beyond the log.
+pub(super) fn out_of_range(durable: &Durable) -> Failure {
     Failure::new(
         ErrorCode::InvalidRequest,
         format!("the log has {} records", durable.size()),

@@ -208,6 +208,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
         started,
     );
 
+    let log_key = Arc::new(log_key);
     let meters = Arc::new(Meters::default());
     let hub = Arc::new(Hub::default());
     let shared_directory = Arc::new(directory.clone());
@@ -220,7 +221,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
     let sequencer = Sequencer {
         journal: Arc::clone(&journal),
         index: index.clone(),
-        log_key,
+        log_key: Arc::clone(&log_key),
         clock: Arc::clone(&clock),
         hub: Arc::clone(&hub),
         meters: Arc::clone(&meters),
@@ -261,6 +262,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
             reads: Reads::new(),
             hub,
             meters,
+            log_key,
             origin,
             version,
             session_times,

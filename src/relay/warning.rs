@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::answers::{Caller, Evidence, Failure, WarningView};
 use super::durable::Durable;
 use super::engine::Engine;
-use super::page::{Place, no_token};
+use super::page::{Place, no_token, parse_at, token_at};
+use super::proofs::out_of_range;
 use super::watch::step_of;
 use crate::domain::{
     DeskAddress, Digest, Principal, RecordKind, SignedEnvelope, Step, ThreadView, WarningName,
@@ -83,29 +84,53 @@ impl Engine {
         &self,
         caller: &Caller,
         name: &WarningName,
+        size: u64,
         page_token: &str,
     ) -> Result<Evidence, Failure> {
-        let from = Place::parse(page_token)?;
-        let durable = self.durable();
+        let from = parse_at(page_token, size)?;
+        let durable = self.durable_at(size).await?;
         let sight = self.sight(caller, name, &durable).await?;
         let mut room = Room::new(&durable);
         let mut warning = self.view(&sight, &durable, from.as_ref(), &mut room).await?;
-        let mut next_page_token = std::mem::take(&mut warning.next_page_token);
+        let next_page_token = std::mem::take(&mut warning.next_page_token);
+        let mut next_place = Place::parse(&next_page_token)?;
         let mut chain = Vec::new();
-        if next_page_token.is_empty() {
+        if next_place.is_none() {
             let from_seq = match from {
                 Some(Place::Directory { seq }) => seq,
                 Some(Place::Thread { .. }) | None => 0,
             };
             let next;
             (chain, next) = self.chain(from_seq, &mut room, &durable).await?;
-            next_page_token = next.map_or_else(String::new, |seq| Place::Directory { seq }.to_string());
+            next_place = next.map(|seq| Place::Directory { seq });
         }
         Ok(Evidence {
             warning,
             directory: self.receipts_of(&durable, chain).await?,
-            next_page_token,
+            next_page_token: next_place.map_or_else(String::new, |place| token_at(&place, size)),
         })
+    }
+
+    /// The log as the checkpoint of a size left it, for whoever may see what they may see now; 0: the newest. Only sizes that
+    /// a checkpoint was made of: signing others would say of a block's middle that it was once the end.
+    async fn durable_at(&self, size: u64) -> Result<Arc<Durable>, Failure> {
+        let newest = self.durable();
+        if size == 0 || size == newest.size() {
+            return Ok(newest);
+        }
+        if size > newest.size() {
+            return Err(out_of_range(&newest));
+        }
+        match self.journal.block_head(size).await.map_err(|e| self.broken(&e))? {
+            Some(head) => {
+                let directory = Arc::clone(&newest.directory);
+                Ok(Arc::new(Durable::new(head, &self.log_key, directory)))
+            }
+            None => Err(Failure::new(
+                ErrorCode::InvalidRequest,
+                "no checkpoint was made at this size: take that of a checkpoint",
+            )),
+        }
     }
 
     /// What the caller may see of the warning of this name, as of `durable`.

@@ -59,7 +59,7 @@ enum Fault {
 pub(super) struct Sequencer {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) index: Index,
-    pub(super) log_key: LogKey,
+    pub(super) log_key: Arc<LogKey>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) hub: Arc<Hub>,
     pub(super) meters: Arc<Meters>,

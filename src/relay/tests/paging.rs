@@ -145,7 +145,7 @@ async fn evidence_comes_in_pages() {
     let name = WarningName::Digest(sent.envelope.digest());
     let (mut token, mut found, mut pages, mut next) = (String::new(), Vec::new(), 0, 0);
     loop {
-        let evidence = stage.relay.evidence(&us, &name, &token).await.unwrap();
+        let evidence = stage.relay.evidence(&us, &name, 0, &token).await.unwrap();
         let Evidence {
             warning,
             directory,
@@ -172,6 +172,98 @@ async fn evidence_comes_in_pages() {
     assert_eq!(found, expected(&["fr.ctc", "ru.ctc", "ru.ctc/aviation"]));
     let newest = stage.relay.durable().borrow().directory.position().unwrap().seq;
     assert_eq!(next, newest + 1);
+    assert!(pages > 2);
+}
+
+/// All of what evidence shows at a size, page by page, while the log grows under it; each page is proven by the note of that
+/// size and no other. The records and the numbers of the directory.
+async fn evidence_at(stage: &mut Stage, name: &WarningName, note: &str) -> (Vec<(String, u64)>, u64, u64) {
+    let us = stage.caller("us.ctc");
+    let size = stage.checked(note).size();
+    let (mut token, mut found, mut directory, mut pages) = (String::new(), Vec::new(), 0, 0);
+    loop {
+        let page = stage.relay.evidence(&us, name, size, &token).await.unwrap();
+        assert_eq!(&*page.warning.checkpoint, note);
+        for thread in &page.warning.threads {
+            stage.verified(note, &thread.records);
+            let desk = thread.desk.to_string();
+            found.extend(thread.records.iter().map(|receipt| (desk.clone(), receipt.index)));
+        }
+        stage.verified(note, page.warning.accepted.iter().chain(&page.directory));
+        directory += page.directory.len() as u64;
+        pages += 1;
+        token = page.next_page_token;
+        if token.is_empty() {
+            return (found, directory, pages);
+        }
+        for other in [0, size + 1, size - 1] {
+            let refused = stage.relay.evidence(&us, name, other, &token).await.unwrap_err();
+            assert_eq!(refused.code(), ErrorCode::InvalidRequest, "{other}");
+        }
+        stage.accepted("fr.ctc", &["ru.ctc"]).await;
+    }
+}
+
+/// Evidence at the size of an earlier checkpoint is what was in the log by then and no more, proven by that very note, on
+/// every page; a page of one size is none of another. The middle of a block was never the end of the log, nor is its future.
+#[tokio::test]
+async fn evidence_at_a_size_shows_what_was_in_the_log_by_then() {
+    let mut stage = Stage::new().await;
+    let before = stage.relay.checkpoint();
+    let sent = stage
+        .accepted("us.ctc", &["ru.ctc", "ru.ctc/aviation", "fr.ctc"])
+        .await;
+    let routed = stage.relay.checkpoint();
+    stage
+        .acknowledged("fr.ctc", &sent, AcknowledgementKind::Accepted)
+        .await;
+    let answered = stage.relay.checkpoint();
+    let name = WarningName::Digest(sent.envelope.digest());
+    let (routed_size, size) = (stage.checked(&routed).size(), stage.size());
+    let us = stage.caller("us.ctc");
+    let desks = ["us.ctc/a", "us.ctc/b"];
+    let envelope = stage.world.desks("us.ctc", &desks);
+    stage.relay.publish_desks(&us, envelope).await.unwrap();
+    stage.look();
+
+    let (found, directory, pages) = evidence_at(&mut stage, &name, &routed).await;
+    let expected: Vec<_> = ["fr.ctc", "ru.ctc", "ru.ctc/aviation"]
+        .iter()
+        .zip(found.iter().map(|(_, index)| *index))
+        .map(|(desk, index)| ((*desk).to_owned(), index))
+        .collect();
+    assert_eq!((&found, pages), (&expected, 1));
+    let newest = stage.relay.durable().borrow().directory.position().unwrap().seq;
+    assert_eq!(directory, newest, "all but the desks that came later");
+
+    let (found, _, _) = evidence_at(&mut stage, &name, &answered).await;
+    assert_eq!(found.len(), 4);
+    assert!(found.contains(&("fr.ctc".to_owned(), size - 1)));
+
+    let early = stage.checked(&before).size();
+    let refused = stage.relay.evidence(&us, &name, early, "").await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::NotFound);
+    for none in [routed_size - 1, stage.size() + 1] {
+        let refused = stage.relay.evidence(&us, &name, none, "").await.unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::InvalidRequest, "{none}");
+    }
+}
+
+/// The same of a warning whose evidence takes pages: they hang together while the log grows.
+#[tokio::test]
+async fn evidence_at_a_size_comes_in_pages_of_that_size() {
+    let mut stage = Stage::new().await;
+    let sent = much_answered(&mut stage).await;
+    let name = WarningName::Digest(sent.envelope.digest());
+    let note = stage.relay.checkpoint();
+    stage
+        .acknowledged("fr.ctc", &sent, AcknowledgementKind::Received)
+        .await;
+    let (found, _, pages) = evidence_at(&mut stage, &name, &note).await;
+    assert_eq!(
+        found.len(),
+        expected(&["fr.ctc", "ru.ctc", "ru.ctc/aviation"]).len()
+    );
     assert!(pages > 2);
 }
 
@@ -237,7 +329,7 @@ async fn a_mandate_withdrawn_between_pages_is_told() {
     let token = &first.next_page_token;
     for refused in [
         stage.relay.warning(&auditor, &name, token).await.err(),
-        stage.relay.evidence(&auditor, &name, token).await.err(),
+        stage.relay.evidence(&auditor, &name, 0, token).await.err(),
     ] {
         assert_eq!(refused.unwrap().code(), ErrorCode::PermissionDenied);
     }

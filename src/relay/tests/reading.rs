@@ -437,7 +437,7 @@ async fn the_directory_can_be_followed() {
     let name = WarningName::Digest(sent.envelope.digest());
     let evidence = stage
         .relay
-        .evidence(&stage.caller("ru.ctc"), &name, "")
+        .evidence(&stage.caller("ru.ctc"), &name, 0, "")
         .await
         .unwrap();
     let checkpoint = &evidence.warning.checkpoint;

@@ -105,7 +105,7 @@ async fn one_agency_cannot_queue_without_end() {
     let (list, replay) = (ListQuery::default(), ReplayQuery::default());
     for shed in [
         stage.relay.warning(&us, &name, "").await.err(),
-        stage.relay.evidence(&us, &name, "").await.err(),
+        stage.relay.evidence(&us, &name, 0, "").await.err(),
         stage.relay.list(&us, &list).await.err(),
         stage.relay.directory(&us, 0).await.err(),
         stage.relay.prove_inclusion(&us, 0, 0).await.err(),

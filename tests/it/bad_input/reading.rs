@@ -104,7 +104,11 @@ fn warnings(anothers: &Submission) -> Vec<Row> {
     };
     let evidence_page = |page_token: &str| {
         let (warning, page_token) = (by_digest.clone(), page_token.to_owned());
-        let request = v1::GetEvidenceRequest { warning, page_token };
+        let request = v1::GetEvidenceRequest {
+            warning,
+            page_token,
+            ..Default::default()
+        };
         Request::call("/wardline.v1.Audit/GetEvidence", &request)
     };
     let unknown = name(Some(Kind::Digest(vec![1; 32].into())));
@@ -143,6 +147,12 @@ fn warnings(anothers: &Submission) -> Vec<Row> {
             "a page of nobody's evidence",
             US,
             evidence_page("a0000000000000000"),
+            E::InvalidRequest,
+        ),
+        Row::nothing(
+            "a page of evidence in another tree",
+            US,
+            evidence_page("e0000000000000002d0000000000000000"),
             E::InvalidRequest,
         ),
         Row::nothing(
@@ -210,6 +220,13 @@ fn log() -> Vec<Row> {
         let request = v1::ProveConsistencyRequest { old_size, new_size };
         Request::call("/wardline.v1.Audit/ProveConsistency", &request)
     };
+    let cosigned = |records: usize| {
+        let index = vec![0; records];
+        Request::call(
+            "/wardline.v1.Audit/FindCosigned",
+            &v1::FindCosignedRequest { index },
+        )
+    };
     let invalid = E::InvalidRequest;
     vec![
         Row::nothing(
@@ -236,6 +253,12 @@ fn log() -> Vec<Row> {
         Row::nothing("included before it was there", US, inclusion(2, 2), invalid),
         Row::nothing("consistent with the future", US, consistency(FAR, 0), invalid),
         Row::nothing("consistent backwards", US, consistency(3, 2), invalid),
+        Row::nothing(
+            "the checkpoints around too many records",
+            US,
+            cosigned(limits::COSIGNED_INDEXES_MAX + 1),
+            invalid,
+        ),
     ]
 }
 

@@ -344,4 +344,11 @@ impl v1::audit_server::Audit for Proxy {
     ) -> Result<Response<v1::GetEvidenceResponse>, Status> {
         not_here()
     }
+
+    async fn find_cosigned(
+        &self,
+        _: Request<v1::FindCosignedRequest>,
+    ) -> Result<Response<v1::FindCosignedResponse>, Status> {
+        not_here()
+    }
 }

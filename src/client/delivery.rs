@@ -17,7 +17,7 @@ use crate::domain::{
     RecordKind, SignedEnvelope, Status, Warning,
 };
 use crate::seal::{
-    PayloadKind, PublicKey, Verified, audience_commitment, body_digest, inbox_commitment, verify_envelope_as,
+    PayloadKind, Verified, audience_commitment, body_digest, inbox_commitment, verify_envelope_as,
 };
 use crate::time::Timestamp;
 use crate::transparency::InvalidNote;
@@ -220,7 +220,7 @@ pub(crate) fn check_warning(
     };
     let keyid = signature.keyid;
     let key = directory.any_key_at(&keyid, index, "originator's key")?;
-    let public_key = PublicKey::parse(&key.public_key).map_err(|error| untrue(&error.to_string()))?;
+    let public_key = key.signing().ok_or_else(|| untrue("a key of this role signs nothing"))?;
     let verified = verify_envelope_as(envelope, PayloadKind::Warning, |_| Some(public_key))
         .map_err(|error| untrue(&error.to_string()))?;
     let warning = wire::warning(&verified).map_err(|refused| untrue(&refused.to_string()))?;

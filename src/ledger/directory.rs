@@ -10,6 +10,7 @@ use crate::domain::{
     AgencyId, AgencyKind, Deadlines, Desk, DeskAddress, Digest, DirectoryPosition, Hash, KeyId, KeyRole,
     Origin, Precedence, Principal, StateId,
 };
+use crate::seal::PublicKey;
 
 /// The state of the directory after some record of its chain; the default is that of an empty log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -51,9 +52,38 @@ pub struct KeyEntry {
     pub from: u64,
     /// The index of the record that revoked or succeeded it: not valid from here on.
     pub until: Option<u64>,
+    /// The key itself, if its role signs: parsed once, because that costs nearly as much as a verification.
+    pub(super) signing: Option<PublicKey>,
 }
 
 impl KeyEntry {
+    /// A key that is enrolled at an index.
+    pub(super) fn enrolled(
+        keyid: KeyId,
+        principal: Principal,
+        role: KeyRole,
+        public_key: Vec<u8>,
+        label: String,
+        from: u64,
+    ) -> Self {
+        let parsed = role.signs().then(|| PublicKey::parse(&public_key).ok());
+        Self {
+            keyid,
+            principal,
+            role,
+            label,
+            from,
+            until: None,
+            signing: parsed.flatten(),
+            public_key,
+        }
+    }
+
+    /// The key to verify signatures with: of a role that signs, and safe.
+    pub fn signing(&self) -> Option<PublicKey> {
+        self.signing
+    }
+
     /// Whether it is valid at a log index. The record that revokes a key stands at the first index at which the
     /// key is not valid; that record itself is judged by the directory before it.
     pub fn is_valid_at(&self, index: u64) -> bool {

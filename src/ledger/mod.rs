@@ -14,6 +14,7 @@ mod directory;
 mod fact_codec;
 mod facts;
 mod memory_facts;
+mod prepared;
 mod refusal;
 mod resolve;
 mod rules;
@@ -21,7 +22,7 @@ mod scope;
 mod verify;
 
 pub use admit::{Admitted, Condemned, KeyStatement, NotAdmitted};
-pub use apply::{ApplyError, Corrupt, apply};
+pub use apply::{ApplyError, Corrupt, apply, apply_prepared};
 pub use change::Change;
 pub use command::{Command, Decision, Existing, HandOver, NewPart, NewRecord, Nonces};
 pub use decide::{decide, offline_rules, original};
@@ -29,10 +30,11 @@ pub use directory::{AgencyEntry, Directory, KeyEntry, Log, StateEntry};
 pub use fact_codec::InvalidFact;
 pub use facts::{Facts, FactsError, Hourly, IdFact, IdKey, ThreadFact, ThreadKey, WarningFact};
 pub use memory_facts::{MemoryFacts, Overlay};
+pub use prepared::Prepared;
 pub use refusal::{Leaves, leaves};
 pub use resolve::Recipient;
 pub use scope::{Visibility, is_visible, visibility};
-pub use verify::{Checked, acknowledgement_at, seen, verify_record};
+pub use verify::{Checked, acknowledgement_at, seen, verify_prepared, verify_record};
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,13 @@
 //! The check of one record by whoever trusts no relay: its signatures under the keys that were valid at its index, and the
 //! rules that it can be held to without the past. [`apply`](super::apply) then holds it to its place.
 
+use std::sync::Arc;
+
 use super::admit::{self, Admitted, KeyStatement};
 use super::apply::{Corrupt, directory_after_genesis};
 use super::decide::{header_rules, kind_rules};
 use super::directory::Directory;
+use super::prepared::{Ahead, OpenedEntries, Prepared};
 use super::refusal::{Leaves, leaves};
 use super::rules;
 use crate::domain::{
@@ -12,7 +15,7 @@ use crate::domain::{
     Rejected, Routed, Seen, SignedEnvelope,
 };
 use crate::error::{ErrorCode, Refused};
-use crate::seal::{PayloadKind, open_audience};
+use crate::seal::PayloadKind;
 use crate::wire;
 
 /// What was checked of a record, to be counted.
@@ -26,7 +29,21 @@ pub struct Checked {
 
 /// Checks a record at `index` against the directory as it was before it.
 pub fn verify_record(directory: &Directory, index: u64, record: &Record) -> Result<Checked, Corrupt> {
-    check(directory, index, record).map_err(|refused| Corrupt::new(index, refused.to_string()))
+    checked_at(directory, index, record, &Ahead::default())
+}
+
+/// The same of a record of which some was checked ahead: with the same outcome, whatever that was.
+pub fn verify_prepared(directory: &Directory, index: u64, prepared: &Prepared) -> Result<Checked, Corrupt> {
+    checked_at(directory, index, prepared.record(), prepared.ahead())
+}
+
+fn checked_at(
+    directory: &Directory,
+    index: u64,
+    record: &Record,
+    ahead: &Ahead,
+) -> Result<Checked, Corrupt> {
+    check(directory, index, record, ahead).map_err(|refused| Corrupt::new(index, refused.to_string()))
 }
 
 /// What the signer of a record had seen of the log, if it says so: to be compared with the log's own root at that size.
@@ -56,7 +73,7 @@ pub fn seen(record: &Record) -> Option<Seen> {
     wire::common(kind, &envelope.payload)?.named()?.seen
 }
 
-fn check(directory: &Directory, index: u64, record: &Record) -> Result<Checked, Refused> {
+fn check(directory: &Directory, index: u64, record: &Record, ahead: &Ahead) -> Result<Checked, Refused> {
     match &record.kind {
         RecordKind::Genesis(genesis) => {
             directory_after_genesis(genesis, true)?;
@@ -115,8 +132,8 @@ fn check(directory: &Directory, index: u64, record: &Record) -> Result<Checked, 
                 rules::suspension(directory, index, a, false)
             })
         }
-        RecordKind::Accepted(accepted) => check_accepted(directory, index, record, accepted),
-        RecordKind::Acknowledged(envelope) => check_acknowledged(directory, index, record, envelope),
+        RecordKind::Accepted(accepted) => check_accepted(directory, index, record, accepted, ahead),
+        RecordKind::Acknowledged(envelope) => check_acknowledged(directory, index, record, envelope, ahead),
         RecordKind::Rejected(rejected) => check_rejected(directory, index, rejected),
         RecordKind::Routed(routed) => check_routed(directory, routed),
         RecordKind::HandedOver(handed_over) => check_handed_over(directory, index, record, handed_over),
@@ -175,25 +192,36 @@ fn check_accepted(
     index: u64,
     record: &Record,
     accepted: &Accepted,
+    ahead: &Ahead,
 ) -> Result<Checked, Refused> {
-    let signed = admit::single_signer(directory, accepted.warning.clone(), PayloadKind::Warning)?;
-    rules::key_valid(directory, index, &signed.key.keyid)?;
-    let header = wire::warning(&signed.verified)?;
+    let (key, header, opened) = match ahead {
+        Ahead::Warning(it) => {
+            let key = admit::single_signer_of(directory, &it.signed.verified, PayloadKind::Warning)?;
+            rules::key_valid(directory, index, &key.keyid)?;
+            (key, it.signed.content.clone()?, it.audience.clone())
+        }
+        Ahead::Nothing | Ahead::Acknowledgement(_) => {
+            let signed = admit::single_signer(directory, accepted.warning.clone(), PayloadKind::Warning)?;
+            rules::key_valid(directory, index, &signed.key.keyid)?;
+            (signed.key, wire::warning(&signed.verified).map(Arc::new)?, None)
+        }
+    };
     let roles = header.warning_type.signing_roles();
-    admit::check_signer(&header.common, signed.key, roles)?;
+    admit::check_signer(&header.common, key, roles)?;
     admit::check_origin(directory, &header.common)?;
     header_rules(directory, record.time, &header)?;
     rules::seen_required(&header.common)?;
     rules::not_ahead(&header.common, record.time)?;
-    let audience = open_audience(&header.audience, accepted.openings.clone())
+    let opened = opened
+        .unwrap_or_else(|| OpenedEntries::of(&header, accepted))
         .map_err(|error| Refused::new(error.code(), error.to_string()))?;
-    if audience.openings() != accepted.openings {
+    if !opened.in_order {
         return Err(Refused::new(
             ErrorCode::AudienceMismatch,
             "the openings do not stand in the order of the header's entries",
         ));
     }
-    Ok(checked(1, audience.openings().len()))
+    Ok(checked(1, opened.entries))
 }
 
 fn check_acknowledged(
@@ -201,8 +229,9 @@ fn check_acknowledged(
     index: u64,
     record: &Record,
     envelope: &SignedEnvelope,
+    ahead: &Ahead,
 ) -> Result<Checked, Refused> {
-    let content = acknowledgement_at(directory, index, envelope)?;
+    let content = acknowledged_at(directory, index, envelope, ahead)?;
     rules::not_ahead(&content.common, record.time)?;
     Ok(checked(1, 0))
 }
@@ -214,11 +243,33 @@ pub fn acknowledgement_at(
     index: u64,
     envelope: &SignedEnvelope,
 ) -> Result<Acknowledgement, Refused> {
+    acknowledged_at(directory, index, envelope, &Ahead::default()).map(Arc::unwrap_or_clone)
+}
+
+fn acknowledged_at(
+    directory: &Directory,
+    index: u64,
+    envelope: &SignedEnvelope,
+    ahead: &Ahead,
+) -> Result<Arc<Acknowledgement>, Refused> {
+    const KIND: PayloadKind = PayloadKind::Acknowledgement;
     admit::short_enough(envelope)?;
-    let signed = admit::single_signer(directory, envelope.clone(), PayloadKind::Acknowledgement)?;
-    rules::key_valid(directory, index, &signed.key.keyid)?;
-    let content = wire::acknowledgement(&signed.verified)?;
-    admit::check_signer(&content.common, signed.key, &[content.kind.signing_role()])?;
+    let (key, content) = match ahead {
+        Ahead::Acknowledgement(it) => {
+            let key = admit::single_signer_of(directory, &it.verified, KIND)?;
+            rules::key_valid(directory, index, &key.keyid)?;
+            (key, it.content.clone()?)
+        }
+        Ahead::Nothing | Ahead::Warning(_) => {
+            let signed = admit::single_signer(directory, envelope.clone(), KIND)?;
+            rules::key_valid(directory, index, &signed.key.keyid)?;
+            (
+                signed.key,
+                wire::acknowledgement(&signed.verified).map(Arc::new)?,
+            )
+        }
+    };
+    admit::check_signer(&content.common, key, &[content.kind.signing_role()])?;
     admit::check_origin(directory, &content.common)?;
     kind_rules(&content)?;
     rules::seen_required(&content.common)?;

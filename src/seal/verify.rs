@@ -50,6 +50,26 @@ impl Verified {
         self.keyids().any(|signer| signer == *keyid)
     }
 
+    /// Holds it to what one kind of payload and another's keys ask for, without checking a signature again: a key id is
+    /// the hash of its key, so whoever vouches for a signer's id vouches for the very key that was verified with. Refuses
+    /// exactly what [`verify_envelope_as`] with these keys would refuse of the same envelope.
+    pub fn vouched_for(
+        &self,
+        expected: PayloadKind,
+        mut find_key: impl FnMut(&KeyId) -> Option<PublicKey>,
+    ) -> Result<(), VerifyError> {
+        if self.kind != expected {
+            let actual = self.kind;
+            return Err(VerifyError::WrongPayloadType { expected, actual });
+        }
+        for keyid in self.keyids() {
+            if find_key(&keyid).is_none_or(|key| key.keyid() != keyid) {
+                return Err(VerifyError::UnknownKey(keyid));
+            }
+        }
+        Ok(())
+    }
+
     /// The envelope as it came.
     pub fn envelope(&self) -> &SignedEnvelope {
         &self.envelope
@@ -280,6 +300,26 @@ mod tests {
         envelope.signatures[0].keyid = KeyId([9; 32]);
         let refused = verify_envelope(envelope, |_| Some(secret(1).public_key()));
         assert_eq!(refused, Err(VerifyError::UnknownKey(KeyId([9; 32]))));
+    }
+
+    /// What was verified ahead is held to the keys and the kind that count later, and refused as a fresh check would.
+    #[test]
+    fn a_verified_envelope_is_held_to_other_keys() {
+        let (all, only_first) = (find, |keyid: &KeyId| {
+            find(keyid).filter(|_| *keyid == secret(1).public_key().keyid())
+        });
+        for seeds in [&[1][..], &[2], &[1, 2], &[2, 1]] {
+            let envelope = envelope(b"payload", seeds);
+            let verified = verify_envelope(envelope.clone(), all).unwrap();
+            for kind in [PayloadKind::Warning, PayloadKind::Desks] {
+                let again = verify_envelope_as(envelope.clone(), kind, all).map(drop);
+                assert_eq!(verified.vouched_for(kind, all), again);
+                let fresh = verify_envelope_as(envelope.clone(), kind, only_first).map(drop);
+                assert_eq!(verified.vouched_for(kind, only_first), fresh, "{seeds:?}");
+            }
+            let swapped = |_: &KeyId| Some(secret(9).public_key());
+            assert!(verified.vouched_for(PayloadKind::Warning, swapped).is_err());
+        }
     }
 
     /// Where one kind belongs, another is refused before any key is looked up.

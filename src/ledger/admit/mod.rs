@@ -19,7 +19,7 @@ pub(super) use directory::{
 };
 pub(super) use exchange::short_enough;
 pub use exchange::{Condemned, NotAdmitted, SentAcknowledgement, SentWarning, acknowledgement, warning};
-pub(super) use signed::{check_origin, check_signer, single_signer};
+pub(super) use signed::{check_origin, check_signer, single_signer, single_signer_of};
 
 use super::facts::IdKey;
 use crate::domain::{Common, Digest, KeyId, SignedEnvelope};

@@ -20,6 +20,23 @@ pub(in crate::ledger) fn single_signer(
 ) -> Result<Signed<'_>, Refused> {
     let verified = verify_envelope_as(envelope, kind, |keyid| signing_key(directory, keyid))
         .map_err(|error| Refused::new(error.code(), error.to_string()))?;
+    let key = only_signer(directory, &verified)?;
+    Ok(Signed { verified, key })
+}
+
+/// The same of an envelope whose signatures were verified ahead, with keys of the same ids.
+pub(in crate::ledger) fn single_signer_of<'d>(
+    directory: &'d Directory,
+    verified: &Verified,
+    kind: PayloadKind,
+) -> Result<&'d KeyEntry, Refused> {
+    verified
+        .vouched_for(kind, |keyid| signing_key(directory, keyid))
+        .map_err(|error| Refused::new(error.code(), error.to_string()))?;
+    only_signer(directory, verified)
+}
+
+fn only_signer<'d>(directory: &'d Directory, verified: &Verified) -> Result<&'d KeyEntry, Refused> {
     if verified.keyids().len() != 1 {
         return Err(Refused::new(
             ErrorCode::BadSignature,
@@ -27,19 +44,17 @@ pub(in crate::ledger) fn single_signer(
         ));
     }
     let keyid = verified.keyid();
-    let key = directory.key(&keyid).ok_or_else(|| {
+    directory.key(&keyid).ok_or_else(|| {
         Refused::new(
             ErrorCode::UnknownSigner,
             format!("the key {keyid} is not enrolled"),
         )
-    })?;
-    Ok(Signed { verified, key })
+    })
 }
 
 /// An enrolled key that may sign anything at all.
-pub(super) fn signing_key(directory: &Directory, keyid: &KeyId) -> Option<PublicKey> {
-    let entry = directory.key(keyid).filter(|entry| entry.role.signs())?;
-    PublicKey::parse(&entry.public_key).ok()
+pub(in crate::ledger) fn signing_key(directory: &Directory, keyid: &KeyId) -> Option<PublicKey> {
+    directory.key(keyid)?.signing()
 }
 
 /// Whether the key may sign this in the name that the payload gives: its principal, its role, and a role that signs

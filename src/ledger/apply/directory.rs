@@ -112,10 +112,10 @@ impl Directory {
                     1,
                     PayloadKind::KeyCertificate,
                     &root.common,
-                    root_certificate,
+                    root_certificate.digest(),
                 )?;
                 vec![
-                    used_id(index, 1, PayloadKind::StateEnrolment, &content.common, enrolment)?,
+                    used_id(index, 1, PayloadKind::StateEnrolment, &content.common, enrolment.digest())?,
                     root,
                 ]
             }
@@ -127,7 +127,7 @@ impl Directory {
                     records,
                     PayloadKind::AgencyEnrolment,
                     &content.common,
-                    envelope,
+                    envelope.digest(),
                 )?]
             }
             RecordKind::KeyPublished(envelope) => {
@@ -144,7 +144,7 @@ impl Directory {
                     1,
                     PayloadKind::KeyCertificate,
                     &content.common,
-                    envelope,
+                    envelope.digest(),
                 )?]
             }
             RecordKind::OperatorKeyPublished(envelope) => {
@@ -158,7 +158,7 @@ impl Directory {
                     1,
                     PayloadKind::KeyCertificate,
                     &content.common,
-                    envelope,
+                    envelope.digest(),
                 )?]
             }
             RecordKind::KeyRevoked(envelope) => {
@@ -169,7 +169,7 @@ impl Directory {
                     1,
                     PayloadKind::KeyRevocation,
                     &content.common,
-                    envelope,
+                    envelope.digest(),
                 )?]
             }
             RecordKind::RootSucceeded(envelope) => {
@@ -180,12 +180,12 @@ impl Directory {
                     1,
                     PayloadKind::RootSuccession,
                     &content.common,
-                    envelope,
+                    envelope.digest(),
                 )?]
             }
             RecordKind::DesksPublished(envelope) => {
                 let content = wire::desks(&Recorded(envelope)).map_err(corrupt)?;
-                let used = used_id(index, 1, PayloadKind::Desks, &content.common, envelope)?;
+                let used = used_id(index, 1, PayloadKind::Desks, &content.common, envelope.digest())?;
                 let entry = self.signing_agency(index, &used.0)?;
                 entry.desks = content
                     .desks
@@ -196,7 +196,7 @@ impl Directory {
             }
             RecordKind::MandatePublished(envelope) => {
                 let content = wire::mandate(&Recorded(envelope)).map_err(corrupt)?;
-                let used = used_id(index, 1, PayloadKind::Mandate, &content.common, envelope)?;
+                let used = used_id(index, 1, PayloadKind::Mandate, &content.common, envelope.digest())?;
                 let entry = self.signing_agency(index, &used.0)?;
                 if content.withdrawn {
                     entry.auditors.remove(&content.auditor);
@@ -217,7 +217,7 @@ impl Directory {
                     1,
                     PayloadKind::Suspension,
                     &content.common,
-                    envelope,
+                    envelope.digest(),
                 )?]
             }
             RecordKind::AgencyReinstated(envelope) => {
@@ -232,7 +232,7 @@ impl Directory {
                     1,
                     PayloadKind::Reinstatement,
                     &content.common,
-                    envelope,
+                    envelope.digest(),
                 )?]
             }
             RecordKind::Unknown => Vec::new(),
@@ -311,15 +311,14 @@ impl Directory {
 
     fn enrol_key(&mut self, index: u64, certificate: &KeyCertificate) {
         let keyid = rules::keyid_of(&certificate.public_key);
-        let entry = KeyEntry {
+        let entry = KeyEntry::enrolled(
             keyid,
-            principal: certificate.principal.clone(),
-            role: certificate.role,
-            public_key: certificate.public_key.clone(),
-            label: certificate.label.clone(),
-            from: index,
-            until: None,
-        };
+            certificate.principal.clone(),
+            certificate.role,
+            certificate.public_key.clone(),
+            certificate.label.clone(),
+            index,
+        );
         self.keys.insert(keyid, entry);
     }
 
@@ -347,15 +346,14 @@ impl Directory {
         let old = old.ok_or_else(|| corrupt("the state has no valid root to succeed"))?;
         old.until = Some(index);
         state.root = keyid;
-        let entry = KeyEntry {
+        let entry = KeyEntry::enrolled(
             keyid,
-            principal: Principal::Root(succession.state.clone()),
-            role: KeyRole::Root,
-            public_key: succession.public_key.clone(),
-            label: String::new(),
-            from: index,
-            until: None,
-        };
+            Principal::Root(succession.state.clone()),
+            KeyRole::Root,
+            succession.public_key.clone(),
+            String::new(),
+            index,
+        );
         self.keys.insert(keyid, entry);
         Ok(())
     }

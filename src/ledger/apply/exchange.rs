@@ -1,5 +1,7 @@
 //! Warnings, their threads and the answers to them.
 
+use std::sync::Arc;
+
 use super::super::change::Change;
 use super::super::directory::Open;
 use super::super::facts::{Hourly, IdFact, IdKey, ThreadFact, ThreadKey, WarningFact};
@@ -17,8 +19,11 @@ impl<'a> Applying<'a> {
     /// Re-derives the routing; the `ROUTED` records that must follow are held to it one by one.
     pub(super) fn accepted(&mut self, accepted: &Accepted) -> Result<(), ApplyError> {
         let envelope = &accepted.warning;
-        let header = wire::warning(&Recorded(envelope)).map_err(|refused| self.refused(&refused))?;
-        let warning = envelope.digest();
+        let (warning, header) = match self.ahead.warning() {
+            Some((digest, header)) => (digest, Ok(Arc::clone(header))),
+            None => (envelope.digest(), wire::warning(&Recorded(envelope)).map(Arc::new)),
+        };
+        let header = header.map_err(|refused| self.refused(&refused))?;
         let recipients = self
             .directory
             .recipients(&accepted.openings)
@@ -36,16 +41,20 @@ impl<'a> Applying<'a> {
             records,
             PayloadKind::Warning,
             &header.common,
-            envelope,
+            warning,
         )?;
         let originator = key.principal.agency().cloned();
         let originator = originator.ok_or_else(|| self.corrupt("its signer is no agency"))?;
         let expires = header.expires.ok_or_else(|| self.corrupt("it never expires"))?;
-        if self.facts.warning(&warning)?.is_some() {
-            return Err(self.corrupt("the warning was accepted before").into());
-        }
         let id = key.id;
-        self.use_up(key, fact)?;
+        // One warning has one id and signer, so the id's fact also tells whether the warning was accepted before.
+        match self.facts.id(&key)? {
+            Some(before) if before.digest == warning && before.rejected.is_none() => {
+                return Err(self.corrupt("the warning was accepted before").into());
+            }
+            Some(_) => return Err(self.used_before(&id).into()),
+            None => self.changes.push(Change::Id(key, fact)),
+        }
         let fact = WarningFact {
             accepted: self.index,
             routed,
@@ -189,13 +198,20 @@ impl<'a> Applying<'a> {
     }
 
     pub(super) fn acknowledged(&mut self, envelope: &SignedEnvelope) -> Result<(), ApplyError> {
-        let content = wire::acknowledgement(&Recorded(envelope)).map_err(|refused| self.refused(&refused))?;
+        let (digest, content) = match self.ahead.acknowledgement() {
+            Some((digest, content)) => (digest, Ok(Arc::clone(content))),
+            None => (
+                envelope.digest(),
+                wire::acknowledgement(&Recorded(envelope)).map(Arc::new),
+            ),
+        };
+        let content = content.map_err(|refused| self.refused(&refused))?;
         let (id, fact) = used_id(
             self.index,
             1,
             PayloadKind::Acknowledgement,
             &content.common,
-            envelope,
+            digest,
         )?;
         let link = self.link()?;
         let signer = content.common.named().zip(id.principal.agency());

@@ -11,7 +11,8 @@ pub(super) use directory::directory_after_genesis;
 use super::change::Change;
 use super::directory::{Directory, Open};
 use super::facts::{Facts, FactsError, IdFact, IdKey};
-use crate::domain::{Common, Hash, Record, RecordKind, SignedEnvelope};
+use super::prepared::{Ahead, Prepared};
+use crate::domain::{Common, Digest, Hash, PayloadId, Record, RecordKind};
 use crate::seal::PayloadKind;
 
 /// A record that cannot stand where it stands.
@@ -53,12 +54,35 @@ pub fn apply(
     leaf: Hash,
     record: &Record,
 ) -> Result<Vec<Change>, ApplyError> {
+    applied(directory, facts, index, leaf, record, &Ahead::default())
+}
+
+/// The same of a record of which some was read ahead.
+pub fn apply_prepared(
+    directory: &mut Directory,
+    facts: &dyn Facts,
+    index: u64,
+    leaf: Hash,
+    prepared: &Prepared,
+) -> Result<Vec<Change>, ApplyError> {
+    applied(directory, facts, index, leaf, prepared.record(), prepared.ahead())
+}
+
+fn applied(
+    directory: &mut Directory,
+    facts: &dyn Facts,
+    index: u64,
+    leaf: Hash,
+    record: &Record,
+    ahead: &Ahead,
+) -> Result<Vec<Change>, ApplyError> {
     let mut applying = Applying {
         directory,
         facts,
         index,
         leaf,
         record,
+        ahead,
         changes: vec![Change::Time(record.time)],
     };
     applying.run()?;
@@ -71,6 +95,7 @@ struct Applying<'a> {
     index: u64,
     leaf: Hash,
     record: &'a Record,
+    ahead: &'a Ahead,
     changes: Vec<Change>,
 }
 
@@ -162,10 +187,14 @@ impl Applying<'_> {
     /// An id is used once.
     fn use_up(&mut self, key: IdKey, fact: IdFact) -> Result<(), ApplyError> {
         if self.facts.id(&key)?.is_some() {
-            return Err(self.corrupt(format!("the id {} was used before", key.id)).into());
+            return Err(self.used_before(&key.id).into());
         }
         self.changes.push(Change::Id(key, fact));
         Ok(())
+    }
+
+    fn used_before(&self, id: &PayloadId) -> Corrupt {
+        self.corrupt(format!("the id {id} was used before"))
     }
 
     fn corrupt(&self, what: impl Into<String>) -> Corrupt {
@@ -206,7 +235,7 @@ fn used_id(
     records: u32,
     kind: PayloadKind,
     common: &Common,
-    envelope: &SignedEnvelope,
+    digest: Digest,
 ) -> Result<(IdKey, IdFact), Corrupt> {
     let signer = common
         .named()
@@ -217,7 +246,7 @@ fn used_id(
         id: common.id,
     };
     let fact = IdFact {
-        digest: envelope.digest(),
+        digest,
         index,
         records,
         rejected: None,

@@ -220,7 +220,9 @@ pub(crate) fn check_warning(
     };
     let keyid = signature.keyid;
     let key = directory.any_key_at(&keyid, index, "originator's key")?;
-    let public_key = key.signing().ok_or_else(|| untrue("a key of this role signs nothing"))?;
+    let public_key = key
+        .signing()
+        .ok_or_else(|| untrue("a key of this role signs nothing"))?;
     let verified = verify_envelope_as(envelope, PayloadKind::Warning, |_| Some(public_key))
         .map_err(|error| untrue(&error.to_string()))?;
     let warning = wire::warning(&verified).map_err(|refused| untrue(&refused.to_string()))?;

@@ -107,7 +107,8 @@ impl Ahead {
         match &record.kind {
             RecordKind::Accepted(accepted) => {
                 let parse = |verified: &Verified| wire::warning(verified);
-                let Some(signed) = Signed::of(&accepted.warning, PayloadKind::Warning, find_key, parse) else {
+                let Some(signed) = Signed::of(&accepted.warning, PayloadKind::Warning, find_key, parse)
+                else {
                     return Self::Nothing;
                 };
                 let header = signed.content.as_ref().ok();

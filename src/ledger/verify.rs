@@ -37,12 +37,7 @@ pub fn verify_prepared(directory: &Directory, index: u64, prepared: &Prepared) -
     checked_at(directory, index, prepared.record(), prepared.ahead())
 }
 
-fn checked_at(
-    directory: &Directory,
-    index: u64,
-    record: &Record,
-    ahead: &Ahead,
-) -> Result<Checked, Corrupt> {
+fn checked_at(directory: &Directory, index: u64, record: &Record, ahead: &Ahead) -> Result<Checked, Corrupt> {
     check(directory, index, record, ahead).map_err(|refused| Corrupt::new(index, refused.to_string()))
 }
 
@@ -263,10 +258,7 @@ fn acknowledged_at(
         Ahead::Nothing | Ahead::Warning(_) => {
             let signed = admit::single_signer(directory, envelope.clone(), KIND)?;
             rules::key_valid(directory, index, &signed.key.keyid)?;
-            (
-                signed.key,
-                wire::acknowledgement(&signed.verified).map(Arc::new)?,
-            )
+            (signed.key, wire::acknowledgement(&signed.verified).map(Arc::new)?)
         }
     };
     admit::check_signer(&content.common, key, &[content.kind.signing_role()])?;

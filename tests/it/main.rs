@@ -25,4 +25,5 @@ mod layers;
 mod memory;
 mod powercut;
 mod support;
+mod vectors;
 mod world;

@@ -115,7 +115,13 @@ impl Directory {
                     root_certificate.digest(),
                 )?;
                 vec![
-                    used_id(index, 1, PayloadKind::StateEnrolment, &content.common, enrolment.digest())?,
+                    used_id(
+                        index,
+                        1,
+                        PayloadKind::StateEnrolment,
+                        &content.common,
+                        enrolment.digest(),
+                    )?,
                     root,
                 ]
             }

@@ -21,7 +21,10 @@ impl<'a> Applying<'a> {
         let envelope = &accepted.warning;
         let (warning, header) = match self.ahead.warning() {
             Some((digest, header)) => (digest, Ok(Arc::clone(header))),
-            None => (envelope.digest(), wire::warning(&Recorded(envelope)).map(Arc::new)),
+            None => (
+                envelope.digest(),
+                wire::warning(&Recorded(envelope)).map(Arc::new),
+            ),
         };
         let header = header.map_err(|refused| self.refused(&refused))?;
         let recipients = self
@@ -36,13 +39,7 @@ impl<'a> Applying<'a> {
         let routed =
             u32::try_from(recipients.len()).map_err(|_| self.corrupt("it has too many recipients"))?;
         let records = routed.saturating_add(1);
-        let (key, fact) = used_id(
-            self.index,
-            records,
-            PayloadKind::Warning,
-            &header.common,
-            warning,
-        )?;
+        let (key, fact) = used_id(self.index, records, PayloadKind::Warning, &header.common, warning)?;
         let originator = key.principal.agency().cloned();
         let originator = originator.ok_or_else(|| self.corrupt("its signer is no agency"))?;
         let expires = header.expires.ok_or_else(|| self.corrupt("it never expires"))?;

@@ -217,7 +217,7 @@ fn signature_lines(lines: &str) -> Result<Vec<signed_note::Signature>, InvalidNo
         if read.len() >= NOTE_SIGNATURES_MAX {
             return Err(InvalidNote::TooLong);
         }
-        if line.contains(char::is_control) {
+        if line.contains(|c: char| c < ' ') {
             return Err(InvalidNote::Malformed);
         }
         read.push(signed_note::Signature::from_bytes(line.as_bytes()).map_err(|_| InvalidNote::Malformed)?);

@@ -11,6 +11,7 @@ mod cosigned;
 mod frontier;
 mod log_key;
 mod policy;
+mod policy_file;
 mod proof;
 mod tile;
 mod tlog_proof;
@@ -23,7 +24,8 @@ pub use cosignature::{
 pub use cosigned::CosignedCheckpoint;
 pub use frontier::{Frontier, InvalidFrontier};
 pub use log_key::{InvalidVkey, LogKey, LogVerifier};
-pub use policy::{InvalidPolicy, Policy, PolicyFault, PolicyLog, PolicyWitness};
+pub use policy::{Policy, PolicyLog, PolicyWitness};
+pub use policy_file::{InvalidPolicy, PolicyFault};
 pub use proof::{
     HashReader, InvalidProof, ProofError, consistency_proof, inclusion_proof, root_at, verify_consistency,
     verify_inclusion,
@@ -37,6 +39,16 @@ mod cosigning;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod golden_cosigned;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod hostile_cosigned;
+#[cfg(test)]
+mod hostile_policy;
+#[cfg(test)]
+mod hostile_tile;
+#[cfg(test)]
 mod model;
+#[cfg(test)]
+mod second_tree;

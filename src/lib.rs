@@ -14,6 +14,7 @@
 //! | [`config`], [`telemetry`] | settings with where each came from; log lines |
 //! | [`domain`] | ids, addresses, warnings, acknowledgements, directory entries, records: plain types that parse or fail |
 //! | [`seal`] | DSSE, keys and their roles, audience commitments |
+//! | [`files`] | files that survive a power cut, and locks between processes |
 //! | [`wire`] | generated protobuf, proto to domain and back, the strict walker over signed payloads |
 //! | [`transparency`] | leaf hashing, the tree, checkpoints, proofs |
 //! | [`ledger`] | the rules, pure: `decide` and `apply` |
@@ -30,6 +31,7 @@ pub mod client;
 pub mod config;
 pub mod domain;
 pub mod error;
+pub mod files;
 pub mod grpc;
 pub mod http;
 pub mod journal;

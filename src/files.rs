@@ -1,6 +1,6 @@
 //! Files that survive a power cut: each appears whole or not at all and is on stable storage when the call returns.
 //!
-//! All of a profile is its owner's alone (files 0600, directories 0700), because it holds what warnings say.
+//! All of them are their owner's alone (files 0600, directories 0700): a profile holds what warnings say.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};

@@ -12,6 +12,7 @@
 //! | [`time`] | `Timestamp` and `Clock`, the only reader of the wall clock |
 //! | [`error`] | `ErrorCode`: closed, append-only |
 //! | [`config`], [`telemetry`] | settings with where each came from; log lines |
+//! | [`fetch`] | the one client that asks others over HTTP, bounded |
 //! | [`domain`] | ids, addresses, warnings, acknowledgements, directory entries, records: plain types that parse or fail |
 //! | [`seal`] | DSSE, keys and their roles, audience commitments |
 //! | [`files`] | files that survive a power cut, and locks between processes |
@@ -31,6 +32,7 @@ pub mod client;
 pub mod config;
 pub mod domain;
 pub mod error;
+pub mod fetch;
 pub mod files;
 pub mod grpc;
 pub mod http;

@@ -127,6 +127,19 @@ pub const PROOF_EXTRA_BYTES_MAX: usize = 64 * 1024;
 /// A tlog-proof with its checkpoint, as text.
 pub const PROOF_TEXT_BYTES_MAX: usize = 256 * 1024;
 
+/// A URL that is asked.
+pub const URL_CHARS_MAX: usize = 2_000;
+/// How long a connection to one that is asked may take, below the bound of the whole exchange.
+pub const FETCH_CONNECT_MS_MAX: u64 = 10_000;
+/// How long an idle connection is kept: a witness is asked at least every minute.
+pub const FETCH_IDLE_MS_MAX: u64 = 90_000;
+/// The headers of an answer.
+pub const FETCH_HEADER_BYTES_MAX: usize = 16 * 1024;
+/// Names that are looked up at a time, each on a thread: one a witness of the largest policy, and some.
+pub const FETCH_LOOKUPS_MAX: usize = 64;
+/// Addresses of one name that are tried.
+pub const FETCH_ADDRESSES_MAX: usize = 8;
+
 /// The configuration file of a relay.
 pub const CONFIG_BYTES_MAX: u64 = 256 * 1024;
 /// A key file.

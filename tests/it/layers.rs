@@ -13,6 +13,7 @@ const LAYERS: [&str; 21] = [
     "error",
     "config",
     "telemetry",
+    "fetch",
     "domain",
     "seal",
     "files",

@@ -181,6 +181,26 @@ pub const GRPC_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const DIRECTORY_CACHE_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// A welcome file.
 pub const WELCOME_BYTES_MAX: usize = 64 * 1024 + CHECKPOINT_BYTES_MAX;
+/// An RFC 3161 token: a signature and a few certificates are under 10 kB.
+pub const TSA_TOKEN_BYTES_MAX: usize = 64 * 1024;
+/// What a timestamp authority answers: a token, and words.
+pub const TSA_ANSWER_BYTES_MAX: usize = TSA_TOKEN_BYTES_MAX + 4 * 1024;
+/// How long an exchange with a timestamp authority may take.
+pub const TSA_EXCHANGE_MS_MAX: u64 = 30_000;
+/// Certificates in a token.
+pub const TSA_CERTIFICATES_MAX: usize = 16;
+/// Signed attributes, and extensions, of a token.
+pub const TSA_ATTRIBUTES_MAX: usize = 32;
+/// Signers of a token that are read: it must have one, and two are told from a malformed one.
+pub const TSA_SIGNERS_READ: usize = 8;
+/// Characters of a timestamp authority's name, or words, that are shown.
+pub const TSA_NAME_CHARS_MAX: usize = 250;
+/// Roots of timestamp authorities that one verifier trusts.
+pub const TSA_ROOTS_MAX: usize = 256;
+/// A file of such roots, PEM.
+pub const TSA_ROOT_FILE_BYTES_MAX: usize = 1024 * 1024;
+/// A token with its checkpoint, as a profile keeps them.
+pub const TIMESTAMP_FILE_BYTES_MAX: usize = 2 * (TSA_TOKEN_BYTES_MAX + CHECKPOINT_BYTES_MAX);
 /// Verified checkpoints that a client remembers besides the newest, so that each is proven once.
 pub const CHECKPOINTS_REMEMBERED_MAX: usize = 256;
 

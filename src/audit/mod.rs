@@ -13,6 +13,7 @@ mod over_network;
 mod report;
 mod timeline;
 mod timeline_json;
+pub mod timestamp;
 mod verify;
 
 pub use fault::{Fault, Wrong};

@@ -1,0 +1,67 @@
+//! A token with the checkpoint that it is over, as a profile keeps them until a bundle takes them up:
+//! `timestamps/<size>-<first 16 hex digits of the root>.json`. What is read is not believed: whoever uses it checks it.
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde::Deserialize;
+
+use crate::domain::Hash;
+use crate::limits;
+
+/// A signed note and a token over its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTimestamp {
+    /// The signed note, with its signatures.
+    pub checkpoint: String,
+    /// The token, DER.
+    pub token: Vec<u8>,
+}
+
+/// Not a stored timestamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a checkpoint with a token over it")]
+pub struct InvalidStored;
+
+/// The members; serde refuses one that stands there twice.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    checkpoint: String,
+    token: String,
+}
+
+impl StoredTimestamp {
+    /// The name of the file for a checkpoint: a later token over the same takes the place of the earlier.
+    pub fn file_name(size: u64, root: &Hash) -> String {
+        let root = root.to_string();
+        format!("{size}-{}.json", root.get(..16).unwrap_or(&root))
+    }
+
+    /// As the file holds it.
+    pub fn to_json(&self) -> String {
+        let document = serde_json::json!({
+            "checkpoint": self.checkpoint,
+            "token": BASE64_STANDARD.encode(&self.token),
+        });
+        format!("{document:#}\n")
+    }
+
+    /// Reads a file.
+    pub fn parse(bytes: &[u8]) -> Result<Self, InvalidStored> {
+        if bytes.len() > limits::TIMESTAMP_FILE_BYTES_MAX {
+            return Err(InvalidStored);
+        }
+        let document: Document = serde_json::from_slice(bytes).map_err(|_| InvalidStored)?;
+        let token = BASE64_STANDARD
+            .decode(&document.token)
+            .map_err(|_| InvalidStored)?;
+        if document.checkpoint.len() > limits::CHECKPOINT_BYTES_MAX
+            || token.len() > limits::TSA_TOKEN_BYTES_MAX
+        {
+            return Err(InvalidStored);
+        }
+        Ok(Self {
+            checkpoint: document.checkpoint,
+            token,
+        })
+    }
+}

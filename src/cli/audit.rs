@@ -3,6 +3,7 @@
 
 mod counts;
 mod records;
+mod timestamp;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -34,6 +35,7 @@ pub(crate) enum AuditCommand {
         #[arg(value_name = "ID")]
         id: Option<String>,
     },
+    Timestamp(timestamp::TimestampCommand),
 }
 
 pub(crate) async fn run(command: AuditCommand, context: &Context) -> Result<Exit, Fault> {
@@ -59,6 +61,7 @@ pub(crate) async fn run(command: AuditCommand, context: &Context) -> Result<Exit
                 print_timeline(&timeline, id.as_deref(), context)?;
             }
         }
+        AuditCommand::Timestamp(command) => return timestamp::run(command, &client, context).await,
     }
     Ok(Exit::Done)
 }

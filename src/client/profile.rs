@@ -11,6 +11,7 @@
 //! inbox/           what was delivered, for ever
 //! receipts/        tlog-proofs, each beside the record that it proves
 //! evidence/        what contradicted itself: keep it
+//! timestamps/      checkpoints with an authority's token over each (RFC 3161)
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -97,6 +98,11 @@ impl ProfileDir {
     /// What contradicted itself.
     pub fn evidence(&self) -> PathBuf {
         self.0.join("evidence")
+    }
+
+    /// Checkpoints with the tokens of timestamp authorities over them.
+    pub fn timestamps(&self) -> PathBuf {
+        self.0.join("timestamps")
     }
 
     /// Held while `checkpoint`, `directory` or `confirmed` are changed.

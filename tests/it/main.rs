@@ -25,5 +25,6 @@ mod layers;
 mod memory;
 mod powercut;
 mod support;
+mod timestamp;
 mod vectors;
 mod world;

@@ -13,6 +13,7 @@
 //! | [`error`] | `ErrorCode`: closed, append-only |
 //! | [`config`], [`telemetry`] | settings with where each came from; log lines |
 //! | [`fetch`] | the one client that asks others over HTTP, bounded |
+//! | [`serve`] | HTTP for the public, bounded |
 //! | [`domain`] | ids, addresses, warnings, acknowledgements, directory entries, records: plain types that parse or fail |
 //! | [`seal`] | DSSE, keys and their roles, audience commitments |
 //! | [`files`] | files that survive a power cut, and locks between processes |
@@ -41,6 +42,7 @@ pub mod ledger;
 pub mod limits;
 pub mod relay;
 pub mod seal;
+pub mod serve;
 pub mod server;
 pub mod telemetry;
 pub mod time;

@@ -360,6 +360,24 @@ pub const VIEW_RECORDS_MAX: usize = 512;
 pub const WARNING_PAGES_MAX: usize = 1024;
 /// Bytes of them.
 pub const WARNING_PAGES_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// How often the public checkpoint moves at most.
+pub const PUBLISH_EVERY_MS: u64 = 1_000;
+/// Threads that read tiles for the public.
+pub const PUBLIC_READERS: usize = 2;
+/// Reads of tiles that wait for them; more are told to come back.
+pub const PUBLIC_READS_WAITING_MAX: usize = 256;
+/// Connections of the public at a time.
+pub const PUBLIC_CONNECTIONS_MAX: usize = 512;
+/// Those of one address, or IPv6 network of 64 bits: many readers may stand behind one.
+pub const PUBLIC_CONNECTIONS_PER_ADDRESS_MAX: usize = PUBLIC_CONNECTIONS_MAX / 4;
+/// How long the header of a public request may take, and a connection may be idle.
+pub const PUBLIC_HEADER_MS_MAX: u64 = 10_000;
+/// How long a public connection lives.
+pub const PUBLIC_CONNECTION_MS_MAX: u64 = 60_000;
+/// The header of a public request.
+pub const PUBLIC_HEADER_BYTES_MAX: usize = 8 * 1024;
+/// Lines of it.
+pub const PUBLIC_HEADERS_MAX: usize = 64;
 /// Records that one call finds the cosigned checkpoints around. Format of the call.
 pub const COSIGNED_INDEXES_MAX: usize = 32;
 /// Records that a replay reads at once.

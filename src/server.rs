@@ -25,7 +25,7 @@ use tracing::{error, info, warn};
 
 use crate::domain::{KeyId, SignedEnvelope};
 use crate::grpc::{self, CallMeters, Edge, HealthReporter};
-use crate::http::{self, Readiness, Shown};
+use crate::http::{self, PublicMeters, Readiness, Shown};
 use crate::journal::{Index, Journal as _, OpenError as JournalError, SledJournal};
 use crate::relay::{CreateError, CreateOptions, OpenError, Relay, RelayOptions};
 use crate::seal::SecretKey;
@@ -128,6 +128,8 @@ pub struct Running {
     pub address: SocketAddr,
     /// Metrics and health.
     pub http_address: Option<SocketAddr>,
+    /// The log, for everybody.
+    pub public_address: Option<SocketAddr>,
     /// What others verify the log's checkpoints by.
     pub verifier: LogVerifier,
     /// What clients pin.
@@ -138,6 +140,7 @@ pub struct Running {
     stops: Stops,
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
     serving_http: Option<JoinHandle<std::io::Result<()>>>,
+    serving_public: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 /// What is stopped, one after the other.
@@ -151,7 +154,7 @@ struct Stops {
     connections: CancellationToken,
     /// Connections are cut.
     cut: CancellationToken,
-    /// Metrics and health.
+    /// Metrics and health; the public read side.
     http: CancellationToken,
 }
 
@@ -203,6 +206,17 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
         CallMeters::new(&mut registry),
     );
     let doors = doors(&relay, settings.accept, ConnectionMeters::new(&mut registry));
+    let (public_address, serving_public) = match settings.public_listen {
+        None => (None, None),
+        Some(asked) => {
+            let listener = bind(asked).await?;
+            let bound = listener.local_addr().map_err(bind_failed(asked))?;
+            let log = relay.public_log().map_err(StartError::Threads)?;
+            let meters = PublicMeters::new(&mut registry);
+            let serving = http::serve_log(listener, log, meters, stops.http.clone());
+            (Some(bound), Some(tokio::spawn(serving)))
+        }
+    };
     let (readiness, watched) = watch::channel(Readiness::Ready);
     let (http_address, serving_http) = match settings.http_listen {
         None => (None, None),
@@ -237,6 +251,7 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
         relay,
         address,
         http_address,
+        public_address,
         verifier,
         tls_keyid: tls.keyid(),
         drain_ms_max: settings.drain_ms_max,
@@ -245,6 +260,7 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
         stops,
         serving,
         serving_http,
+        serving_public,
     })
 }
 
@@ -300,6 +316,7 @@ impl Running {
             () = self.relay.failed() => Some(ServeError::Engine),
             ended = &mut self.serving => Some(ServeError::Serving(ended_early(ended))),
             ended = http_ended(&mut self.serving_http) => Some(ServeError::Http(ended)),
+            ended = http_ended(&mut self.serving_public) => Some(ServeError::Http(ended)),
         };
         match failed {
             None => Ok(self.drain().await),

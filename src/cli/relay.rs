@@ -71,6 +71,9 @@ pub struct Flags {
     /// Where metrics and health are served.
     #[arg(long, value_name = "ADDRESS")]
     http_listen: Option<String>,
+    /// Where the log's checkpoint and tiles are served to everybody.
+    #[arg(long, value_name = "ADDRESS")]
+    public_listen: Option<String>,
     /// Where the journal is.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
@@ -84,6 +87,7 @@ impl Flags {
         let named = [
             ("--listen", "listen", &self.listen),
             ("--http-listen", "http_listen", &self.http_listen),
+            ("--public-listen", "public_listen", &self.public_listen),
             ("--data-dir", "data_dir", &self.data_dir),
         ];
         let mut settings = Vec::new();
@@ -223,6 +227,7 @@ enum RunEvent<'a> {
     Serving {
         listen: String,
         http_listen: Option<String>,
+        public_listen: Option<String>,
         origin: &'a str,
         log_vkey: String,
         tls_pin: String,
@@ -268,17 +273,23 @@ async fn serve(settings: &RelaySettings, context: &Context) -> Result<Exit, Faul
 fn say_serving(settings: &RelaySettings, running: &Running, context: &Context) -> Result<(), Fault> {
     let (listen, pin) = (running.address.to_string(), running.tls_keyid.to_string());
     let http_listen = running.http_address.map(|address| address.to_string());
+    let public_listen = running.public_address.map(|address| address.to_string());
     let (origin, vkey) = (settings.origin.as_str(), running.verifier.vkey());
     let http_line = match &http_listen {
         Some(address) => format!("metrics   http://{address}/metrics\n"),
         None => String::new(),
     };
+    let public_line = match &public_listen {
+        Some(address) => format!("public    http://{address}/checkpoint\n"),
+        None => String::new(),
+    };
     let text = format!(
-        "{BODIES_ARE_READABLE}\n\nserving   {listen}\n{http_line}origin    {origin}\nlog vkey  {vkey}\nTLS pin   {pin}"
+        "{BODIES_ARE_READABLE}\n\nserving   {listen}\n{http_line}{public_line}origin    {origin}\nlog vkey  {vkey}\nTLS pin   {pin}"
     );
     let event = RunEvent::Serving {
         listen,
         http_listen,
+        public_listen,
         origin,
         log_vkey: vkey,
         tls_pin: pin,
@@ -318,7 +329,7 @@ impl From<StartError> for Fault {
             | StartError::TlsConfig(_)
             | StartError::Reflection(_) => Exit::Usage,
             StartError::Journal(journal) => journal_exit(journal),
-            StartError::Index(_) | StartError::Bind { .. } => Exit::Retry,
+            StartError::Index(_) | StartError::Threads(_) | StartError::Bind { .. } => Exit::Retry,
             StartError::Open(open) => match open {
                 OpenError::Empty | OpenError::OtherLog { .. } => Exit::Refused,
                 OpenError::Corrupt(_) => Exit::VerificationFailed,

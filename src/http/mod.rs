@@ -2,8 +2,10 @@
 //! says who wrote to whom; it listens only where `http_listen` says, and not at all without it.
 
 mod engine;
+mod log;
 
 pub use engine::register_engine;
+pub use log::{PublicMeters, serve_log};
 
 use std::sync::Arc;
 

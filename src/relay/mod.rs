@@ -17,11 +17,13 @@ mod meters;
 mod page;
 mod parts;
 mod proofs;
+mod public;
 mod reads;
 mod replay;
 mod sequencer;
 mod start;
 mod status;
+mod threads;
 mod warning;
 mod watch;
 
@@ -39,9 +41,11 @@ pub use budget::{HourlyQuota, Quotas};
 pub use delivery::{DeliverySession, SessionHandle, SessionTimes};
 pub use durable::Durable;
 pub use meters::{Counter, Gauge, Histogram, Meters};
+pub use public::{NoTile, PublicLog};
 pub use replay::Replay;
 pub use start::{CreateError, CreateOptions, Created, OpenError, RelayOptions};
 pub use status::AbsentDesks;
+pub use threads::Busy;
 pub use watch::WarningWatch;
 
 use std::sync::Arc;

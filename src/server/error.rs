@@ -58,6 +58,9 @@ pub enum StartError {
     /// The engine did not start.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The system gives no more threads.
+    #[error("no threads for the public read side: {0}")]
+    Threads(io::Error),
     /// A port could not be bound.
     #[error("cannot listen on {address}: {source}")]
     Bind {

@@ -34,6 +34,12 @@ pub const KEYS: &[Key] = &[
         "metrics and health, for your own network; absent: none",
     ),
     key(
+        "public_listen",
+        Kind::Text,
+        None,
+        "the log's checkpoint and tiles (C2SP tlog-tiles), for everybody; absent: none",
+    ),
+    key(
         "log_key_file",
         Kind::Path,
         None,

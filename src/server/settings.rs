@@ -27,6 +27,8 @@ pub struct RelaySettings {
     pub listen: SocketAddr,
     /// Metrics and health.
     pub http_listen: Option<SocketAddr>,
+    /// The log's public read side.
+    pub public_listen: Option<SocketAddr>,
     /// The log's secret key.
     pub log_key_file: PathBuf,
     /// The relay's TLS key.
@@ -77,6 +79,7 @@ impl RelaySettings {
             origin: settings.required("origin")?,
             listen: settings.required("listen")?,
             http_listen: settings.optional("http_listen")?,
+            public_listen: settings.optional("public_listen")?,
             log_key_file: file("log_key_file", "log.pem")?,
             tls_key_file: file("tls.key_file", "tls.pem")?,
             tls_certificate_file: file("tls.certificate_file", "tls-cert.pem")?,

@@ -14,6 +14,7 @@ const LAYERS: &[&str] = &[
     "config",
     "telemetry",
     "fetch",
+    "serve",
     "domain",
     "seal",
     "files",

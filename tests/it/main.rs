@@ -24,6 +24,7 @@ mod edge_unread;
 mod layers;
 mod memory;
 mod powercut;
+mod public_log;
 mod support;
 mod timestamp;
 mod vectors;

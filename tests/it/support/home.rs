@@ -114,6 +114,7 @@ impl Home {
         Served {
             address: running.address,
             http_address: running.http_address,
+            public_address: running.public_address,
             pin: running.tls_keyid,
             stop: Some(stop),
             serving: tokio::spawn(running.until(async move {
@@ -128,6 +129,7 @@ impl Home {
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     pub(crate) http_address: Option<SocketAddr>,
+    pub(crate) public_address: Option<SocketAddr>,
     pub(crate) pin: KeyId,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<Result<Stopped, ServeError>>,

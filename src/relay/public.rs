@@ -1,0 +1,114 @@
+//! The log as everybody may see it: a checkpoint that moves at most once a second, and the tiles of the tree under it.
+//! Hashes only; no record is shown here. Nothing is shown that the published checkpoint does not hold.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::Relay;
+use super::durable::Durable;
+use super::threads::{Busy, Threads};
+use crate::journal::Index;
+use crate::limits;
+use crate::transparency::{TilePath, read_tile};
+
+/// The public log. Clones are the same.
+#[derive(Clone)]
+pub struct PublicLog {
+    published: watch::Receiver<Published>,
+    index: Index,
+    threads: Threads,
+}
+
+/// What everybody sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Published {
+    pub(super) size: u64,
+    pub(super) note: Arc<str>,
+}
+
+/// Why no tile is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoTile {
+    /// The published tree has no such tile; it may come.
+    #[error("no such tile in the published tree")]
+    NotThere,
+    /// Too many read.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// The index does not give what it should: a person must look.
+    #[error("the tile could not be read")]
+    Broken,
+}
+
+impl Relay {
+    /// Begins to publish. Ends with the relay and its clones.
+    pub fn public_log(&self) -> std::io::Result<PublicLog> {
+        let threads = Threads::start(
+            "public log",
+            limits::PUBLIC_READERS,
+            limits::PUBLIC_READS_WAITING_MAX,
+        )?;
+        let durable = self.durable();
+        let first = publish(None, &durable.borrow());
+        let (sender, published) = watch::channel(first);
+        tokio::spawn(keep_publishing(durable, sender));
+        Ok(PublicLog {
+            published,
+            index: self.engine.index.clone(),
+            threads,
+        })
+    }
+}
+
+impl PublicLog {
+    /// The published checkpoint, a signed note.
+    pub fn checkpoint(&self) -> Arc<str> {
+        Arc::clone(&self.published.borrow().note)
+    }
+
+    /// The bytes of a tile of the published tree.
+    pub async fn tile(&self, tile: TilePath) -> Result<Vec<u8>, NoTile> {
+        let size = self.published.borrow().size;
+        if !tile.exists_at(size) {
+            return Err(NoTile::NotThere);
+        }
+        let index = self.index.clone();
+        let read = self.threads.run(move || read_tile(&tile, size, &index)).await?;
+        read.map_err(|error| {
+            tracing::error!(%tile, %error, "a tile of the published tree could not be read");
+            NoTile::Broken
+        })
+    }
+}
+
+/// Ends when the relay or all that read from it are gone.
+async fn keep_publishing(mut durable: watch::Receiver<Arc<Durable>>, published: watch::Sender<Published>) {
+    let pause = Duration::from_millis(limits::PUBLISH_EVERY_MS);
+    loop {
+        tokio::select! {
+            changed = durable.changed() => if changed.is_err() { return },
+            () = published.closed() => return,
+        }
+        let newest = Arc::clone(&durable.borrow_and_update());
+        published.send_if_modified(|before| {
+            let next = publish(Some(before), &newest);
+            let moves = next != *before;
+            *before = next;
+            moves
+        });
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// What is shown next. The size never goes back.
+fn publish(before: Option<&Published>, durable: &Durable) -> Published {
+    match before {
+        Some(before) if before.size >= durable.size() => before.clone(),
+        Some(_) | None => Published {
+            size: durable.size(),
+            note: Arc::clone(&durable.checkpoint),
+        },
+    }
+}

@@ -93,6 +93,14 @@ pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
     sync_directory_of(path)
 }
 
+/// Puts a file that is there, and its name, on stable storage: a write that failed may have left it anywhere.
+pub(crate) fn settle(path: &Path) -> Result<(), FileError> {
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(at(path))?;
+    sync_directory_of(path)
+}
+
 /// Adds to the end of a file.
 pub(crate) fn append(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let new = !path.exists();
@@ -162,20 +170,40 @@ pub(crate) struct Lock {
 impl Lock {
     /// Waits until no other process holds it.
     pub(crate) fn acquire(path: &Path) -> Result<Self, FileError> {
-        let file = OpenOptions::new()
+        let file = Self::open(path)?;
+        Self::locked(&file, FlockOperation::LockExclusive).map_err(|errno| at(path)(errno.into()))?;
+        Ok(Self { _file: file })
+    }
+
+    /// `None`: another process holds it.
+    pub(crate) fn try_acquire(path: &Path) -> Result<Option<Self>, FileError> {
+        let file = Self::open(path)?;
+        match Self::locked(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            locked => {
+                locked.map_err(|errno| at(path)(errno.into()))?;
+                Ok(Some(Self { _file: file }))
+            }
+        }
+    }
+
+    fn open(path: &Path) -> Result<File, FileError> {
+        OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
             .open(path)
-            .map_err(at(path))?;
+            .map_err(at(path))
+    }
+
+    fn locked(file: &File, how: FlockOperation) -> Result<(), rustix::io::Errno> {
         loop {
-            match flock(&file, FlockOperation::LockExclusive) {
+            match flock(file, how) {
                 Err(rustix::io::Errno::INTR) => {}
-                locked => break locked.map_err(|errno| at(path)(errno.into()))?,
+                locked => break locked,
             }
         }
-        Ok(Self { _file: file })
     }
 }
 

@@ -19,6 +19,7 @@
 //! | [`files`] | files that survive a power cut, and locks between processes |
 //! | [`wire`] | generated protobuf, proto to domain and back, the strict walker over signed payloads |
 //! | [`transparency`] | leaf hashing, the tree, checkpoints, proofs |
+//! | [`witness`] | a C2SP witness: cosigns a log that has only grown |
 //! | [`ledger`] | the rules, pure: `decide` and `apply` |
 //! | [`journal`] | the `Journal` contract; sled, memory; the derived index |
 //! | [`relay`] | the engine: admission, the sequencer (the single writer), delivery |
@@ -49,6 +50,7 @@ pub mod time;
 pub mod tls;
 pub mod transparency;
 pub mod wire;
+pub mod witness;
 
 /// The world that the tests share with `tests/it`, which knows the crate by its name.
 #[cfg(test)]

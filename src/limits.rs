@@ -122,6 +122,25 @@ pub const POLICY_ENTRIES_MAX: usize = 64;
 pub const TILE_HASHES: u16 = 256;
 /// Characters of a tile's path: seven elements of the largest index, a level and a width, with room.
 pub const TILE_PATH_CHARS_MAX: usize = 64;
+/// Hashes of the consistency proof of one request to a witness (C2SP tlog-witness).
+pub const ADD_CHECKPOINT_HASHES_MAX: usize = 63;
+/// A request to a witness: a checkpoint, its proof and a size.
+pub const ADD_CHECKPOINT_BYTES_MAX: usize = CHECKPOINT_BYTES_MAX + ADD_CHECKPOINT_HASHES_MAX * 45 + 32;
+/// Logs of one witness.
+pub const WITNESS_LOGS_MAX: usize = 64;
+/// The file that says whose witness a directory is.
+pub const WITNESS_CONF_BYTES_MAX: usize = 64 * 1024;
+/// What a witness keeps of one log: a head, and a note with two signatures.
+pub const WITNESS_STATE_BYTES_MAX: usize = 4 * 1024;
+/// Checkpoints of one log that a witness remembers besides the last, to tell a late request from a fork.
+pub const WITNESS_REMEMBERED_MAX: usize = 256;
+/// Proofs that one log forked that a witness keeps, and, apart from these, refused growths, and sizes that it knows
+/// nothing of: whoever may send these must not be able to fill a disk.
+pub const WITNESS_EVIDENCE_MAX: usize = 64;
+/// Requests that a witness works on at a time; more wait.
+pub const WITNESS_REQUESTS_MAX: usize = 16;
+/// How long the body of a request to a witness may take to come.
+pub const WITNESS_BODY_MS_MAX: u64 = 10_000;
 /// Opaque extra data of one tlog-proof.
 pub const PROOF_EXTRA_BYTES_MAX: usize = 64 * 1024;
 /// A tlog-proof with its checkpoint, as text.

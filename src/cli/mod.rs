@@ -24,6 +24,7 @@ mod status;
 mod timeline;
 mod trust;
 mod watch;
+mod witness;
 pub mod world;
 
 use std::fmt;
@@ -105,6 +106,9 @@ enum Command {
     /// Begin, serve and check a relay.
     #[command(subcommand)]
     Relay(relay::RelayCommand),
+    /// Begin and serve a witness of a log.
+    #[command(subcommand)]
+    Witness(witness::WitnessCommand),
     /// Run the whole story: a real relay, eight warnings, a crash in the middle, an auditor's verdict.
     Demo(demo::DemoCommand),
 }
@@ -125,6 +129,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Fault> {
         Command::Audit(command) => audit::run(command, context).await,
         Command::Bench(command) => bench::run(command, context).await,
         Command::Relay(command) => relay::run(command, context).await,
+        Command::Witness(command) => witness::run(command, context).await,
         Command::Demo(command) => demo::run(command, context).await,
     }
 }

@@ -138,21 +138,35 @@ impl LogVerifier {
     /// Checks a note's signature, then reads it as a checkpoint of this log. Signatures of others (witnesses) are
     /// passed over.
     pub fn open(&self, note: &str) -> Result<SignedCheckpoint, InvalidNote> {
+        let (checkpoint, _) = self.check(note)?;
+        Ok(SignedCheckpoint::new(checkpoint, note))
+    }
+
+    /// The same, and drops every signature but the log's: what is kept of it has a bound.
+    pub fn open_bare(&self, note: &str) -> Result<SignedCheckpoint, InvalidNote> {
+        let (checkpoint, signature) = self.check(note)?;
+        let line = String::from_utf8(signature.to_bytes()).map_err(|_| InvalidNote::Malformed)?;
+        let note = format!("{}\n{line}", checkpoint.to_text());
+        Ok(SignedCheckpoint::new(checkpoint, &note))
+    }
+
+    fn check(&self, note: &str) -> Result<(Checkpoint, signed_note::Signature), InvalidNote> {
         if note.len() > CHECKPOINT_BYTES_MAX {
             return Err(InvalidNote::TooLong);
         }
         let parsed = Note::from_bytes(note.as_bytes()).map_err(|_| InvalidNote::Malformed)?;
-        parsed.verify(&OnlyThisLog(self)).map_err(|error| match error {
+        let (verified, _) = parsed.verify(&OnlyThisLog(self)).map_err(|error| match error {
             NoteError::UnverifiedNote => InvalidNote::NotSigned,
             NoteError::InvalidSignature { .. } => InvalidNote::BadSignature,
             _ => InvalidNote::Malformed,
         })?;
+        let signature = verified.into_iter().next().ok_or(InvalidNote::NotSigned)?;
         let text = std::str::from_utf8(parsed.text()).map_err(|_| InvalidNote::Malformed)?;
         let checkpoint = Checkpoint::parse_text(text)?;
         if checkpoint.origin != self.origin {
             return Err(InvalidNote::WrongOrigin);
         }
-        Ok(SignedCheckpoint::new(checkpoint, note))
+        Ok((checkpoint, signature))
     }
 }
 

@@ -5,6 +5,7 @@
 //! beyond the size, a proof of the wrong length or a hostile note is an `Err`. A [`SignedCheckpoint`] exists
 //! only if the log's signature was checked.
 
+mod add_checkpoint;
 mod checkpoint;
 mod cosignature;
 mod cosigned;
@@ -17,6 +18,7 @@ mod tile;
 mod tlog_proof;
 mod tree;
 
+pub use add_checkpoint::{AddCheckpoint, InvalidAddCheckpoint, SIZE_CONTENT_TYPE, origin_hash};
 pub use checkpoint::{Checkpoint, InvalidNote, SignedCheckpoint};
 pub use cosignature::{
     Cosignature, InvalidWitnessName, InvalidWitnessVkey, WitnessKey, WitnessName, WitnessVerifier,
@@ -49,6 +51,6 @@ mod hostile_policy;
 #[cfg(test)]
 mod hostile_tile;
 #[cfg(test)]
-mod model;
+pub(crate) mod model;
 #[cfg(test)]
 mod second_tree;

@@ -17,18 +17,18 @@ const FULL: u64 = 70;
 const BORDERS: [u64; 8] = [127, 128, 255, 256, 257, 511, 512, 513];
 
 /// A log in memory: its leaves, and its hashes in stored order as the frontier gave them.
-pub(super) struct Log {
-    pub(super) leaves: Vec<Hash>,
+pub(crate) struct Log {
+    pub(crate) leaves: Vec<Hash>,
     stored: Vec<Hash>,
     roots: Vec<Hash>,
 }
 
 impl Log {
-    pub(super) fn of(size: u64) -> Self {
+    pub(crate) fn of(size: u64) -> Self {
         Self::with(size, |i| leaf_hash(&i.to_be_bytes()))
     }
 
-    pub(super) fn with(size: u64, leaf: impl Fn(u64) -> Hash) -> Self {
+    pub(crate) fn with(size: u64, leaf: impl Fn(u64) -> Hash) -> Self {
         let mut frontier = Frontier::new();
         let mut log = Self {
             leaves: Vec::new(),
@@ -44,7 +44,7 @@ impl Log {
         log
     }
 
-    pub(super) fn root(&self, size: u64) -> Hash {
+    pub(crate) fn root(&self, size: u64) -> Hash {
         self.roots[size as usize]
     }
 }

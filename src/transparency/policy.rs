@@ -86,6 +86,23 @@ fn utf8(octets: Option<&Vec<u8>>) -> Option<&str> {
 }
 
 impl Policy {
+    /// The policy of one log and one witness, whose cosignature is enough.
+    pub fn of_one(log: LogVerifier, witness: WitnessVerifier) -> Self {
+        Self(Arc::new(Parts {
+            logs: vec![PolicyLog {
+                verifier: log,
+                url: None,
+            }],
+            witnesses: vec![PolicyWitness {
+                name: b"witness".to_vec(),
+                verifier: witness,
+                url: None,
+            }],
+            groups: Vec::new(),
+            quorum: Some(Member::Witness(0)),
+        }))
+    }
+
     /// The logs, in the order of the file.
     pub fn logs(&self) -> &[PolicyLog] {
         &self.0.logs

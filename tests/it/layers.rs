@@ -20,6 +20,7 @@ const LAYERS: &[&str] = &[
     "files",
     "wire",
     "transparency",
+    "witness",
     "ledger",
     "journal",
     "relay",

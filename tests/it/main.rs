@@ -28,4 +28,5 @@ mod public_log;
 mod support;
 mod timestamp;
 mod vectors;
+mod witness;
 mod world;

@@ -1,0 +1,262 @@
+//! The directory and its disk: failing writes, lost and broken states, old copies.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use super::*;
+use crate::domain::{Hash, Origin};
+use crate::files::FileError;
+use crate::transparency::{LogVerifier, Policy, WitnessKey};
+use crate::witness::cosign::{Store, Watched};
+use crate::witness::evidence::Kept;
+use crate::witness::log::LogState;
+
+fn log_of(n: u8, origin: &str) -> LogVerifier {
+    LogKey::new(origin.parse().unwrap(), SecretKey::from_seed(&[n; 32]))
+        .verifier()
+        .clone()
+}
+
+fn state_file(directory: &Path) -> std::path::PathBuf {
+    directory.join("logs").join(origin_hash(&ORIGIN.parse().unwrap()))
+}
+
+/// What a failing disk does with one write.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fault {
+    /// It is not there, and the writer is told so.
+    Lost,
+    /// It is there, and the writer is told that it failed.
+    Failed,
+}
+
+/// A disk in memory that fails at chosen writes.
+#[derive(Clone, Default)]
+struct Disk(Arc<Mutex<OnDisk>>);
+
+#[derive(Default)]
+struct OnDisk {
+    state: Option<Vec<u8>>,
+    faults: VecDeque<Option<Fault>>,
+}
+
+impl Store for Disk {
+    fn save(&self, _: &Origin, bytes: &[u8]) -> Result<(), FileError> {
+        let mut disk = self.0.lock().unwrap();
+        let fault = disk.faults.pop_front().flatten();
+        if fault != Some(Fault::Lost) {
+            disk.state = Some(bytes.to_vec());
+        }
+        match fault {
+            None => Ok(()),
+            Some(_) => Err(files::at(Path::new("disk"))(
+                std::io::ErrorKind::StorageFull.into(),
+            )),
+        }
+    }
+
+    fn keep(&self, _: &str, _: &[u8]) -> Result<(), FileError> {
+        Ok(())
+    }
+}
+
+impl Disk {
+    /// A witness that starts from what is on the disk.
+    fn start(&self) -> Witness {
+        let key = || {
+            let name = "w.invalid".parse().unwrap();
+            WitnessKey::new(name, SecretKey::from_seed(&[1; 32]))
+        };
+        let log = log_key().verifier().clone();
+        let state = self.0.lock().unwrap().state.clone();
+        let held = state
+            .and_then(|bytes| crate::witness::format::parse_state(&bytes, key().verifier(), &log).unwrap());
+        let policy = Policy::of_one(log.clone(), key().verifier().clone());
+        let watched = Watched::new(log, policy, LogState::of(held));
+        Witness::new(key(), [watched], Box::new(self.clone()), Kept::default(), clock())
+    }
+}
+
+/// Each write of a run lost, or done but said to have failed, with and without a restart after it, while the log offers
+/// two histories in turn: never are two roots cosigned at one size, never a smaller size after a larger one, and a
+/// failed write never answers with a cosignature. In the end an honest log is cosigned again.
+#[test]
+fn no_failing_write_makes_a_witness_say_two_things() {
+    let histories = [history(40, 40), history(40, 4)];
+    for write in 0..6usize {
+        for fault in [Fault::Lost, Fault::Failed] {
+            for restart in [false, true] {
+                let disk = Disk::default();
+                disk.0.lock().unwrap().faults = (0..6).map(|n| (n == write).then_some(fault)).collect();
+                let mut witness = disk.start();
+                let mut said: BTreeMap<u64, Hash> = BTreeMap::new();
+                let mut known = 0;
+                for step in 0..12usize {
+                    // Both histories try each size, so that a fault between them is tried out.
+                    let log = &histories[step % 2];
+                    let new = 3 + u64::try_from(step / 2).unwrap();
+                    let answered = match witness.add_checkpoint(&ask(log, known, new)) {
+                        Err(Refusal::Stale(size)) if size <= new => {
+                            known = size;
+                            witness.add_checkpoint(&ask(log, size, new))
+                        }
+                        answered => answered,
+                    };
+                    match answered {
+                        Ok(_) => {
+                            let root = log.root(new);
+                            let before = said.insert(new, root);
+                            assert!(before.is_none_or(|before| before == root), "two roots at {new}");
+                            assert_eq!(said.keys().next_back(), Some(&new), "smaller after larger");
+                            known = new;
+                        }
+                        Err(Refusal::NotDurable) if restart => witness = disk.start(),
+                        Err(_) => {}
+                    }
+                    let shown = witness.last(&origin_hash(&ORIGIN.parse().unwrap()));
+                    if let Some(note) = shown {
+                        let shown = log_key().verifier().open(&note).unwrap();
+                        let before = said.insert(shown.size(), shown.root());
+                        assert!(
+                            before.is_none_or(|before| before == shown.root()),
+                            "shows another root"
+                        );
+                    }
+                }
+                let case = format!("write {write} {fault:?}, restart {restart}");
+                let held = witness.logs()[0].1.unwrap();
+                let honest = histories
+                    .iter()
+                    .find(|log| log.root(held) == said[&held])
+                    .unwrap_or_else(|| panic!("{case}"));
+                witness
+                    .add_checkpoint(&ask(honest, held, 40))
+                    .unwrap_or_else(|refusal| panic!("{case}: {refusal}"));
+            }
+        }
+    }
+}
+
+/// A state file that is cut anywhere, or has any byte changed, is refused at the start, and so is one that is missing:
+/// never a new beginning. A person who says what was cosigned last brings the log back.
+#[test]
+fn a_lost_or_broken_state_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    init(directory.path());
+    let clock = clock();
+    let log = history(9, 9);
+    open(directory.path(), &clock)
+        .add_checkpoint(&ask(&log, 0, 5))
+        .unwrap();
+    let path = state_file(directory.path());
+    let good = std::fs::read(&path).unwrap();
+    let opened = || Witness::open(directory.path(), Arc::clone(&clock) as _).map(drop);
+    for cut in 0..good.len() {
+        std::fs::write(&path, &good[..cut]).unwrap();
+        assert!(matches!(opened(), Err(OpenError::Broken(..))), "cut at {cut}");
+        let mut changed = good.clone();
+        changed[cut] ^= 1;
+        std::fs::write(&path, &changed).unwrap();
+        assert!(matches!(opened(), Err(OpenError::Broken(..))), "changed at {cut}");
+    }
+    std::fs::write(&path, vec![b'x'; 1 << 20]).unwrap();
+    assert!(matches!(opened(), Err(OpenError::Broken(..))));
+    std::fs::remove_file(&path).unwrap();
+    assert!(matches!(opened(), Err(OpenError::Lost(..))));
+    let mut new = NewLog {
+        log: log_key().verifier().clone(),
+        last: None,
+    };
+    let add = |new: &NewLog| add_log(directory.path(), new, &*clock).map(drop);
+    assert!(matches!(add(&new), Err(BeginError::NeedsLast(_))));
+    new.last = Some(log_key().sign_checkpoint(5, log.root(5)).replacen('5', "6", 1));
+    assert!(matches!(add(&new), Err(BeginError::Last(..))));
+    new.last = Some(log_key().sign_checkpoint(5, log.root(5)));
+    add(&new).unwrap();
+    assert!(matches!(add(&new), Err(BeginError::SameLog(_))));
+    let witness = open(directory.path(), &clock);
+    assert_eq!(witness.add_checkpoint(&ask(&log, 4, 9)), Err(Refusal::Stale(5)));
+    witness.add_checkpoint(&ask(&log, 5, 9)).unwrap();
+}
+
+/// An old copy of a directory is found out by the witness's own later cosignature, and cosigns nothing more.
+#[test]
+fn an_old_copy_is_found_out() {
+    let (directory, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    init(directory.path());
+    let clock = clock();
+    let (log, fork) = (history(20, 20), history(20, 3));
+    let witness = open(directory.path(), &clock);
+    witness.add_checkpoint(&ask(&log, 0, 5)).unwrap();
+    std::fs::create_dir(copy.path().join("logs")).unwrap();
+    for file in ["key.pem", "witness"]
+        .map(Path::new)
+        .into_iter()
+        .map(Path::to_owned)
+        .chain([Path::new("logs").join(origin_hash(&ORIGIN.parse().unwrap()))])
+    {
+        std::fs::copy(directory.path().join(&file), copy.path().join(&file)).unwrap();
+    }
+    let line = witness.add_checkpoint(&ask(&log, 5, 9)).unwrap();
+    let old = open(copy.path(), &clock);
+    // What it had said itself, and what a stranger says in its name, is nothing.
+    let mut asked = AddCheckpoint::parse(&ask(&fork, 5, 7)).unwrap();
+    asked.note.push_str(&line);
+    assert_eq!(old.add_checkpoint(&asked.to_string()), Err(Refusal::Inconsistent));
+    let mut asked = AddCheckpoint::parse(&ask(&log, 5, 9)).unwrap();
+    asked.note.push_str(&line);
+    assert_eq!(old.add_checkpoint(&asked.to_string()), Err(Refusal::Forgotten));
+    assert_eq!(old.add_checkpoint(&ask(&log, 5, 6)), Err(Refusal::Forgotten));
+    // The witness itself has not forgotten it.
+    assert!(witness.add_checkpoint(&ask(&log, 9, 9)).is_ok());
+}
+
+/// A directory is one process's; a key is never written over; another key, a cut list of logs and nothing at all are
+/// refused, each with its own error.
+#[test]
+fn a_directory_that_is_no_sound_witness_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let clock = clock();
+    let opened = || Witness::open(path, Arc::clone(&clock) as _).map(drop);
+    assert!(matches!(opened(), Err(OpenError::NoWitness(_))));
+    init(path);
+    let log = log_of(2, "second.invalid");
+    let new = NewLog {
+        log: log.clone(),
+        last: None,
+    };
+    {
+        let _witness = open(path, &clock);
+        assert!(matches!(opened(), Err(OpenError::InUse(_))));
+        assert!(matches!(
+            add_log(path, &new, &*clock),
+            Err(BeginError::Open(OpenError::InUse(_)))
+        ));
+    }
+    let key = std::fs::read(path.join("key.pem")).unwrap();
+    let again = begin(path, "w.invalid".parse().unwrap(), vec![log]);
+    assert!(matches!(again, Err(BeginError::Exists(_))));
+    assert_eq!(std::fs::read(path.join("key.pem")).unwrap(), key);
+    assert_eq!(add_log(path, &new, &*clock).unwrap().logs.len(), 2);
+    let other = NewLog {
+        log: log_of(3, "second.invalid"),
+        last: None,
+    };
+    assert!(matches!(
+        add_log(path, &other, &*clock),
+        Err(BeginError::SameLog(_))
+    ));
+    assert_eq!(open(path, &clock).logs().len(), 2);
+    let conf = std::fs::read(path.join("witness")).unwrap();
+    for cut in 0..conf.len() {
+        std::fs::write(path.join("witness"), &conf[..cut]).unwrap();
+        assert!(matches!(opened(), Err(OpenError::Malformed(..))), "cut at {cut}");
+    }
+    std::fs::write(path.join("witness"), &conf).unwrap();
+    std::fs::remove_file(path.join("key.pem")).unwrap();
+    SecretKey::from_seed(&[5; 32])
+        .write_to(&path.join("key.pem"))
+        .unwrap();
+    assert!(matches!(opened(), Err(OpenError::OtherKey(_))));
+}

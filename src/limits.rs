@@ -379,8 +379,53 @@ pub const VIEW_RECORDS_MAX: usize = 512;
 pub const WARNING_PAGES_MAX: usize = 1024;
 /// Bytes of them.
 pub const WARNING_PAGES_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// How often the witnesses are asked at most: one candidate a second, however many blocks there are.
+pub const WITNESS_ASK_EVERY_MS: u64 = 1_000;
+/// How often they are asked when nothing is new: so long after the last block it can still be shown that nothing came.
+pub const WITNESS_IDLE_MS: u64 = 60_000;
+/// How often a candidate stands until every witness has been asked about it. Slow witnesses that skip candidates would skip
+/// different ones, and never meet.
+pub const WITNESS_ANCHOR_MS: u64 = 10_000;
+/// How long one exchange with a witness may take.
+pub const WITNESS_ANSWER_MS_MAX: u64 = 10_000;
+/// The answer of a witness: some signature lines, or a size.
+pub const WITNESS_ANSWER_BYTES_MAX: usize = 16 * 1024;
+/// Requests of one asking: the second or third follows the size that the witness says it has.
+pub const WITNESS_REQUESTS_PER_ASKING_MAX: usize = 3;
+/// The longest wait before a witness that gave no cosignature is asked again.
+pub const WITNESS_BACKOFF_MS_MAX: u64 = 60_000;
+/// How far a cosignature's time may lie from the relay's clock: what it brackets would be wrong.
+pub const WITNESS_CLOCK_MS_MAX: i64 = 5 * 60 * 1000;
+/// When the quorum is older than this, a person must look.
+pub const WITNESS_QUORUM_MS_MAX: i64 = 3 * 60 * 1000;
+/// How often that is said while it lasts.
+pub const WITNESS_ALARM_EVERY_MS: u64 = 60_000;
+/// How long a start waits for the witnesses, all together.
+pub const WITNESS_START_MS_MAX: u64 = 5_000;
+/// Threads that read the tree for the witnesses' proofs.
+pub const WITNESS_READERS: usize = 1;
+/// Cosigned notes that wait to be stored.
+pub const COSIGNED_QUEUE_MAX: usize = 1024;
+/// How long a stored cosignature may wait for stable storage: each sync competes with the journal's.
+pub const COSIGNED_SYNC_MS: u64 = 5_000;
+/// Sizes whose cosignatures are kept in memory: late ones come within a few candidates.
+pub const COSIGNED_RECENT_MAX: usize = 64;
+/// A cosigned note that is stored.
+pub const COSIGNED_NOTE_BYTES_MAX: usize = 14 * 1024;
+/// The cache of the store.
+pub const COSIGNED_CACHE_BYTES: usize = 4 * 1024 * 1024;
+/// Cosigned notes older than this are thinned out to one a minute.
+pub const COSIGNED_THIN_AFTER_MS: i64 = 24 * 3_600 * 1_000;
+/// How often that is done.
+pub const COSIGNED_THIN_EVERY_MS: u64 = 60_000;
+/// How many are looked at then.
+pub const COSIGNED_THIN_BATCH: usize = 4_096;
+/// Notes that contradict this log that are kept as files.
+pub const CONTRADICTIONS_KEPT_MAX: usize = 64;
 /// How often the public checkpoint moves at most.
 pub const PUBLISH_EVERY_MS: u64 = 1_000;
+/// How often it is looked at when nothing is new.
+pub const PUBLISH_AGAIN_MS: u64 = 10_000;
 /// Threads that read tiles for the public.
 pub const PUBLIC_READERS: usize = 2;
 /// Reads of tiles that wait for them; more are told to come back.
@@ -469,6 +514,9 @@ const _: () = assert!(
         && URGENT_BYTES_PER_PRINCIPAL_MAX >= GRPC_MESSAGE_BYTES_MAX
 );
 const _: () = assert!(READS_AT_ONCE_PER_PRINCIPAL_MAX < READS_AT_ONCE_MAX);
+const _: () = assert!(2 * COSIGNED_INDEXES_MAX * COSIGNED_NOTE_BYTES_MAX < VIEW_BYTES_MAX);
+const _: () = assert!(WITNESS_ANSWER_MS_MAX <= WITNESS_ANCHOR_MS && WITNESS_ANCHOR_MS < WITNESS_IDLE_MS);
+const _: () = assert!((2 * WITNESS_IDLE_MS + WITNESS_ANSWER_MS_MAX) as i64 <= WITNESS_QUORUM_MS_MAX);
 const _: () = assert!(STREAM_WINDOW_BYTES as usize >= GRPC_MESSAGE_BYTES_MAX);
 const _: () = assert!(HANDSHAKES_PER_ADDRESS_MAX < HANDSHAKES_MAX && DISPLACED_AFTER_MS < HANDSHAKE_MS_MAX);
 const _: () =

@@ -27,7 +27,7 @@ use crate::domain::{KeyId, SignedEnvelope};
 use crate::grpc::{self, CallMeters, Edge, HealthReporter};
 use crate::http::{self, PublicMeters, Readiness, Shown};
 use crate::journal::{Index, Journal as _, OpenError as JournalError, SledJournal};
-use crate::relay::{CreateError, CreateOptions, OpenError, Relay, RelayOptions};
+use crate::relay::{CreateError, CreateOptions, OpenError, Relay, RelayOptions, WitnessOptions};
 use crate::seal::SecretKey;
 use crate::time::SystemClock;
 use crate::tls::{self, AcceptLimits, ConnectionMeters, Doors, TlsIdentity};
@@ -188,6 +188,11 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
         quotas: settings.quotas,
         heartbeat: Some(settings.data_dir.join("heartbeat")),
         session_times: settings.session_times,
+        witnesses: settings.witness_policy.clone().map(|policy| WitnessOptions {
+            policy,
+            store: Some(settings.data_dir.join("cosigned.redb")),
+            times: settings.witness_times,
+        }),
     })
     .await?;
 

@@ -259,6 +259,10 @@ async fn status(client: &Client, context: &Context) -> Result<Exit, Fault> {
         "index_lag": status.index_lag,
         "draining": status.draining,
         "agencies": agencies,
+        "quorum": status.quorum.as_ref().map(|it| json!({"met": it.met, "size": it.size, "time": time(it.time_unix_ms)})),
+        "witnesses": status.witnesses.iter().map(|it| json!({
+            "name": it.name, "size": it.size, "cosigned": time(it.cosigned_unix_ms), "error": it.error,
+        })).collect::<Vec<_>>(),
     });
     let rows: Vec<Vec<String>> = status
         .agencies
@@ -285,6 +289,44 @@ async fn status(client: &Client, context: &Context) -> Result<Exit, Fault> {
         status.disk_free_bytes / (1024 * 1024),
         table(&["desk", "sessions", "waiting", ""], &rows)
     );
+    let text = text + &witnesses(&status);
     context.emit(&object, text)?;
     Ok(Exit::Done)
+}
+
+/// A time that may not have been.
+fn time(unix_ms: i64) -> Option<String> {
+    (unix_ms != 0).then(|| crate::time::Timestamp::from_unix_ms(unix_ms).to_string())
+}
+
+/// How it stands with the witnesses; nothing if the relay asks none.
+fn witnesses(status: &v1::GetStatusResponse) -> String {
+    if status.witnesses.is_empty() {
+        return String::new();
+    }
+    let never = || "never".to_owned();
+    let quorum = match &status.quorum {
+        None => "the policy asks for no quorum".to_owned(),
+        Some(quorum) => {
+            let of = time(quorum.time_unix_ms).map_or_else(String::new, |time| {
+                format!(
+                    ", the largest cosigned tree has {} records, since {time}",
+                    quorum.size
+                )
+            });
+            format!("the quorum is {}{of}", if quorum.met { "met" } else { "MISSING" })
+        }
+    };
+    let rows: Vec<Vec<String>> = status
+        .witnesses
+        .iter()
+        .map(|it| {
+            let cosigned = time(it.cosigned_unix_ms).unwrap_or_else(never);
+            vec![it.name.clone(), it.size.to_string(), cosigned, it.error.clone()]
+        })
+        .collect();
+    format!(
+        "\nwitnesses: {quorum}\n{}",
+        table(&["witness", "size", "cosigned", ""], &rows)
+    )
 }

@@ -158,6 +158,9 @@ fn check(settings: &RelaySettings, context: &Context) -> Result<Exit, Fault> {
             row.key, row.help, row.source
         );
         context.emit(row, line)?;
+        if let Some(means) = &row.means {
+            context.emit(row, format!("{:keys$}  = {means}", ""))?;
+        }
     }
     Ok(Exit::Done)
 }
@@ -332,10 +335,11 @@ impl From<StartError> for Fault {
             StartError::Index(_) | StartError::Threads(_) | StartError::Bind { .. } => Exit::Retry,
             StartError::Open(open) => match open {
                 OpenError::Empty | OpenError::OtherLog { .. } => Exit::Refused,
-                OpenError::Corrupt(_) => Exit::VerificationFailed,
+                OpenError::Corrupt(_) | OpenError::BehindWitnesses(_) => Exit::VerificationFailed,
                 OpenError::Read(_)
                 | OpenError::NotStarted(_)
                 | OpenError::Index(_)
+                | OpenError::Witnesses(_)
                 | OpenError::System(_) => Exit::Retry,
             },
         };

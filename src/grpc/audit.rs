@@ -23,8 +23,8 @@ impl v1::audit_server::Audit for Service {
         &self,
         request: Request<v1::GetCheckpointRequest>,
     ) -> Result<Response<v1::GetCheckpointResponse>, Status> {
-        let caller = caller(&request)?;
-        let cosigned = self.0.relay.cosigned(&caller).await?;
+        caller(&request)?;
+        let cosigned = self.0.relay.cosigned();
         Ok(Response::new(v1::GetCheckpointResponse {
             checkpoint: convert::note(&self.0.relay.checkpoint()),
             cosigned: cosigned.as_ref().map(convert::note).unwrap_or_default(),

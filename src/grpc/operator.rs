@@ -4,7 +4,8 @@ use tonic::{Request, Response, Status};
 
 use super::caller::caller;
 use super::{Edge, convert};
-use crate::relay::{AgencyStatus, DeskStatus};
+use crate::relay::{AgencyStatus, DeskStatus, QuorumStatus, WitnessStatus};
+use crate::time::Timestamp;
 use crate::wire::{self, v1};
 
 /// The service.
@@ -107,9 +108,33 @@ impl v1::operator_server::Operator for Service {
             index_lag: status.index_lag,
             agencies: status.agencies.into_iter().map(agency).collect(),
             draining: status.draining,
-            witnesses: Vec::new(),
-            quorum: None,
+            quorum: status
+                .witnesses
+                .as_ref()
+                .and_then(|all| all.quorum.as_ref())
+                .map(quorum),
+            witnesses: status
+                .witnesses
+                .map(|all| all.witnesses.into_iter().map(witness).collect())
+                .unwrap_or_default(),
         }))
+    }
+}
+
+fn quorum(status: &QuorumStatus) -> v1::QuorumStatus {
+    v1::QuorumStatus {
+        met: status.met,
+        size: status.size,
+        time_unix_ms: status.time.map_or(0, Timestamp::unix_ms),
+    }
+}
+
+fn witness(status: WitnessStatus) -> v1::WitnessStatus {
+    v1::WitnessStatus {
+        name: status.name,
+        size: status.size,
+        cosigned_unix_ms: status.cosigned.map_or(0, Timestamp::unix_ms),
+        error: status.error,
     }
 }
 

@@ -10,7 +10,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::relay::{Histogram, Relay};
+use crate::relay::{Histogram, Relay, WitnessesStatus};
 
 /// Shows the engine's meters, and the free space of the journal's disk.
 pub fn register_engine(
@@ -127,6 +127,10 @@ impl Collector for Engine {
             (self.disk_free_bytes)(),
         )?;
 
+        if let Some(witnesses) = relay.witnesses() {
+            encode_witnesses(&mut encoder, &witnesses)?;
+        }
+
         histogram(
             &mut encoder,
             "block_records",
@@ -155,6 +159,40 @@ impl Collector for Engine {
             1e6,
         )
     }
+}
+
+/// How it stands with the witnesses. Their names are the operator's own, from the policy.
+fn encode_witnesses(encoder: &mut DescriptorEncoder<'_>, status: &WitnessesStatus) -> fmt::Result {
+    if let Some(quorum) = &status.quorum {
+        let help = "1 while the quorum of the witness policy has cosigned lately, else 0: a person must look";
+        let gauge = ConstGauge::new(u64::from(quorum.met));
+        gauge.encode(encoder.encode_descriptor("witness_quorum", help, None, MetricType::Gauge)?)?;
+        let help = "Size of the largest tree that the quorum has cosigned";
+        let gauge = ConstGauge::new(quorum.size);
+        gauge.encode(encoder.encode_descriptor("witness_quorum_size", help, None, MetricType::Gauge)?)?;
+    }
+    let seconds = Unit::Seconds;
+    let help = "For how long a witness has cosigned nothing, or since the start";
+    let mut silent = encoder.encode_descriptor("witness_silent", help, Some(&seconds), MetricType::Gauge)?;
+    for witness in &status.witnesses {
+        let label = [("witness", label(&witness.name))];
+        ConstGauge::new(witness.silent_ms / 1000).encode(silent.encode_family(&label)?)?;
+    }
+    let help = "Askings that a witness did not answer with a cosignature, by kind";
+    let mut refusals = encoder.encode_descriptor("witness_refusals", help, None, MetricType::Counter)?;
+    for witness in &status.witnesses {
+        for (kind, count) in &witness.refusals {
+            let label = [("witness", label(&witness.name)), ("kind", (*kind).to_owned())];
+            ConstCounter::new(*count).encode(refusals.encode_family(&label)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// The encoder writes labels as they are.
+fn label(name: &str) -> String {
+    let plain = |c: char| !matches!(c, '"' | '\\') && !c.is_control();
+    name.chars().map(|c| if plain(c) { c } else { '_' }).collect()
 }
 
 /// A histogram whose values are shown in another unit: `divisor` of its own make one of it.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::witnesses::WitnessesStatus;
 use crate::domain::{
     AgencyId, DeskAddress, DetachedPart, Digest, Direction, Hash, InboxOpening, KeyId, Origin, Principal,
     Receipt, SignedEnvelope, Step, ThreadView, WarningSummary,
@@ -288,6 +289,8 @@ pub struct RelayStatus {
     pub agencies: Vec<AgencyStatus>,
     /// Whether it is shutting down.
     pub draining: bool,
+    /// How it stands with the witnesses; none: no policy is set.
+    pub witnesses: Option<WitnessesStatus>,
 }
 
 /// One agency, as an operator sees it.

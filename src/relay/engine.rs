@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::alarm::Alarms;
 use super::answers::{Caller, Ending, Failure};
@@ -15,6 +16,7 @@ use super::durable::Durable;
 use super::meters::Meters;
 use super::reads::Reads;
 use super::sequencer::{Phase, Queue};
+use super::witnesses::Witnesses;
 use crate::domain::{DetachedPart, KeyId, Origin, Receipt, Record};
 use crate::error::{ErrorCode, Refused};
 use crate::journal::{Index, Journal, PartKind};
@@ -44,6 +46,9 @@ pub(super) struct Engine {
     pub(super) directories: watch::Receiver<Arc<Directory>>,
     pub(super) phase: watch::Sender<Phase>,
     pub(super) in_flight: watch::Sender<usize>,
+    pub(super) witnesses: Option<Arc<Witnesses>>,
+    /// Those who ask them; they end with the engine.
+    pub(super) _attended: JoinSet<()>,
     pub(super) heartbeat: Option<tokio::task::JoinHandle<()>>,
 }
 

@@ -26,9 +26,10 @@ mod status;
 mod threads;
 mod warning;
 mod watch;
+mod witnesses;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::relay) mod tests;
 
 pub use crate::domain::{Direction, ReplayedContent, ReplayedRecord, ThreadView, WarningName};
 pub use crate::error::SideEffect;
@@ -47,6 +48,10 @@ pub use start::{CreateError, CreateOptions, Created, OpenError, RelayOptions};
 pub use status::AbsentDesks;
 pub use threads::Busy;
 pub use watch::WarningWatch;
+pub use witnesses::{
+    BadWitnessPolicy, BehindWitnesses, QuorumStatus, WitnessOptions, WitnessPolicy, WitnessStatus,
+    WitnessTimes, WitnessesError, WitnessesStatus,
+};
 
 use std::sync::Arc;
 
@@ -251,23 +256,22 @@ impl Relay {
     }
 
     /// The newest cosigned checkpoint that is kept: with the policy's quorum, else with any cosignature.
-    pub async fn cosigned(&self, _caller: &Caller) -> Result<Option<Arc<str>>, Failure> {
-        Ok(None)
+    pub fn cosigned(&self) -> Option<Arc<str>> {
+        self.engine
+            .witnesses
+            .as_ref()
+            .and_then(|witnesses| witnesses.cosigned())
     }
 
     /// For each index the newest cosigned checkpoint kept without that record and the oldest with it: distinct notes, by
     /// ascending size.
-    pub async fn find_cosigned(&self, _caller: &Caller, indexes: &[u64]) -> Result<Vec<Arc<str>>, Failure> {
-        if indexes.len() > crate::limits::COSIGNED_INDEXES_MAX {
-            return Err(Failure::new(
-                ErrorCode::InvalidRequest,
-                format!(
-                    "at most {} records at a time",
-                    crate::limits::COSIGNED_INDEXES_MAX
-                ),
-            ));
-        }
-        Ok(Vec::new())
+    pub async fn find_cosigned(&self, caller: &Caller, indexes: &[u64]) -> Result<Vec<Arc<str>>, Failure> {
+        self.read(caller, self.engine.find_cosigned(indexes)).await
+    }
+
+    /// How it stands with the witnesses; none: no policy is set.
+    pub fn witnesses(&self) -> Option<WitnessesStatus> {
+        self.engine.witnesses.as_ref().map(|witnesses| witnesses.status())
     }
 
     /// How the relay is; operators only.
@@ -306,6 +310,9 @@ impl Relay {
         // The senders live in the engine.
         let _ = in_flight.wait_for(|count| *count == 0).await;
         engine.queue.close().await;
+        if let Some(witnesses) = &engine.witnesses {
+            witnesses.close().await;
+        }
     }
 
     /// Returns when the engine has failed: the process must exit, and a restart finds out what was written.

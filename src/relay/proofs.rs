@@ -7,6 +7,7 @@ use super::answers::{ConsistencyProof, Failure, InclusionProof};
 use super::durable::Durable;
 use super::engine::Engine;
 use crate::error::ErrorCode;
+use crate::limits;
 use crate::transparency::{HashReader, consistency_proof, inclusion_proof, stored_hash_index};
 
 impl Engine {
@@ -33,6 +34,21 @@ impl Engine {
             size,
             checkpoint: newest(size, &durable),
         })
+    }
+
+    pub(super) async fn find_cosigned(&self, indexes: &[u64]) -> Result<Vec<Arc<str>>, Failure> {
+        if indexes.len() > limits::COSIGNED_INDEXES_MAX {
+            return Err(Failure::new(
+                ErrorCode::InvalidRequest,
+                format!("at most {} records at a time", limits::COSIGNED_INDEXES_MAX),
+            ));
+        }
+        let Some(witnesses) = self.witnesses.clone() else {
+            return Ok(Vec::new());
+        };
+        let indexes = indexes.to_vec();
+        let look = move || witnesses.around(&indexes);
+        self.blocking(look).await?.map_err(|e| self.broken(&e))
     }
 
     pub(super) async fn prove_consistency(

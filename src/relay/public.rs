@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::Relay;
 use super::durable::Durable;
 use super::threads::{Busy, Threads};
+use super::witnesses::Witnesses;
 use crate::journal::Index;
 use crate::limits;
 use crate::transparency::{TilePath, read_tile};
@@ -50,10 +51,12 @@ impl Relay {
             limits::PUBLIC_READERS,
             limits::PUBLIC_READS_WAITING_MAX,
         )?;
-        let durable = self.durable();
-        let first = publish(None, &durable.borrow());
-        let (sender, published) = watch::channel(first);
-        tokio::spawn(keep_publishing(durable, sender));
+        let source = Source {
+            durable: self.durable(),
+            witnesses: self.engine.witnesses.clone(),
+        };
+        let (sender, published) = watch::channel(source.next(None));
+        tokio::spawn(source.publish(sender));
         Ok(PublicLog {
             published,
             index: self.engine.index.clone(),
@@ -83,32 +86,69 @@ impl PublicLog {
     }
 }
 
-/// Ends when the relay or all that read from it are gone.
-async fn keep_publishing(mut durable: watch::Receiver<Arc<Durable>>, published: watch::Sender<Published>) {
-    let pause = Duration::from_millis(limits::PUBLISH_EVERY_MS);
-    loop {
-        tokio::select! {
-            changed = durable.changed() => if changed.is_err() { return },
-            () = published.closed() => return,
-        }
-        let newest = Arc::clone(&durable.borrow_and_update());
-        published.send_if_modified(|before| {
-            let next = publish(Some(before), &newest);
-            let moves = next != *before;
-            *before = next;
-            moves
-        });
-        tokio::time::sleep(pause).await;
-    }
+/// Where the published checkpoint comes from.
+struct Source {
+    durable: watch::Receiver<Arc<Durable>>,
+    witnesses: Option<Arc<Witnesses>>,
 }
 
-/// What is shown next. The size never goes back.
-fn publish(before: Option<&Published>, durable: &Durable) -> Published {
-    match before {
-        Some(before) if before.size >= durable.size() => before.clone(),
-        Some(_) | None => Published {
+impl Source {
+    /// Ends when the relay or all that read from it are gone.
+    async fn publish(mut self, published: watch::Sender<Published>) {
+        let pause = Duration::from_millis(limits::PUBLISH_EVERY_MS);
+        // A quorum grows old without a word.
+        let look_again = Duration::from_millis(limits::PUBLISH_AGAIN_MS);
+        let mut standing = self.witnesses.as_ref().map(|witnesses| witnesses.standing());
+        loop {
+            let stands = async {
+                match &mut standing {
+                    Some(standing) => standing.changed().await.is_ok(),
+                    None => std::future::pending().await,
+                }
+            };
+            let goes_on = tokio::select! {
+                changed = self.durable.changed() => changed.is_ok(),
+                changed = stands => changed,
+                () = tokio::time::sleep(look_again) => true,
+                () = published.closed() => false,
+            };
+            if !goes_on {
+                return;
+            }
+            self.durable.borrow_and_update();
+            published.send_if_modified(|before| {
+                let next = self.next(Some(before));
+                let moves = next != *before;
+                *before = next;
+                moves
+            });
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// What is shown next: the newest checkpoint with the quorum, as long as that is fresh; else the newest durable one, with
+    /// the cosignatures that are kept of it. The size never goes back.
+    fn next(&self, before: Option<&Published>) -> Published {
+        let durable = Arc::clone(&self.durable.borrow());
+        let mut next = Published {
             size: durable.size(),
             note: Arc::clone(&durable.checkpoint),
-        },
+        };
+        if let Some(witnesses) = &self.witnesses {
+            let standing = witnesses.standing().borrow().clone();
+            let fresh = witnesses.is_fresh(&standing);
+            let of_this_size = standing.any.filter(|any| any.size == durable.size());
+            let vouched = standing.quorum.filter(|_| fresh).or(of_this_size);
+            if let Some(stand) = vouched {
+                next = Published {
+                    size: stand.size,
+                    note: stand.note,
+                };
+            }
+        }
+        match before {
+            Some(before) if before.size > next.size => before.clone(),
+            Some(_) | None => next,
+        }
     }
 }

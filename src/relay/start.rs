@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::Relay;
 use super::alarm::Alarms;
@@ -18,6 +19,7 @@ use super::heartbeat;
 use super::meters::Meters;
 use super::reads::Reads;
 use super::sequencer::{self, Answer, Phase, Sequencer, SystemNonces};
+use super::witnesses::{BehindWitnesses, WitnessOptions, Witnesses, WitnessesError};
 use crate::domain::{Deadlines, Genesis, Precedence, RelayStarted, SignedEnvelope};
 use crate::error::Refused;
 use crate::journal::{AppendError, Block, Head, Index, IndexError, Journal, ReadError};
@@ -86,6 +88,8 @@ pub struct RelayOptions {
     pub heartbeat: Option<PathBuf>,
     /// How long delivery sessions wait for what.
     pub session_times: SessionTimes,
+    /// Who cosigns its checkpoints; none: nobody is asked.
+    pub witnesses: Option<WitnessOptions>,
 }
 
 /// Why a relay did not start.
@@ -114,6 +118,12 @@ pub enum OpenError {
     /// The log contradicts itself: a person must look.
     #[error("the log is corrupt: {0}")]
     Corrupt(String),
+    /// The log is behind, or beside, what its witnesses have cosigned: a person must look.
+    #[error(transparent)]
+    BehindWitnesses(#[from] BehindWitnesses),
+    /// The witnesses cannot be asked.
+    #[error(transparent)]
+    Witnesses(#[from] WitnessesError),
     /// No thread, no random bytes.
     #[error("{0}")]
     System(String),
@@ -189,6 +199,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
         quotas,
         heartbeat,
         session_times,
+        witnesses,
     } = options;
     let Followed {
         head,
@@ -213,6 +224,15 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
     let hub = Arc::new(Hub::default());
     let shared_directory = Arc::new(directory.clone());
     let durable = Arc::new(Durable::new(head, &log_key, Arc::clone(&shared_directory)));
+    let (witnesses, witnesses_reached) = match witnesses {
+        None => (None, 0),
+        Some(options) => {
+            let verifier = log_key.verifier().clone();
+            let witnesses = Witnesses::open(options, verifier, index.clone(), Arc::clone(&clock)).await?;
+            let reached = witnesses.begin(&durable.checkpoint, head).await?;
+            (Some(witnesses), reached)
+        }
+    };
     let (durable_sender, durable) = watch::channel(durable);
     let (directories_sender, directories) = watch::channel(shared_directory);
     let phase = watch::Sender::new(Phase::Running);
@@ -240,7 +260,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
         version: version.clone(),
         configuration_digest,
         stopped_at,
-        witnesses_reached: 0,
+        witnesses_reached,
     });
     match queue.ask(began, 0).await {
         Ok(Answer::Recorded { .. }) => {}
@@ -251,6 +271,10 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
             return Err(OpenError::Corrupt("RELAY_STARTED left no record".into()));
         }
     }
+    let attended = match &witnesses {
+        Some(witnesses) => witnesses.attend(&durable).map_err(OpenError::Corrupt)?,
+        None => JoinSet::new(),
+    };
     Ok(Relay {
         engine: Arc::new(Engine {
             journal,
@@ -271,6 +295,8 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
             directories,
             phase,
             in_flight: watch::Sender::new(0),
+            witnesses,
+            _attended: attended,
             heartbeat: heartbeat.map(|path| heartbeat::start(path, clock)),
         }),
     })

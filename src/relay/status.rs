@@ -43,6 +43,7 @@ impl Engine {
             ),
             agencies: self.agencies(&durable.directory)?,
             draining: *self.phase.borrow() != Phase::Running,
+            witnesses: self.witnesses.as_ref().map(|witnesses| witnesses.status()),
         })
     }
 

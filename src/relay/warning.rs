@@ -124,7 +124,13 @@ impl Engine {
         match self.journal.block_head(size).await.map_err(|e| self.broken(&e))? {
             Some(head) => {
                 let directory = Arc::clone(&newest.directory);
-                Ok(Arc::new(Durable::new(head, &self.log_key, directory)))
+                let mut durable = Durable::new(head, &self.log_key, directory);
+                if let Some(witnesses) = self.witnesses.clone() {
+                    let look = move || witnesses.at(size);
+                    let kept = self.blocking(look).await?.map_err(|e| self.broken(&e))?;
+                    durable.checkpoint = kept.unwrap_or(durable.checkpoint);
+                }
+                Ok(Arc::new(durable))
             }
             None => Err(Failure::new(
                 ErrorCode::InvalidRequest,

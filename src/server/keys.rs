@@ -40,6 +40,12 @@ pub const KEYS: &[Key] = &[
         "the log's checkpoint and tiles (C2SP tlog-tiles), for everybody; absent: none",
     ),
     key(
+        "witness_policy",
+        Kind::Path,
+        None,
+        "who cosigns the checkpoints, and how many are enough (C2SP tlog-policy, with URLs); absent: nobody is asked",
+    ),
+    key(
         "log_key_file",
         Kind::Path,
         None,

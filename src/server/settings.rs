@@ -6,13 +6,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use sha2::{Digest as _, Sha256};
+
 use super::keys::KEYS;
 use crate::config::{ConfigError, FlagSetting, Settings};
 use crate::domain::{Deadlines, OperatorName, Origin, Precedence};
 use crate::grpc::EdgeLimits;
 use crate::limits;
 use crate::relay::SessionTimes;
-use crate::relay::{HourlyQuota, Quotas};
+use crate::relay::{HourlyQuota, Quotas, WitnessPolicy, WitnessTimes};
 use crate::telemetry::{LogFormat, LogLevel};
 use crate::tls::AcceptLimits;
 
@@ -29,6 +31,10 @@ pub struct RelaySettings {
     pub http_listen: Option<SocketAddr>,
     /// The log's public read side.
     pub public_listen: Option<SocketAddr>,
+    /// Who cosigns the log's checkpoints.
+    pub witness_policy: Option<WitnessPolicy>,
+    /// How the witnesses are asked. No setting of its own.
+    pub witness_times: WitnessTimes,
     /// The log's secret key.
     pub log_key_file: PathBuf,
     /// The relay's TLS key.
@@ -53,7 +59,7 @@ pub struct RelaySettings {
     pub session_times: SessionTimes,
     /// How long a shutdown waits.
     pub drain_ms_max: u64,
-    /// SHA-256 of what is effective, without secrets; in `RELAY_STARTED`.
+    /// SHA-256 of what is effective, without secrets, and (if there is one) of the witness policy; in `RELAY_STARTED`.
     pub digest: [u8; 32],
     effective: Settings,
 }
@@ -75,8 +81,13 @@ impl RelaySettings {
             let keys = data_dir.join("keys");
             Ok(settings.optional(key)?.unwrap_or_else(|| keys.join(name)))
         };
+        let origin: Origin = settings.required("origin")?;
+        let witness_policy = witness_policy(&settings, &origin)?;
         Ok(Self {
-            origin: settings.required("origin")?,
+            digest: digest(&settings, witness_policy.as_ref()),
+            witness_policy,
+            witness_times: WitnessTimes::default(),
+            origin,
             listen: settings.required("listen")?,
             http_listen: settings.optional("http_listen")?,
             public_listen: settings.optional("public_listen")?,
@@ -121,7 +132,6 @@ impl RelaySettings {
                 ..SessionTimes::default()
             },
             drain_ms_max: lowered(&settings, "drain_ms_max", limits::DRAIN_MS_MAX)?,
-            digest: settings.digest(),
             data_dir,
             effective: settings,
         })
@@ -149,6 +159,7 @@ impl RelaySettings {
                     value: self.unset(key.name),
                     source: "default".to_owned(),
                     help: key.help,
+                    means: None,
                 });
             }
             rows.extend(set.into_iter().map(|(name, effective)| Explained {
@@ -156,9 +167,18 @@ impl RelaySettings {
                 value: Some(effective.values.join(", ")),
                 source: effective.source.to_string(),
                 help: key.help,
+                means: self.means(name),
             }));
         }
         rows
+    }
+
+    /// What a file that a setting names says, in words.
+    fn means(&self, key: &str) -> Option<String> {
+        match key {
+            "witness_policy" => self.witness_policy.as_ref().map(WitnessPolicy::explain),
+            _ => None,
+        }
     }
 
     /// What holds where nothing is set and the default depends on other settings or on a bound.
@@ -197,6 +217,9 @@ pub struct Explained {
     pub source: String,
     /// What it is for.
     pub help: &'static str,
+    /// What the file says that it names, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub means: Option<String>,
 }
 
 fn operators(settings: &Settings) -> Result<BTreeMap<OperatorName, Vec<PathBuf>>, ConfigError> {
@@ -228,6 +251,35 @@ fn deadlines(settings: &Settings, precedence: Precedence) -> Result<Deadlines, C
         opened_ms,
         answered_ms: read("answered_ms", opened_ms)?,
     })
+}
+
+/// Reads the policy, so that a fault in it is found before anything begins.
+fn witness_policy(settings: &Settings, origin: &Origin) -> Result<Option<WitnessPolicy>, ConfigError> {
+    const KEY: &str = "witness_policy";
+    let Some(path) = settings.optional::<PathBuf>(KEY)? else {
+        return Ok(None);
+    };
+    let read = || {
+        let length = std::fs::metadata(&path).map_err(|error| error.to_string())?.len();
+        if length > limits::POLICY_BYTES_MAX as u64 {
+            return Err(format!("is longer than {} bytes", limits::POLICY_BYTES_MAX));
+        }
+        let bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
+        WitnessPolicy::read(&bytes, origin).map_err(|error| error.to_string())
+    };
+    read().map(Some).map_err(|reason| settings.refuse(KEY, reason))
+}
+
+/// Of the settings; what the policy says counts too, not only where it lies.
+fn digest(settings: &Settings, policy: Option<&WitnessPolicy>) -> [u8; 32] {
+    match policy {
+        None => settings.digest(),
+        Some(policy) => Sha256::new()
+            .chain_update(settings.digest())
+            .chain_update(policy.digest())
+            .finalize()
+            .into(),
+    }
 }
 
 /// A quota, which may be raised too.

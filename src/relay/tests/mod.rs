@@ -17,4 +17,4 @@ mod queue;
 mod reading;
 mod reads;
 mod sequencing;
-mod stage;
+pub(in crate::relay) mod stage;

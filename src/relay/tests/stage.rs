@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::domain::*;
 use crate::journal::{Index, Journal, MemoryJournal};
-use crate::relay::{Caller, CreateOptions, Failure, OpenError, Proven, Quotas, Relay, RelayOptions};
+use crate::relay::{
+    Caller, CreateOptions, Failure, OpenError, Proven, Quotas, Relay, RelayOptions, WitnessOptions,
+};
 use crate::seal::SecretKey;
 use crate::time::ManualClock;
 use crate::transparency::{LogKey, SignedCheckpoint, leaf_hash, verify_inclusion};
@@ -29,7 +31,7 @@ pub(in crate::relay) async fn open(
     index: Index,
     clock: &ManualClock,
 ) -> Result<Relay, OpenError> {
-    open_with(journal, index, clock, Quotas::default()).await
+    open_with(journal, index, clock, Quotas::default(), None).await
 }
 
 async fn open_with(
@@ -37,6 +39,7 @@ async fn open_with(
     index: Index,
     clock: &ManualClock,
     quotas: Quotas,
+    witnesses: Option<WitnessOptions>,
 ) -> Result<Relay, OpenError> {
     Relay::open(RelayOptions {
         log_key: log_key(&World::new().origin),
@@ -48,6 +51,7 @@ async fn open_with(
         quotas,
         heartbeat: None,
         session_times: super::super::SessionTimes::default(),
+        witnesses,
     })
     .await
 }
@@ -135,6 +139,24 @@ impl Stage {
 
     /// The same with other quotas.
     pub(in crate::relay) async fn restart_with(self, quotas: Quotas) -> Self {
+        self.reopen(quotas, None)
+            .await
+            .unwrap_or_else(|(error, _)| panic!("{error}"))
+    }
+
+    /// The same with witnesses; what is left if it does not start.
+    pub(in crate::relay) async fn witnessed(
+        self,
+        options: WitnessOptions,
+    ) -> Result<Self, (OpenError, MemoryJournal)> {
+        self.reopen(Quotas::default(), Some(options)).await
+    }
+
+    async fn reopen(
+        self,
+        quotas: Quotas,
+        witnesses: Option<WitnessOptions>,
+    ) -> Result<Self, (OpenError, MemoryJournal)> {
         let Self {
             world,
             journal,
@@ -144,15 +166,23 @@ impl Stage {
         } = self;
         drop(relay);
         let journal = journal.restart();
-        let relay = open_with(Arc::new(journal.clone()), index.clone(), &clock, quotas)
-            .await
-            .unwrap();
-        Self {
-            world,
-            journal,
-            index,
-            clock,
-            relay,
+        match open_with(
+            Arc::new(journal.clone()),
+            index.clone(),
+            &clock,
+            quotas,
+            witnesses,
+        )
+        .await
+        {
+            Ok(relay) => Ok(Self {
+                world,
+                journal,
+                index,
+                clock,
+                relay,
+            }),
+            Err(error) => Err((error, journal)),
         }
     }
 

@@ -1,0 +1,144 @@
+//! One asking: a witness gets a checkpoint with the proof that the log has only grown since the size that the witness has,
+//! which it may have to say first.
+
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use super::Witnesses;
+use super::exchange::{self, Refusal, Reply};
+use super::keeper::Cosigned;
+use super::policy::Asked;
+use crate::domain::Hash;
+use crate::fetch::Bounds;
+use crate::journal::Head;
+use crate::limits;
+use crate::transparency::{CosignedCheckpoint, SignedCheckpoint, consistency_proof};
+
+/// What the witnesses are asked about: a durable checkpoint, the same for all.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) size: u64,
+    pub(super) note: Arc<str>,
+    /// The same, opened under the policy; no cosignature is on it.
+    pub(super) checkpoint: CosignedCheckpoint,
+}
+
+/// How an asking ended well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// It cosigned, and that is kept.
+    Cosigned,
+    /// It has cosigned a larger size of this log already.
+    Ahead(u64),
+}
+
+impl Witnesses {
+    /// A candidate from a signed note of this log's own.
+    pub(super) fn candidate(&self, note: &Arc<str>) -> Result<Candidate, String> {
+        let opened = self.log.open(note).map_err(|e| e.to_string())?;
+        let checkpoint = self
+            .policy
+            .policy()
+            .open_signed(opened)
+            .map_err(|e| e.to_string())?;
+        Ok(Candidate {
+            size: checkpoint.checkpoint().size,
+            note: Arc::clone(note),
+            checkpoint,
+        })
+    }
+
+    /// Asks one witness. `known` is the size that it has cosigned, as far as is known; `newest` is the log's.
+    pub(super) async fn ask(
+        &self,
+        asked: &Asked,
+        candidate: &Candidate,
+        known: &mut Option<u64>,
+        newest: u64,
+    ) -> Result<Asking, Refusal> {
+        let url = asked.url.below("add-checkpoint");
+        let url = url.map_err(|error| Refusal::Relay(error.to_string()))?;
+        for _ in 0..limits::WITNESS_REQUESTS_PER_ASKING_MAX {
+            let old = known.unwrap_or(0);
+            if old > candidate.size {
+                return Ok(Asking::Ahead(old));
+            }
+            let proof = self.proof(old, candidate.size).await?;
+            let body = exchange::request(old, &proof, &candidate.note);
+            let answer = self.fetch.post(&url, "text/plain", body, self.bounds()).await?;
+            match exchange::reply(&answer, candidate.size)? {
+                Reply::Lines(lines) => {
+                    let now = self.clock.now();
+                    let (line, cosignature) = exchange::cosigned(asked, &candidate.checkpoint, &lines, now)?;
+                    *known = Some(candidate.size);
+                    self.cosigned_by(asked, candidate.size, cosignature.time, now);
+                    self.keeper.add(Cosigned {
+                        checkpoint: candidate.checkpoint.clone(),
+                        witness: cosignature.witness,
+                        line,
+                        at: now,
+                    });
+                    return Ok(Asking::Cosigned);
+                }
+                Reply::Conflict(Some(size)) if size > newest => return Err(Refusal::Larger(size)),
+                // It has just that size, and does not take this tree of it.
+                Reply::Conflict(size)
+                    if old > 0 && old == candidate.size && size.is_none_or(|size| size == old) =>
+                {
+                    return Err(Refusal::Contradicts(candidate.size));
+                }
+                Reply::Conflict(Some(size)) if Some(size) != *known && (size != 0 || known.is_some()) => {
+                    *known = Some(size);
+                }
+                Reply::Conflict(_) => return Err(Refusal::NoSize),
+            }
+        }
+        Err(Refusal::NoSize)
+    }
+
+    async fn proof(&self, old: u64, new: u64) -> Result<Vec<Hash>, Refusal> {
+        if old == 0 || old == new {
+            return Ok(Vec::new());
+        }
+        let index = self.index.clone();
+        let read = move || consistency_proof(old, new, &index).map_err(|e| e.to_string());
+        let relay = |error: String| Refusal::Relay(error);
+        self.threads
+            .run(read)
+            .await
+            .map_err(|busy| relay(busy.to_string()))?
+            .map_err(relay)
+    }
+
+    /// The last note of this log that a witness shows, if it shows one under this log's signature. A witness of Wardline's
+    /// shows it below the hash of the origin; others may show nothing.
+    pub(super) async fn shown(&self, asked: &Asked) -> Option<SignedCheckpoint> {
+        let origin = hex::encode(Sha256::digest(self.log.origin().as_str()));
+        let url = asked.url.below(&format!("{origin}/checkpoint")).ok()?;
+        let answer = self.fetch.get(&url, self.bounds()).await.ok()?;
+        let note = std::str::from_utf8(&answer.body).ok()?;
+        (answer.status == http::StatusCode::OK)
+            .then(|| self.log.open(note).ok())
+            .flatten()
+    }
+
+    /// Whether a note under this log's signature is not on this log, which has this head.
+    pub(super) async fn contradicts(&self, shown: &SignedCheckpoint, head: Head) -> Result<bool, Refusal> {
+        if shown.size() > head.size {
+            return Ok(true);
+        }
+        let (size, index) = (shown.size(), self.index.clone());
+        let read = move || crate::transparency::root_at(size, &index).map_err(|e| e.to_string());
+        let root = self.threads.run(read).await;
+        let root = root.map_err(|busy| Refusal::Relay(busy.to_string()))?;
+        Ok(root.map_err(Refusal::Relay)? != shown.root())
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            time_ms: self.times.answer_ms_max,
+            answer_bytes: limits::WITNESS_ANSWER_BYTES_MAX,
+        }
+    }
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Recomputes tests/vectors with wardline_verify.py: `vectors.py DIR`. Exit 0: all agree."""
+import json, os, sys
+from wardline_verify import *
+
+def holds(check):
+    try:
+        return check() is not False
+    except FAULTS:
+        return False
+def hashes(c):
+    return [bytes.fromhex(text) for text in c["proof"]]
+def tile(c, x):
+    path, _, width = c["path"].partition(".p/")
+    level, n = int(path.split("/")[1]), int("".join(path.split("/")[2:]).replace("x", ""))
+    row = [leaf_hash(b"record %d" % n) for n in range(c["size"])]
+    for _ in range(8 * level):
+        row = [node(*pair) for pair in zip(row[::2], row[1::2])]
+    bytes_ = b"".join(row[256 * n:256 * n + int(width or 256)])
+    return {"bytes": len(bytes_), "hash": h("vector", bytes_).hex()}
+def checkpoint(c, x):
+    policy = Policy(c["policy"])
+    if not holds(lambda: Checkpoint(c["note"], policy)):
+        return None
+    point = Checkpoint(c["note"], policy)
+    return {"size": point.size, "root": point.root.hex(), "quorum_time": policy.quorum_time(point.cosigned)}
+def receipt(c, x):
+    index, proof, note = tlog_proof(c["proof"])
+    point = Checkpoint(note, Policy(c["policy"]))
+    need(root_of_inclusion(leaf_hash(x("record")), index, point.size, proof) == point.root, "the receipt does not verify")
+    return {"index": index, "size": point.size}
+KIND = {  # what this verifier makes of each kind of case in primitives.json
+    "H": lambda c, x: h(c["name"], x("x")).hex(), "keyid": lambda c, x: sha(x("key")).hex(), "leaf": lambda c, x: leaf_hash(x("record")).hex(),
+    "node": lambda c, x: node(x("left"), x("right")).hex(), "tile": tile, "checkpoint": checkpoint, "tlog-proof": receipt,
+    "pae": lambda c, x: (lambda e: {"pae": e.pae.hex(), "digest": e.digest.hex()})(Envelope(x("payload"), c["type"], [("", b"")])),
+    "ed25519": lambda c, x: holds(lambda: verify(x("key"), x("message"), x("sig"), "case")),
+    "inclusion": lambda c, x: holds(lambda: root_of_inclusion(x("leaf"), c["index"], c["size"], hashes(c)) == x("root")),
+    "consistency": lambda c, x: holds(lambda: check_consistency(c["old"], x("old_root"), c["new"], x("new_root"), hashes(c)))}
+def main(folder):
+    cases = json.loads(read(os.path.join(folder, "primitives.json")))
+    for n, c in enumerate(cases):
+        got = KIND[c["kind"]](c, lambda name: bytes.fromhex(c[name]))
+        need(got == c["expect"], f"primitives.json, case {n} ({c['what']}): {got}")
+    print(f"{len(cases)} primitives agree")
+    bundles = json.loads(read(os.path.join(folder, "bundles.json")))
+    for n, c in enumerate(bundles):
+        text = read(os.path.join(folder, c["bundle"]))
+        for change in c["changes"]:
+            need(text.count(change["from"]) >= 1, f"bundles.json, case {n}: nothing to change")
+            text = text.replace(change["from"], change["to"], 1)
+        got = holds(lambda: Bundle(text, Policy.at(os.path.join(folder, c["policy"]))).check())
+        need(got == c["holds"], f"bundles.json, case {n} ({c['what']}): {got}")
+    print(f"{len(bundles)} bundles agree")
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -393,7 +393,7 @@ pub const WITNESS_ANSWER_BYTES_MAX: usize = 16 * 1024;
 /// Requests of one asking: the second or third follows the size that the witness says it has.
 pub const WITNESS_REQUESTS_PER_ASKING_MAX: usize = 3;
 /// The longest wait before a witness that gave no cosignature is asked again.
-pub const WITNESS_BACKOFF_MS_MAX: u64 = 60_000;
+pub const WITNESS_BACKOFF_MS_MAX: u64 = 15_000;
 /// How far a cosignature's time may lie from the relay's clock: what it brackets would be wrong.
 pub const WITNESS_CLOCK_MS_MAX: i64 = 5 * 60 * 1000;
 /// When the quorum is older than this, a person must look.

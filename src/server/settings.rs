@@ -440,4 +440,44 @@ mod tests {
         assert_eq!(row("limits.connections_max").value.as_deref(), Some("4096"));
         assert_eq!(row("http_listen").value, None);
     }
+
+    /// A policy that is not there, is none, or is another log's is refused like any other value, with the line; one that can be
+    /// used is explained, and what it says counts in the configuration's digest; a table.
+    #[test]
+    fn a_witness_policy_is_read_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("log.policy");
+        let path = file.to_str().unwrap();
+        let set = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            check(&[("witness_policy", path)])
+        };
+        let refused = check(&[("witness_policy", path)]).unwrap_err();
+        assert!(refused.contains("No such file"), "{refused}");
+        let key = crate::seal::SecretKey::from_seed(&[1; 32]);
+        let witness =
+            crate::transparency::WitnessVerifier::new("w.example".parse().unwrap(), key.public_key());
+        let asked = format!("witness one {witness} https://w.example\n");
+        for (text, reason) in [
+            (format!("{asked}quorum two\n"), "line 2 of the policy: "),
+            (format!("{asked}quorum one"), "line 2 of the policy: "),
+            (
+                format!("witness one {witness}\nquorum one\n"),
+                "the policy says no URL of the witness one",
+            ),
+            ("quorum none\n".to_owned(), "the policy names no witness"),
+        ] {
+            let refused = set(&text).unwrap_err();
+            let begins = format!("flag --set: witness_policy = {path:?}: {reason}");
+            assert!(refused.starts_with(&begins), "{refused}");
+        }
+        let one = set(&format!("{asked}quorum one\n")).unwrap();
+        let rows = one.explain();
+        let row = rows.iter().find(|row| row.key == "witness_policy").unwrap();
+        let means = "one at https://w.example/; at least 1 of them make a quorum";
+        assert_eq!(row.means.as_deref(), Some(means));
+        let other = set(&format!("{asked}quorum none\n")).unwrap();
+        assert_ne!(one.digest, other.digest);
+        assert_ne!(one.digest, check(&[]).unwrap().digest);
+    }
 }

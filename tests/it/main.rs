@@ -29,4 +29,5 @@ mod support;
 mod timestamp;
 mod vectors;
 mod witness;
+mod witnessed;
 mod world;

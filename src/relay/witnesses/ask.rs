@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 use super::Witnesses;
 use super::exchange::{self, Refusal, Reply};
 use super::keeper::Cosigned;
@@ -13,7 +11,12 @@ use crate::domain::Hash;
 use crate::fetch::Bounds;
 use crate::journal::Head;
 use crate::limits;
-use crate::transparency::{CosignedCheckpoint, SignedCheckpoint, consistency_proof};
+use crate::transparency::{
+    AddCheckpoint, CosignedCheckpoint, SignedCheckpoint, consistency_proof, origin_hash,
+};
+
+/// The specification names none for a request.
+const CONTENT_TYPE: &str = "text/plain; charset=utf-8";
 
 /// What the witnesses are asked about: a durable checkpoint, the same for all.
 #[derive(Debug, Clone)]
@@ -64,9 +67,13 @@ impl Witnesses {
             if old > candidate.size {
                 return Ok(Asking::Ahead(old));
             }
-            let proof = self.proof(old, candidate.size).await?;
-            let body = exchange::request(old, &proof, &candidate.note);
-            let answer = self.fetch.post(&url, "text/plain", body, self.bounds()).await?;
+            let request = AddCheckpoint {
+                old_size: old,
+                proof: self.proof(old, candidate.size).await?,
+                note: candidate.note.to_string(),
+            };
+            let body = request.to_string().into();
+            let answer = self.fetch.post(&url, CONTENT_TYPE, body, self.bounds()).await?;
             match exchange::reply(&answer, candidate.size)? {
                 Reply::Lines(lines) => {
                     let now = self.clock.now();
@@ -114,8 +121,8 @@ impl Witnesses {
     /// The last note of this log that a witness shows, if it shows one under this log's signature. A witness of Wardline's
     /// shows it below the hash of the origin; others may show nothing.
     pub(super) async fn shown(&self, asked: &Asked) -> Option<SignedCheckpoint> {
-        let origin = hex::encode(Sha256::digest(self.log.origin().as_str()));
-        let url = asked.url.below(&format!("{origin}/checkpoint")).ok()?;
+        let path = format!("{}/checkpoint", origin_hash(self.log.origin()));
+        let url = asked.url.below(&path).ok()?;
         let answer = self.fetch.get(&url, self.bounds()).await.ok()?;
         let note = std::str::from_utf8(&answer.body).ok()?;
         (answer.status == http::StatusCode::OK)

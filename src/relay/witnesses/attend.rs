@@ -97,14 +97,15 @@ impl Witnesses {
             let newest = durable.borrow().size();
             match self.ask(&asked, &candidate, &mut known, newest).await {
                 Ok(Asking::Cosigned) => (done, backoff) = (candidate.size, pause),
-                Ok(Asking::Ahead(size)) => (done, backoff) = (done.max(size), pause),
+                // About that size it is asked again as soon as that is a candidate: its answer may have been lost.
+                Ok(Asking::Ahead(size)) => (done, backoff) = (done.max(size.saturating_sub(1)), pause),
                 Err(refusal) => {
                     self.look_closer(&asked, &refusal, &durable).await;
                     self.refused_by(&asked, refusal);
                     // What it says of its size is asked anew: it may have been repaired, or replaced.
                     known = None;
                     tokio::time::sleep(backoff).await;
-                    backoff = (backoff * 2).min(Duration::from_millis(limits::WITNESS_BACKOFF_MS_MAX));
+                    backoff = (backoff * 2).min(Duration::from_millis(self.times.backoff_ms_max));
                     continue;
                 }
             }

@@ -1,12 +1,9 @@
 //! What is said to a witness and what its answer means (C2SP tlog-witness, `add-checkpoint`), without a network: a witness
 //! may be hostile, and this is where its bytes are read.
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
-use bytes::Bytes;
 use http::StatusCode;
 
 use super::policy::Asked;
-use crate::domain::Hash;
 use crate::fetch::{Answer, FetchError};
 use crate::limits;
 use crate::time::Timestamp;
@@ -115,18 +112,6 @@ impl From<FetchError> for Refusal {
     }
 }
 
-/// The body of a request.
-pub(super) fn request(old: u64, proof: &[Hash], note: &str) -> Bytes {
-    let mut text = format!("old {old}\n");
-    for hash in proof {
-        text.push_str(&BASE64_STANDARD.encode(hash.as_bytes()));
-        text.push('\n');
-    }
-    text.push('\n');
-    text.push_str(note);
-    text.into()
-}
-
 /// What an answer says, before any signature is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reply {
@@ -195,8 +180,10 @@ pub(super) fn cosigned(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::domain::Hash;
     use crate::seal::SecretKey;
     use crate::transparency::{LogKey, Policy, WitnessKey};
+    use bytes::Bytes;
     use proptest::prelude::*;
 
     const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
@@ -226,19 +213,6 @@ mod tests {
         );
         let policy = Policy::parse(text.as_bytes()).unwrap();
         policy.open(&log.sign_checkpoint(size, Hash([3; 32]))).unwrap()
-    }
-
-    /// The request is as the specification writes it.
-    #[test]
-    fn a_request_is_as_specified() {
-        let hashes = [Hash([0; 32]), Hash([255; 32])];
-        let text = request(7, &hashes, "log.example\n9\n…\n");
-        assert_eq!(
-            text,
-            "old 7\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\
-             //////////////////////////////////////////8=\n\nlog.example\n9\n…\n"
-        );
-        assert_eq!(request(0, &[], "n\n"), "old 0\n\nn\n");
     }
 
     /// What each answer means; a table.

@@ -55,6 +55,8 @@ pub struct WitnessTimes {
     pub anchor_ms: u64,
     /// One exchange.
     pub answer_ms_max: u64,
+    /// The longest wait before one that gave no cosignature is asked again.
+    pub backoff_ms_max: u64,
     /// All exchanges of a start.
     pub start_ms_max: u64,
     /// How old the quorum may be.
@@ -70,6 +72,7 @@ impl Default for WitnessTimes {
             idle_ms: limits::WITNESS_IDLE_MS,
             anchor_ms: limits::WITNESS_ANCHOR_MS,
             answer_ms_max: limits::WITNESS_ANSWER_MS_MAX,
+            backoff_ms_max: limits::WITNESS_BACKOFF_MS_MAX,
             start_ms_max: limits::WITNESS_START_MS_MAX,
             quorum_ms_max: limits::WITNESS_QUORUM_MS_MAX,
             alarm_every_ms: limits::WITNESS_ALARM_EVERY_MS,

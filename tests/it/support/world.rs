@@ -12,7 +12,7 @@ use wardline::domain::{
     SignedBy, SignedEnvelope, Signer, Submission,
 };
 use wardline::seal::{FileSigner, PayloadKind, random_bytes, sign_envelope};
-use wardline::server::RelaySettings;
+use wardline::server::{Begun, RelaySettings};
 use wardline::time::{Clock as _, SystemClock};
 use wardline::tls::TlsIdentity;
 use wardline::wire::{self, v1};
@@ -51,6 +51,11 @@ impl World {
         let begun = home.begin().await;
         let mut settings = home.settings(set);
         adjust(&mut settings);
+        Self::over(home, begun, settings, agencies).await
+    }
+
+    /// The same in a home where the log has begun.
+    pub(crate) async fn over(home: Home, begun: Begun, settings: RelaySettings, agencies: &[&str]) -> Self {
         let served = home.serve_with(&settings).await;
         let welcome = Welcome {
             principal: parsed("operator:alice"),

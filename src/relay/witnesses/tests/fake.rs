@@ -9,8 +9,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use base64::prelude::{BASE64_STANDARD, Engine as _};
-use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -18,7 +16,9 @@ use crate::domain::{Hash, Origin};
 use crate::relay::tests::stage::log_key;
 use crate::seal::SecretKey;
 use crate::time::{Clock as _, ManualClock};
-use crate::transparency::{Checkpoint, LogVerifier, WitnessKey, WitnessVerifier, verify_consistency};
+use crate::transparency::{
+    AddCheckpoint, Checkpoint, LogVerifier, WitnessKey, WitnessVerifier, origin_hash, verify_consistency,
+};
 
 /// How it behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Fake {
             asked: watch::Sender::new(0),
             held: watch::Sender::new(0),
         }));
-        let shown = format!("/w/{}/checkpoint", hex::encode(Sha256::digest(origin.as_str())));
+        let shown = format!("/w/{}/checkpoint", origin_hash(origin));
         let router = Router::new()
             .route("/w/add-checkpoint", post(add_checkpoint))
             .route(&shown, get(last_note))
@@ -133,19 +133,12 @@ impl Fake {
 
     /// What C2SP tlog-witness asks of an honest one.
     fn honest(&self, body: &str) -> Response {
-        let (head, note) = body.split_once("\n\n").unwrap();
-        let mut lines = head.lines();
-        let old: u64 = lines
-            .next()
-            .unwrap()
-            .strip_prefix("old ")
-            .unwrap()
-            .parse()
-            .unwrap();
-        let proof: Vec<Hash> = lines
-            .map(|line| Hash(BASE64_STANDARD.decode(line).unwrap().try_into().unwrap()))
-            .collect();
-        let Ok(signed) = self.0.log.open(note) else {
+        let AddCheckpoint {
+            old_size: old,
+            proof,
+            note,
+        } = body.parse().unwrap();
+        let Ok(signed) = self.0.log.open(&note) else {
             return StatusCode::FORBIDDEN.into_response();
         };
         let new = signed.checkpoint();

@@ -23,6 +23,7 @@ const TIMES: WitnessTimes = WitnessTimes {
     idle_ms: 50,
     anchor_ms: 20,
     answer_ms_max: 10_000,
+    backoff_ms_max: 100,
     start_ms_max: 300,
     quorum_ms_max: 180_000,
     alarm_every_ms: 10,

@@ -173,6 +173,7 @@ fn run(mut book: Book, works: &Receiver<Work>, tell: &watch::Sender<Standing>) {
     let sync_every = Duration::from_millis(limits::COSIGNED_SYNC_MS);
     let thin_every = Duration::from_millis(limits::COSIGNED_THIN_EVERY_MS);
     let (mut unsynced_since, mut thinned) = (None::<Instant>, None::<Instant>);
+    let mut report = Report::default();
     loop {
         let patience = unsynced_since.map_or(sync_every, |since| sync_every.saturating_sub(since.elapsed()));
         let mut closing = Vec::new();
@@ -195,12 +196,12 @@ fn run(mut book: Book, works: &Receiver<Work>, tell: &watch::Sender<Standing>) {
         if !changed.is_empty() {
             unsynced_since.get_or_insert_with(Instant::now);
             tell.send_modify(|standing| book.stand(standing, changed.keys().copied()));
-            report(book.write(&changed), "cosigned checkpoints could not be stored");
+            report.on(book.write(&changed), "cosigned checkpoints could not be stored");
         }
         let due = unsynced_since.is_some_and(|since| since.elapsed() >= sync_every);
         if due || ended || !closing.is_empty() {
             if unsynced_since.take().is_some() {
-                report(
+                report.on(
                     book.store.sync(),
                     "cosigned checkpoints are not on stable storage",
                 );
@@ -219,14 +220,24 @@ fn run(mut book: Book, works: &Receiver<Work>, tell: &watch::Sender<Standing>) {
             thinned = Some(Instant::now());
             let before = now.saturating_add_ms(-limits::COSIGNED_THIN_AFTER_MS);
             let thin = book.store.thin(before, limits::COSIGNED_THIN_BATCH);
-            report(thin.map(drop), "cosigned checkpoints could not be thinned out");
+            report.on(thin.map(drop), "cosigned checkpoints could not be thinned out");
         }
     }
 }
 
-fn report(result: Result<(), StoreError>, what: &str) {
-    if let Err(error) = result {
-        tracing::error!(%error, "{what}");
+/// What fails once a second is said once a minute.
+#[derive(Default)]
+struct Report(Option<Instant>);
+
+impl Report {
+    fn on(&mut self, result: Result<(), StoreError>, what: &str) {
+        let pause = Duration::from_millis(limits::WITNESS_ALARM_EVERY_MS);
+        if let Err(error) = result
+            && self.0.is_none_or(|last| last.elapsed() >= pause)
+        {
+            self.0 = Some(Instant::now());
+            tracing::error!(%error, "{what}: a person must look, and start the relay anew when the disk is sound");
+        }
     }
 }
 

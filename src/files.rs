@@ -207,7 +207,8 @@ impl Lock {
     }
 }
 
-fn sync_directory_of(path: &Path) -> Result<(), FileError> {
+/// What was made or renamed in the directory of this path is on stable storage when it returns.
+pub(crate) fn sync_directory_of(path: &Path) -> Result<(), FileError> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) | None => Path::new("."),

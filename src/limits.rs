@@ -467,6 +467,38 @@ pub const ALARM_PAUSE_MS: i64 = 60_000;
 /// Log lines that wait to be written; more are dropped, as a log that nobody reads must hold up nothing.
 pub const LOG_LINES_MAX: usize = 8 * 1024;
 
+/// Keys that an audit keeps for its threads; signatures of others are checked in order.
+pub const AUDIT_KEYS_KNOWN_MAX: usize = 64 * 1024;
+/// New facts that an audit holds in memory before it moves them to its state: some 300 bytes each.
+pub const AUDIT_FRONT_MAX: usize = 128 * 1024;
+/// Hashes of the tree that an audit has at hand; older ones are read from its file.
+pub const AUDIT_TREE_AT_HAND: usize = 64 * 1024;
+/// One index of a copy of the log: the record, and the body or text beside it, as a protobuf message.
+pub const COPY_CHUNK_BYTES_MAX: usize = RECORD_BYTES_MAX + BODY_BYTES_MAX + 4 * 1024;
+/// Indexes that an audit hands to one of its threads at once.
+pub const AUDIT_BATCH_RECORDS_MAX: usize = 64;
+/// Bytes of them, and one record more. Small, because an allocator of hundreds of kilobytes is slow (measured).
+pub const AUDIT_BATCH_BYTES_MAX: usize = 48 * 1024;
+/// Room for that one record, if it is as large as most.
+pub const AUDIT_BATCH_SLACK_BYTES: usize = 8 * 1024;
+/// The first batch is smaller, as it brings the keys that those after it are signed with.
+pub const AUDIT_BATCH_RECORDS_FIRST: usize = 16;
+/// Batches under way, for each thread: those that are worked on, wait for it, or for their place in the order.
+pub const AUDIT_BATCHES_PER_THREAD: usize = 8;
+/// Threads of one audit.
+pub const AUDIT_THREADS_MAX: usize = 256;
+/// After so many records a long audit over the network has its part proven to be of the signed log, and keeps it.
+pub const AUDIT_KEEP_EVERY: u64 = 256 * 1024;
+/// What an audit reads of a file at once.
+pub const AUDIT_READ_BYTES: usize = 256 * 1024;
+/// Ids that an audit's store holds as one entry: some 5 KiB.
+pub const AUDIT_IDS_OF_A_RUN: usize = 64;
+/// The cache of an audit's facts on disk.
+pub const AUDIT_STORE_CACHE_BYTES: usize = 64 * 1024 * 1024;
+/// The name of the run that counts, in an audit's state.
+pub const AUDIT_NAME_BYTES_MAX: usize = 64;
+
+const _: () = assert!(TEXT_BYTES_MAX <= BODY_BYTES_MAX && CHECKPOINT_BYTES_MAX <= COPY_CHUNK_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX + PAYLOAD_BYTES_MAX + 64 * 1024 < GRPC_MESSAGE_BYTES_MAX);
 const _: () = assert!(RECORD_BYTES_MAX > 2 * PAYLOAD_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX + 2 * RECORD_BYTES_MAX < BLOCK_BYTES_MAX);

@@ -2,12 +2,15 @@
 //! committed to, and may be absent; that is counted, not blamed, because a body can be erased and every proof still
 //! verifies.
 
+use std::sync::Arc;
+
 use super::fault::Wrong;
 use crate::domain::{
-    Acknowledgement, Body, DetachedPart, Form, InboxOpening, PartReference, Record, RecordKind,
-    ReplayedRecord, Routed, Text, Warning,
+    Acknowledgement, Body, DetachedPart, Form, InboxOpening, PartReference, RecordKind, ReplayedRecord,
+    Routed, Text, Warning,
 };
 use crate::error::Refused;
+use crate::ledger::Prepared;
 use crate::seal::{body_digest, inbox_commitment, text_digest};
 use crate::wire::{self, Recorded};
 
@@ -18,46 +21,72 @@ pub(super) enum Beside {
     Nothing,
     /// A warning, and its body if it was shown and is in clear.
     Warning {
-        header: Box<Warning>,
+        header: Arc<Warning>,
         shown: bool,
         body: Option<Box<Body>>,
     },
     /// An acknowledgement, and its text if it was shown and is in clear.
     Acknowledgement {
-        said: Box<Acknowledgement>,
+        said: Arc<Acknowledgement>,
         shown: bool,
         text: Option<Text>,
     },
 }
 
+impl Beside {
+    /// Without what only a timeline tells.
+    pub(super) fn without_content(self) -> Self {
+        match self {
+            Self::Warning { header, shown, .. } => Self::Warning {
+                header,
+                shown,
+                body: None,
+            },
+            Self::Acknowledgement { said, shown, .. } => Self::Acknowledgement {
+                said,
+                shown,
+                text: None,
+            },
+            Self::Nothing => Self::Nothing,
+        }
+    }
+}
+
 /// Checks what lies beside a record whose signatures were verified.
-pub(super) fn check(record: &Record, shown: &ReplayedRecord) -> Result<Beside, Wrong> {
+pub(super) fn check(prepared: &Prepared, shown: &ReplayedRecord) -> Result<Beside, Wrong> {
+    let record = prepared.record();
     if shown.inbox.is_some() && !matches!(record.kind, RecordKind::Routed(_)) {
         return Err(part("inbox number", "belongs beside a ROUTED record only"));
     }
     match &record.kind {
         RecordKind::Accepted(accepted) => {
-            let header = wire::warning(&Recorded(&accepted.warning)).map_err(invalid)?;
+            let header = match prepared.warning() {
+                Some(header) => Arc::clone(header),
+                None => Arc::new(wire::warning(&Recorded(&accepted.warning)).map_err(invalid)?),
+            };
             let body = shown.part.as_ref();
             let body = match body {
                 Some(body) => matching("body", &header.body, body, body_digest, wire::body)?,
                 None => None,
             };
             Ok(Beside::Warning {
-                header: Box::new(header),
+                header,
                 shown: shown.part.is_some(),
                 body: body.map(Box::new),
             })
         }
         RecordKind::Acknowledged(envelope) => {
-            let said = wire::acknowledgement(&Recorded(envelope)).map_err(invalid)?;
+            let said = match prepared.acknowledgement() {
+                Some(said) => Arc::clone(said),
+                None => Arc::new(wire::acknowledgement(&Recorded(envelope)).map_err(invalid)?),
+            };
             let text = match (&said.text, &shown.part) {
                 (_, None) => None,
                 (None, Some(_)) => return Err(part("text", "was never signed")),
                 (Some(reference), Some(text)) => matching("text", reference, text, text_digest, wire::text)?,
             };
             Ok(Beside::Acknowledgement {
-                said: Box::new(said),
+                said,
                 shown: shown.part.is_some(),
                 text,
             })

@@ -6,20 +6,31 @@
 //! checked here again.
 
 mod beside;
+mod carried;
+pub mod copy;
 mod facts;
 mod fault;
 mod locate;
+mod over_copy;
 mod over_network;
+mod pipeline;
+mod ready;
 mod report;
+mod run;
+mod state;
+mod store;
 mod timeline;
 mod timeline_json;
 pub mod timestamp;
+mod tree;
 mod verify;
 
 pub use fault::{Fault, Wrong};
 pub use locate::{Prover, locate};
 pub use over_network::{AuditError, verify};
 pub use report::{Counts, Report};
+pub use run::{Again, Audit, Begin, Watch};
+pub use state::StateError;
 pub use timeline::{
     Answer, Event, Hand, Note, Recipient, Refusal, SeenBy, Sent, Start, Timeline, WarningTimeline, What,
     Words,
@@ -27,11 +38,17 @@ pub use timeline::{
 pub use verify::{Verdict, Verifier, envelopes};
 
 #[cfg(test)]
+mod copy_tests;
+#[cfg(test)]
 mod network_tests;
+#[cfg(test)]
+mod scale_tests;
 #[cfg(test)]
 mod tamper;
 #[cfg(test)]
 mod tamper_beside;
+#[cfg(test)]
+mod tamper_copy;
 #[cfg(test)]
 mod tampering;
 #[cfg(test)]

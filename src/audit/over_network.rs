@@ -3,14 +3,21 @@
 //! what it was found in is kept.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::copy::CopyError;
 use super::fault::Fault;
 use super::locate::{Prover, locate};
-use super::verify::{Verdict, Verifier};
-use crate::client::{Client, ClientError};
+use super::pipeline::{self, Batch, Broken, Feed, Growing};
+use super::ready::KnownKeys;
+use super::run::{Again, Anew, Audit, Begin, Halt, Kept, Watch, about, drive};
+use super::state::{StateDir, StateError};
+use super::verify::{Stop, Verdict, Verifier};
+use crate::client::{Client, ClientError, Replay};
 use crate::domain::{Hash, Record, ReplayedContent, ReplayedRecord};
+use crate::limits;
 
 /// Why an audit gave no verdict.
 #[derive(Debug, thiserror::Error)]
@@ -23,9 +30,23 @@ pub enum AuditError {
         /// Where what was shown is kept.
         evidence: Option<PathBuf>,
     },
+    /// A copy is bad. Without the relay's proofs, or another copy, no more can be told of where.
+    #[error("{fault}{}", vouched_for(*.vouched))]
+    CopyFault {
+        /// What, and where it shows.
+        fault: Box<Fault>,
+        /// How many of its records are those that somebody had seen who signed in it.
+        vouched: u64,
+    },
+    /// A copy does not read.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// The replay could not be had, or its checkpoint contradicts what was verified before.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The auditor's own state serves nothing.
+    #[error(transparent)]
+    State(StateError),
 }
 
 fn kept(evidence: &Option<PathBuf>) -> String {
@@ -35,45 +56,186 @@ fn kept(evidence: &Option<PathBuf>) -> String {
     }
 }
 
-/// Verifies the whole log as far as the profile may see it. `each` is given every index as it passes, with its record if
-/// that is in scope: checked by itself, but the tree is known to be the signed one only at the end.
+fn vouched_for(records: u64) -> String {
+    match records {
+        0 => String::new(),
+        records => format!(
+            " (the first {records} records are the log as signers in it had seen it: what differs stands at record {records} or after)"
+        ),
+    }
+}
+
+/// Verifies the whole log as far as the profile may see it, with its facts in memory. `each` is given every index as it
+/// passes, with its record if that is in scope: checked by itself, but the tree is known to be the signed one only at the end.
 ///
-/// Memory grows by 32 bytes a record, by the facts of each warning, and with `telling` by the timeline.
+/// Memory grows by 64 bytes a record, by the facts of each warning, and with `telling` by the timeline. See [`Audit`] for
+/// logs of any length.
 pub async fn verify<E: From<AuditError>>(
     client: &Client,
     telling: bool,
-    mut each: impl FnMut(&ReplayedRecord, Option<&Record>) -> Result<(), E>,
+    each: impl FnMut(&ReplayedRecord, Option<&Record>) -> Result<(), E>,
 ) -> Result<Verdict, E> {
-    let before = client.newest_checkpoint().await;
-    let mut replay = client.replay(0, 0, true).await.map_err(AuditError::from)?;
-    let begun = Verifier::new(client.settings().log.clone(), replay.checkpoint().note())
-        .and_then(|verifier| verifier.continuing(before.checkpoint().clone()));
-    let mut verifier = match begun {
-        Ok(verifier) => verifier,
-        Err(fault) => {
-            return Err(AuditError::Fault {
+    let audit = Audit::new().in_memory();
+    let audit = if telling { audit.telling() } else { audit };
+    audit.over_network(client, each).await
+}
+
+/// How a run ended that is not the last.
+enum Ended<E> {
+    Failed(E),
+    Again(Anew),
+}
+
+impl Audit {
+    /// Verifies the log of a profile's relay.
+    pub async fn over_network<E: From<AuditError>>(
+        &self,
+        client: &Client,
+        mut watch: impl Watch<E>,
+    ) -> Result<Verdict, E> {
+        let directory = self.open().map_err(AuditError::from)?;
+        let directory = directory.as_ref();
+        match self.once(client, directory, None, &mut watch).await {
+            Ok(verdict) => Ok(verdict),
+            Err(Ended::Failed(error)) => Err(error),
+            Err(Ended::Again(again)) => {
+                let second = self.once(client, directory, Some(again), &mut watch).await;
+                second.map_err(|ended| match ended {
+                    Ended::Failed(error) => error,
+                    // Nothing was resumed, so nothing is to be begun anew.
+                    Ended::Again(_) => AuditError::State(StateError::store("it could not begin anew")).into(),
+                })
+            }
+        }
+    }
+
+    async fn once<E: From<AuditError>>(
+        &self,
+        client: &Client,
+        directory: Option<&StateDir>,
+        again: Option<Anew>,
+        watch: &mut impl Watch<E>,
+    ) -> Result<Verdict, Ended<E>> {
+        let failed = |error: AuditError| Ended::Failed(error.into());
+        let (log, viewer) = (&client.settings().log, client.settings().principal.agency());
+        let about = about(log, viewer);
+        let kept = match again {
+            None => self
+                .resume(directory, &about, log)
+                .map_err(|error| failed(error.into()))?,
+            Some(_) => None,
+        };
+        let before = client.newest_checkpoint().await;
+        let from = kept.as_ref().map_or(0, Kept::size);
+        let held = kept.as_ref().map(|kept| kept.checkpoint(log));
+        let resumed = kept.is_some();
+        let replay = match client.replay(from, 0, true).await {
+            Ok(replay) => replay,
+            // There is no such index: either this log is shorter, or somebody says so.
+            Err(error) => {
+                return Err(match (held, error) {
+                    (Some(held), ClientError::Refused(_)) => Ended::Again((Again::Longer, held)),
+                    (_, error) => failed(error.into()),
+                });
+            }
+        };
+        let unfounded = |fault: Fault| match &held {
+            Some(held) => Ended::Again((Again::Fault, held.clone())),
+            None => failed(AuditError::Fault {
                 fault: Box::new(fault),
                 evidence: None,
+            }),
+        };
+        if from > replay.checkpoint().size()
+            && let Some(held) = held
+        {
+            return Err(Ended::Again((Again::Longer, held)));
+        }
+        let verifier = Verifier::new(log.clone(), replay.checkpoint().note())
+            .and_then(|verifier| verifier.continuing(before.checkpoint().clone()))
+            .and_then(|verifier| match &again {
+                Some((_, held)) => verifier.continuing(held.clone()),
+                None => Ok(verifier),
+            })
+            .map_err(unfounded)?;
+        let mut verifier = self
+            .verifier(verifier, viewer, directory, &about, kept)
+            .map_err(|error| failed(error.into()))?;
+        verifier.check_before_resumed().map_err(|stop| match stop {
+            Stop::Fault(fault) => unfounded(fault),
+            Stop::State(error) => failed(error.into()),
+        })?;
+        let begin = match (again, resumed) {
+            (Some((again, _)), _) => Begin::Again(again),
+            (None, true) => Begin::Resumed(from),
+            (None, false) => Begin::Start,
+        };
+        watch
+            .begins(begin, verifier.checkpoint())
+            .map_err(Ended::Failed)?;
+        let keys = Arc::new(KnownKeys::default());
+        verifier.signing_keys().for_each(|key| keys.add(key));
+        let (feed, mut line) = pipeline::begin(self.threads, keys, 0, self.telling);
+        tokio::spawn(fetch(replay, feed));
+        let prover = directory.map(|_| (client, self.keep_every));
+        match drive(&mut verifier, &mut line, from, prover, watch).await {
+            Ok(verdict) => match held.filter(|_| verifier.sees_more()) {
+                Some(held) => Err(Ended::Again((Again::Scope, held))),
+                None => Ok(verdict),
+            },
+            Err(Halt::Fault(fault, shown)) => Err(match held {
+                Some(held) => Ended::Again((Again::Fault, held)),
+                None => failed(convicted(client, &verifier, fault, shown.as_deref()).await),
+            }),
+            Err(Halt::State(error)) => Err(failed(error.into())),
+            Err(Halt::Broken(Broken::Client(error))) => Err(failed(error.into())),
+            Err(Halt::Broken(Broken::Copy(error))) => Err(failed(error.into())),
+            Err(Halt::Broken(Broken::Lost)) => Err(failed(lost().into())),
+            Err(Halt::Told(error)) => Err(Ended::Failed(error)),
+        }
+    }
+}
+
+/// One of our threads is gone.
+pub(super) fn lost() -> StateError {
+    StateError::store("a thread of this audit has ended")
+}
+
+/// Reads a replay ahead of the verifier, as far as there is room.
+async fn fetch(mut replay: Replay, feed: Feed) {
+    let mut growing = Growing::new();
+    loop {
+        let (records_max, mut batch, mut bytes) = (growing.next(), Vec::new(), 0usize);
+        let end = loop {
+            match replay.next().await {
+                Ok(Some(shown)) => {
+                    bytes = bytes.saturating_add(bytes_of(&shown));
+                    batch.push(shown);
+                    if batch.len() >= records_max || bytes >= limits::AUDIT_BATCH_BYTES_MAX {
+                        break None;
+                    }
+                }
+                Ok(None) => break Some(None),
+                Err(error) => break Some(Some(error)),
             }
-            .into());
+        };
+        if !batch.is_empty() && !feed.put(Batch::Shown(batch)).await {
+            return;
         }
+        match end {
+            None => {}
+            Some(None) => return,
+            Some(Some(error)) => return feed.break_off(Broken::Client(error)).await,
+        }
+    }
+}
+
+fn bytes_of(shown: &ReplayedRecord) -> usize {
+    let record = match &shown.content {
+        ReplayedContent::Record(bytes) => bytes.len(),
+        ReplayedContent::LeafHash(_) => 32,
     };
-    if let Some(agency) = client.settings().principal.agency() {
-        verifier = verifier.viewed_by(agency.clone());
-    }
-    if telling {
-        verifier = verifier.telling();
-    }
-    while let Some(shown) = replay.next().await.map_err(AuditError::from)? {
-        match verifier.feed(&shown) {
-            Ok(record) => each(&shown, record.as_ref())?,
-            Err(fault) => return Err(convicted(client, &verifier, fault, Some(&shown)).await.into()),
-        }
-    }
-    match verifier.finish() {
-        Ok(verdict) => Ok(verdict),
-        Err(fault) => Err(convicted(client, &verifier, fault, None).await.into()),
-    }
+    record.saturating_add(shown.part.as_ref().map_or(0, |part| part.content.len()))
 }
 
 /// Looks for the first bad record, and keeps what was shown.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::beside::Beside;
+use super::carried::words;
 use crate::domain::RecordKind;
 
 /// The outcome of a verification without a fault.
@@ -18,13 +19,17 @@ pub struct Report {
     pub checkpoint_root: String,
     /// The size of the checkpoint verified before that this log was shown to continue; none: there was none.
     pub continues_size: Option<u64>,
+    /// The size that an earlier run had verified, after which this one began; none: it began with the genesis.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed_at: Option<u64>,
     /// How many of each thing.
     #[serde(flatten)]
     pub counts: Counts,
 }
 
 /// How many of each thing were checked.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Counts {
     /// Records that were read and checked.
     pub records: u64,
@@ -33,6 +38,7 @@ pub struct Counts {
     /// Records of a kind of a later version: only hashed and chained.
     pub unknown_kinds: u64,
     /// Signatures verified with a key that was valid at that index, by the role of the key.
+    #[serde(deserialize_with = "words")]
     pub signatures: BTreeMap<&'static str, u64>,
     /// Keys that were enrolled.
     pub keys: u64,
@@ -49,6 +55,7 @@ pub struct Counts {
     /// Threads walked from `ROUTED` on.
     pub threads: u64,
     /// Threads by the step that their recipient reached.
+    #[serde(deserialize_with = "words")]
     pub steps: BTreeMap<&'static str, u64>,
     /// Recipients without an answer.
     pub silent: u64,
@@ -57,6 +64,7 @@ pub struct Counts {
     /// `ROUTED` records whose inbox number was not shown.
     pub inbox_numbers_absent: u64,
     /// Acknowledgements by kind.
+    #[serde(deserialize_with = "words")]
     pub acknowledgements: BTreeMap<&'static str, u64>,
     /// Handovers that the relay claims.
     pub handovers: u64,

@@ -7,6 +7,7 @@
     clippy::indexing_slicing
 )]
 
+use super::scale_tests::in_parallel;
 use super::world::{AUDITOR, Says, World, parsed};
 use super::{Fault, Verdict, Verifier, Wrong};
 use crate::domain::*;
@@ -52,11 +53,21 @@ pub(crate) fn verifier(world: &World) -> Verifier {
     Verifier::new(world.verifier(), &world.checkpoint()).unwrap()
 }
 
+/// Verifies one index after another, and once more on several threads: both must say the same.
 pub(crate) fn run(verifier: &mut Verifier, shown: Vec<ReplayedRecord>) -> Result<Verdict, Fault> {
-    for record in shown {
-        verifier.feed(&record)?;
+    let twin = (verifier.shown() == 0).then(|| verifier.twin());
+    let in_parallel = twin.map(|twin| in_parallel(twin, shown.clone()));
+    let feed = || {
+        for record in shown {
+            verifier.feed(&record)?;
+        }
+        verifier.finish()
+    };
+    let outcome = feed();
+    if let Some(in_parallel) = in_parallel {
+        assert_eq!(in_parallel, outcome, "on several threads it is another outcome");
     }
-    verifier.finish()
+    outcome
 }
 
 /// What a relay shows to one principal.

@@ -8,16 +8,23 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::beside::{self, Beside};
+use super::carried::Verified;
 use super::facts::AuditFacts;
 use super::fault::{Fault, Wrong};
+use super::ready::{Read, Ready};
 use super::report::{Counts, Report};
+use super::state::{State, StateError};
 use super::timeline::{Gathering, Timeline};
+use super::tree::Tree;
 use crate::domain::{
     AgencyId, AgencyKind, DeskAddress, Hash, Record, RecordKind, ReplayedContent, ReplayedRecord,
-    SignedEnvelope,
+    SignedEnvelope, Step,
 };
-use crate::ledger::{ApplyError, Directory, Facts, apply, seen, verify_record};
-use crate::transparency::{Checkpoint, LogVerifier, SignedCheckpoint, leaf_hash};
+use crate::ledger::{
+    ApplyError, Directory, Facts, KeyEntry, Prepared, apply_prepared, seen, verify_prepared,
+};
+use crate::seal::PublicKey;
+use crate::transparency::{Checkpoint, LogVerifier, SignedCheckpoint};
 use crate::wire;
 
 /// Checks a replay, index by index.
@@ -25,7 +32,7 @@ use crate::wire;
 pub struct Verifier {
     log: LogVerifier,
     checkpoint: SignedCheckpoint,
-    before: Option<Checkpoint>,
+    before: Vec<Checkpoint>,
     viewer: Option<AgencyId>,
     directory: Directory,
     facts: AuditFacts,
@@ -35,6 +42,31 @@ pub struct Verifier {
     withheld: Option<u64>,
     counts: Counts,
     gathering: Option<Gathering>,
+    /// How many records an earlier run has verified, and who admitted the viewer then.
+    resumed: Option<(u64, Vec<String>)>,
+    /// How much of the log a signer's `seen` has vouched for.
+    vouched: u64,
+}
+
+/// Why the verifier stops.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The log, or what was shown of it, is bad.
+    Fault(Fault),
+    /// The auditor's own state failed.
+    State(StateError),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<StateError> for Stop {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
+    }
 }
 
 /// What a replay without a fault gives.
@@ -55,7 +87,7 @@ impl Verifier {
         Ok(Self {
             log,
             checkpoint,
-            before: None,
+            before: Vec::new(),
             viewer: None,
             directory: Directory::default(),
             facts: AuditFacts::default(),
@@ -64,7 +96,43 @@ impl Verifier {
             withheld: None,
             counts: Counts::default(),
             gathering: None,
+            resumed: None,
+            vouched: 0,
         })
+    }
+
+    /// Keeps its facts in an empty state.
+    pub(super) fn kept_in(mut self, state: State, tree: Tree, front_max: usize) -> Self {
+        self.facts = AuditFacts::kept_in(state, tree, front_max);
+        self
+    }
+
+    /// Goes on where an earlier run ended: the state is of that log and viewer.
+    pub(super) fn going_on(
+        mut self,
+        state: State,
+        tree: Tree,
+        verified: Verified,
+        front_max: usize,
+    ) -> Result<Self, StateError> {
+        let unreadable = |_| StateError::damaged("a record of its directory does not read");
+        for kept in state.store.directory()? {
+            let record = wire::record(&kept.bytes).map_err(|_| unreadable(()))?;
+            let followed = self.directory.follow(kept.index, kept.leaf, &record);
+            followed.map_err(|_| unreadable(()))?;
+        }
+        self.facts = AuditFacts::kept_in(state, tree, front_max);
+        self.facts.take_up(&verified.few, verified.withheld.is_some())?;
+        for (desk, number) in &verified.inboxes {
+            let desk = desk
+                .parse()
+                .map_err(|_| StateError::damaged("a desk of it does not read"))?;
+            self.inboxes.insert(desk, *number);
+        }
+        self.withheld = verified.withheld;
+        self.counts = verified.counts;
+        self.resumed = Some((verified.size, verified.mandators));
+        Ok(self)
     }
 
     /// Also holds the log to a checkpoint that was verified before.
@@ -76,7 +144,7 @@ impl Verifier {
                 now,
             }));
         }
-        self.before = Some(before);
+        self.before.push(before);
         Ok(self)
     }
 
@@ -101,7 +169,7 @@ impl Verifier {
 
     /// How many indexes were shown, the bad one included.
     pub fn shown(&self) -> u64 {
-        self.facts.size()
+        self.facts.tree().size()
     }
 
     /// The root of the first `size` of them.
@@ -109,39 +177,138 @@ impl Verifier {
         self.facts.root_at(size).ok().flatten()
     }
 
+    /// How many of them are the log as somebody had seen it who signed in it: what differs stands at this index or after.
+    pub fn vouched(&self) -> u64 {
+        self.vouched
+    }
+
     /// Checks the next index; the record, if it is in scope. After a fault nothing more is to be fed.
     pub fn feed(&mut self, shown: &ReplayedRecord) -> Result<Option<Record>, Fault> {
-        let index = self.facts.size();
+        let ready = Ready::unchecked(shown.clone());
+        match self.take(&ready) {
+            Ok(()) => Ok(ready.into_record()),
+            Err(Stop::Fault(fault)) => Err(fault),
+            // Whoever feeds a verifier keeps all in memory, and that does not fail.
+            Err(Stop::State(error)) => Err(Fault::at(shown.index, Wrong::Misplaced(error.to_string()))),
+        }
+    }
+
+    /// The same of an index of which some was checked ahead; the outcome does not depend on how much.
+    pub(super) fn take(&mut self, ready: &Ready) -> Result<(), Stop> {
+        let shown = ready.shown();
+        let index = self.facts.tree().size();
         let at = |wrong| Fault::at(index, wrong);
         if shown.index != index {
             return Err(at(Wrong::Order {
                 expected: index,
                 came: shown.index,
-            }));
+            })
+            .into());
         }
         if index >= self.checkpoint.size() {
             return Err(at(Wrong::Beyond {
                 size: self.checkpoint.size(),
-            }));
+            })
+            .into());
         }
-        let leaf = match &shown.content {
-            ReplayedContent::Record(bytes) => leaf_hash(bytes),
-            ReplayedContent::LeafHash(leaf) => *leaf,
-        };
         self.facts
-            .append(leaf)
+            .tree_mut()
+            .append(ready.leaf())
             .map_err(|_| at(Wrong::Beyond { size: index }))?;
         self.check_before()?;
-        match &shown.content {
-            ReplayedContent::LeafHash(_) => {
-                self.out_of_scope(index)?;
-                Ok(None)
-            }
-            ReplayedContent::Record(bytes) => {
-                let record = wire::record(bytes).map_err(|error| at(Wrong::Record(error.to_string())))?;
-                self.check(index, leaf, &record, shown).map_err(at)?;
-                Ok(Some(record))
-            }
+        match ready.read() {
+            None => self.out_of_scope(index)?,
+            Some(Err(error)) => return Err(at(Wrong::Record(error.to_string())).into()),
+            Some(Ok(read)) => self.check(index, ready.leaf(), read, shown)?,
+        }
+        Ok(self.facts.spill()?)
+    }
+
+    /// Passes over an index that an earlier run has verified: it is the very record that it was.
+    pub(super) fn pass(&self, ready: &Ready, expected: u64) -> Result<(), Stop> {
+        let came = ready.shown().index;
+        if came != expected {
+            return Err(Fault::at(expected, Wrong::Order { expected, came }).into());
+        }
+        if self.facts.tree().leaf(expected)? == Some(ready.leaf()) {
+            return Ok(());
+        }
+        let altered = Wrong::Altered { led_to: None };
+        Err(Fault {
+            committed: Some(false),
+            ..Fault::at(expected, altered)
+        }
+        .into())
+    }
+
+    /// How many records an earlier run has verified.
+    pub(super) fn resumed_at(&self) -> Option<u64> {
+        self.resumed.as_ref().map(|(size, _)| *size)
+    }
+
+    /// Whether more is in scope now than when the state was begun: what was passed over as hashes could be read.
+    pub(super) fn sees_more(&self) -> bool {
+        let Some((_, then)) = &self.resumed else {
+            return false;
+        };
+        self.withheld.is_some() && self.mandators().iter().any(|now| !then.contains(now))
+    }
+
+    fn mandators(&self) -> Vec<String> {
+        match &self.viewer {
+            Some(viewer) => self
+                .directory
+                .mandators_of(viewer)
+                .map(ToString::to_string)
+                .collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// The keys of the directory that sign.
+    pub(super) fn signing_keys(&self) -> impl Iterator<Item = PublicKey> {
+        self.directory.keys().filter_map(KeyEntry::signing)
+    }
+
+    /// Another that has seen nothing yet and is to check the same.
+    #[cfg(test)]
+    #[allow(clippy::unwrap_used)]
+    pub(super) fn twin(&self) -> Self {
+        let mut twin = Self::new(self.log.clone(), self.checkpoint.note()).unwrap();
+        twin.before.clone_from(&self.before);
+        twin.viewer.clone_from(&self.viewer);
+        twin.gathering = self.gathering.as_ref().map(|_| Gathering::default());
+        twin
+    }
+
+    /// Whether a state may be kept here: no acceptance waits for its routings, and no enrolment for its keys.
+    pub(super) fn is_between_blocks(&self) -> bool {
+        self.routings.is_none() && !self.directory.is_open()
+    }
+
+    /// Keeps all so far as verified, if there is a state: the caller has shown that the signed checkpoint begins with it.
+    pub(super) fn keep(&mut self) -> Result<(), StateError> {
+        if self.facts.state().is_none() {
+            return Ok(());
+        }
+        self.facts.flush()?;
+        let verified = Verified {
+            size: self.shown(),
+            root: self.facts.tree().root().to_string(),
+            checkpoint: self.checkpoint.note().to_owned(),
+            counts: self.counts.clone(),
+            withheld: self.withheld,
+            inboxes: self
+                .inboxes
+                .iter()
+                .map(|(desk, number)| (desk.to_string(), *number))
+                .collect(),
+            few: self.facts.few(),
+            mandators: self.mandators(),
+        };
+        match self.facts.state_mut() {
+            Some((state, tree)) => state.commit(tree, &verified),
+            None => Ok(()),
         }
     }
 
@@ -151,7 +318,7 @@ impl Verifier {
         if shown < size {
             return Err(Fault::at(shown, Wrong::Truncated { size }));
         }
-        let (expected, actual) = (self.checkpoint.root(), self.facts.root());
+        let (expected, actual) = (self.checkpoint.root(), self.facts.tree().root());
         if expected != actual {
             return Err(Fault::whole(Wrong::Root { expected, actual }));
         }
@@ -165,7 +332,8 @@ impl Verifier {
             origin: origin.to_string(),
             checkpoint_size: size,
             checkpoint_root: expected.to_string(),
-            continues_size: self.before.as_ref().map(|before| before.size),
+            continues_size: self.before.iter().map(|before| before.size).max(),
+            resumed_at: self.resumed_at(),
             counts: self.counts.clone(),
         };
         let out_of_scope = self.counts.out_of_scope;
@@ -178,14 +346,20 @@ impl Verifier {
 
     /// At the size that was verified before, the root is the same.
     fn check_before(&self) -> Result<(), Fault> {
-        let Some(before) = self
-            .before
-            .as_ref()
-            .filter(|before| before.size == self.facts.size())
-        else {
-            return Ok(());
-        };
-        let actual = self.facts.root();
+        let mut here = self.before.iter().filter(|before| before.size == self.shown());
+        here.try_for_each(|before| self.check_root(before, self.facts.tree().root()))
+    }
+
+    /// The same where an earlier run has passed that size.
+    pub(super) fn check_before_resumed(&self) -> Result<(), Stop> {
+        for before in self.before.iter().filter(|before| before.size <= self.shown()) {
+            let root = self.facts.tree().root_at(before.size)?;
+            self.check_root(before, root.unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    fn check_root(&self, before: &Checkpoint, actual: Hash) -> Result<(), Fault> {
         if actual == before.root {
             return Ok(());
         }
@@ -210,28 +384,43 @@ impl Verifier {
         Ok(())
     }
 
-    fn check(
-        &mut self,
-        index: u64,
-        leaf: Hash,
-        record: &Record,
-        shown: &ReplayedRecord,
-    ) -> Result<(), Wrong> {
-        self.check_genesis(index, record)?;
-        verify_record(&self.directory, index, record).map_err(|corrupt| Wrong::Invalid(corrupt.what))?;
-        self.check_seen(index, record)?;
-        let beside = beside::check(record, shown)?;
-        self.check_inbox(record, shown)?;
-        let changes =
-            apply(&mut self.directory, &self.facts, index, leaf, record).map_err(|error| match error {
-                ApplyError::Corrupt(corrupt) => Wrong::Misplaced(corrupt.what),
-                ApplyError::Facts(error) => Wrong::Misplaced(error.to_string()),
-            })?;
-        self.facts.put(changes);
-        self.follow_routings(index, leaf, record)?;
-        self.count(record, &beside);
+    fn check(&mut self, index: u64, leaf: Hash, read: &Read, shown: &ReplayedRecord) -> Result<(), Stop> {
+        let at = |wrong| Fault::at(index, wrong);
+        let Read {
+            prepared,
+            beside,
+            inbox,
+        } = read;
+        let record = prepared.record();
+        self.check_genesis(index, record).map_err(at)?;
+        verify_prepared(&self.directory, index, prepared)
+            .map_err(|corrupt| at(Wrong::Invalid(corrupt.what)))?;
+        self.check_seen(index, prepared)?;
+        let looked;
+        let beside = match beside {
+            Some(beside) => beside,
+            None => {
+                looked = beside::check(prepared, shown);
+                &looked
+            }
+        };
+        let beside = beside.as_ref().map_err(|wrong| at(wrong.clone()))?;
+        self.check_inbox(record, shown, inbox.as_ref()).map_err(at)?;
+        let changes = apply_prepared(&mut self.directory, &self.facts, index, leaf, prepared);
+        let changes = changes.map_err(|error| match error {
+            ApplyError::Corrupt(corrupt) => Stop::Fault(at(Wrong::Misplaced(corrupt.what))),
+            ApplyError::Facts(error) => Stop::State(StateError::Failed(error.0)),
+        })?;
+        self.facts
+            .put(changes)
+            .map_err(|error| StateError::Failed(error.0))?;
+        if let (Some(link), ReplayedContent::Record(bytes)) = (record.directory, &shown.content) {
+            self.facts.put_directory(link, index, leaf, bytes);
+        }
+        self.follow_routings(index, leaf, record).map_err(at)?;
+        self.count(record, beside);
         if let Some(gathering) = &mut self.gathering {
-            gathering.record(index, record, &beside);
+            gathering.record(index, record, beside);
         }
         Ok(())
     }
@@ -254,17 +443,29 @@ impl Verifier {
     }
 
     /// What the signer had verified is on this very log, and lies before this record.
-    fn check_seen(&mut self, index: u64, record: &Record) -> Result<(), Wrong> {
-        let Some(seen) = seen(record) else { return Ok(()) };
-        if seen.size > index || self.root_at(seen.size) != Some(seen.root) {
-            return Err(Wrong::Seen { size: seen.size });
+    fn check_seen(&mut self, index: u64, prepared: &Prepared) -> Result<(), Stop> {
+        let signed_ahead = prepared.warning().map(|header| &header.common);
+        let signed_ahead = signed_ahead.or(prepared.acknowledgement().map(|said| &said.common));
+        let seen = match signed_ahead {
+            Some(common) => common.named().and_then(|signer| signer.seen),
+            None => seen(prepared.record()),
+        };
+        let Some(seen) = seen else { return Ok(()) };
+        if seen.size > index || self.facts.tree_mut().root_at_hand(seen.size)? != Some(seen.root) {
+            return Err(Fault::at(index, Wrong::Seen { size: seen.size }).into());
         }
+        self.vouched = self.vouched.max(seen.size);
         self.counts.seen = self.counts.seen.saturating_add(1);
         Ok(())
     }
 
     /// The inbox number that is opened is the one committed to, and the desk's next.
-    fn check_inbox(&mut self, record: &Record, shown: &ReplayedRecord) -> Result<(), Wrong> {
+    fn check_inbox(
+        &mut self,
+        record: &Record,
+        shown: &ReplayedRecord,
+        checked: Option<&Result<(), Wrong>>,
+    ) -> Result<(), Wrong> {
         let RecordKind::Routed(routed) = &record.kind else {
             return Ok(());
         };
@@ -272,7 +473,10 @@ impl Verifier {
             self.counts.inbox_numbers_absent = self.counts.inbox_numbers_absent.saturating_add(1);
             return Ok(());
         };
-        beside::check_inbox(routed, opening)?;
+        match checked {
+            Some(checked) => checked.clone()?,
+            None => beside::check_inbox(routed, opening)?,
+        }
         let last = self.inboxes.entry(routed.desk.clone()).or_default();
         if opening.number != last.saturating_add(1) {
             let what = "is not the next one: a delivery before it was withheld";
@@ -339,13 +543,12 @@ impl Verifier {
 
     fn count_threads(&mut self) {
         let counts = &mut self.counts;
-        for (_, thread) in self.facts.threads() {
-            counts.threads = counts.threads.saturating_add(1);
-            Counts::add(&mut counts.steps, thread.step.word());
-            if thread.step < crate::domain::Step::Answered {
-                counts.silent = counts.silent.saturating_add(1);
-            }
-        }
+        let (threads, steps) = self.facts.threads();
+        counts.threads = threads;
+        let steps = || steps.iter().filter(|(_, count)| **count > 0);
+        counts.steps = steps().map(|(step, count)| (step.word(), *count)).collect();
+        let silent = steps().filter(|(step, _)| **step < Step::Answered);
+        counts.silent = silent.map(|(_, count)| *count).sum();
         counts.keys = u64::try_from(self.directory.keys().count()).unwrap_or(u64::MAX);
         let ended = self.directory.keys().filter(|key| key.until.is_some()).count();
         counts.keys_ended = u64::try_from(ended).unwrap_or(u64::MAX);

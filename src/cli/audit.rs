@@ -2,8 +2,11 @@
 //! see), with nothing believed that can be checked. Exit 0 says that all of it held; exit 5 names the first bad record.
 
 mod counts;
+mod progress;
 mod records;
 mod timestamp;
+mod verify;
+mod whose;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -12,23 +15,15 @@ use super::screen::Colours;
 use super::session::open;
 use super::timeline::{Detail, block, preamble, render};
 use super::{Context, Exit, Fault};
-use crate::audit::{AuditError, Timeline, Verdict, WarningTimeline, verify};
+use crate::audit::copy::CopyError;
+use crate::audit::{AuditError, StateError, Timeline, Verdict, WarningTimeline};
 use crate::client::Client;
 
 /// Check the relay's log, trusting nobody.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
-    /// Check every record in scope, its signatures, its place and the tree, and say how many of each.
-    Verify,
-    /// Print the records of a range, each once it was checked; all of the log is checked on the way.
-    Replay {
-        /// The first index.
-        #[arg(long, value_name = "I", default_value_t = 0)]
-        from: u64,
-        /// The index after the last; without it, all that there is.
-        #[arg(long, value_name = "I")]
-        to: Option<u64>,
-    },
+    Verify(Box<verify::VerifyCommand>),
+    Replay(verify::ReplayCommand),
     /// Tell what became of each warning: who was told what, when, by whose signature, and who stayed silent.
     Timeline {
         /// One warning: its id or digest, or the beginning of one.
@@ -39,35 +34,23 @@ pub(crate) enum AuditCommand {
 }
 
 pub(crate) async fn run(command: AuditCommand, context: &Context) -> Result<Exit, Fault> {
-    let client = open(context)?;
     match command {
-        AuditCommand::Verify => {
-            let verdict = checked(&client, false).await?;
-            context.emit(&verdict.report, counts::render(&verdict.report))?;
-        }
-        AuditCommand::Replay { from, to } => {
-            let until = to.unwrap_or(u64::MAX);
-            let verdict = verify(&client, false, |shown, record| {
-                if (from..until).contains(&shown.index) {
-                    context.emit(&records::json(shown, record), records::line(shown, record))?;
-                }
-                Ok::<(), Fault>(())
-            })
-            .await?;
-            eprintln!("{}", counts::sentence(&verdict.report));
-        }
+        AuditCommand::Verify(command) => return verify::verify(&command, context).await,
+        AuditCommand::Replay(command) => return verify::replay(&command, context).await,
         AuditCommand::Timeline { id } => {
-            if let Some(timeline) = timeline(&client).await? {
+            if let Some(timeline) = timeline(&open(context)?).await? {
                 print_timeline(&timeline, id.as_deref(), context)?;
             }
         }
-        AuditCommand::Timestamp(command) => return timestamp::run(command, &client, context).await,
+        AuditCommand::Timestamp(command) => {
+            return timestamp::run(command, &open(context)?, context).await;
+        }
     }
     Ok(Exit::Done)
 }
 
 async fn checked(client: &Client, telling: bool) -> Result<Verdict, Fault> {
-    verify(client, telling, |_, _| Ok::<(), Fault>(())).await
+    crate::audit::verify(client, telling, |_, _| Ok::<(), Fault>(())).await
 }
 
 /// The verified timeline of all that the profile may see.
@@ -122,6 +105,28 @@ impl From<AuditError> for Fault {
             AuditError::Fault { .. } => Self::new(Exit::VerificationFailed, error).advising(
                 "Wake someone: keep what is in the profile, and compare with others who see this log.",
             ),
+            AuditError::CopyFault { .. }
+            | AuditError::Copy(CopyError::NoCopy | CopyError::Note(_) | CopyError::Record { .. }) => {
+                Self::new(Exit::VerificationFailed, error)
+                    .advising("Compare it with another copy of this log, or ask whoever made it.")
+            }
+            AuditError::Copy(CopyError::Io(_)) => Self::new(Exit::Usage, error),
+            AuditError::State(ref state) => {
+                let exit = match state {
+                    StateError::OtherLog { .. } | StateError::OtherViewer { .. } => Exit::Usage,
+                    StateError::Damaged(_) => Exit::Refused,
+                    StateError::InUse | StateError::Failed(_) => Exit::Retry,
+                };
+                let advice = match state {
+                    StateError::OtherLog { .. } | StateError::OtherViewer { .. } => {
+                        "Name another directory with --state."
+                    }
+                    StateError::Damaged(_) => "It is derived: begin anew with --from-start.",
+                    StateError::InUse => "Wait for it, or name another directory with --state.",
+                    StateError::Failed(_) => "Look at the disk. What was verified before is kept.",
+                };
+                Self::new(exit, error).advising(advice)
+            }
         }
     }
 }

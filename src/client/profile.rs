@@ -95,6 +95,11 @@ impl ProfileDir {
         self.0.join("receipts")
     }
 
+    /// What an audit has verified, for the next one to go on from.
+    pub fn audit(&self) -> PathBuf {
+        self.0.join("audit")
+    }
+
     /// What contradicted itself.
     pub fn evidence(&self) -> PathBuf {
         self.0.join("evidence")

@@ -145,6 +145,11 @@ impl Directory {
         self.position
     }
 
+    /// Whether its last record began what the next ones must finish: never so between blocks.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// A key by its id, valid or not.
     pub fn key(&self, keyid: &KeyId) -> Option<&KeyEntry> {
         self.keys.get(keyid)

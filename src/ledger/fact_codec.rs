@@ -50,6 +50,9 @@ impl ThreadKey {
 }
 
 impl IdFact {
+    /// How many bytes it is written in.
+    pub const BYTES: usize = 48;
+
     /// As bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(48);

@@ -158,6 +158,11 @@ pub trait Facts {
     fn is_whole(&self) -> bool {
         true
     }
+    /// Whether what waits for whom, and which record stands where, is kept too. An auditor delivers nothing and is asked by
+    /// nobody: then `apply` gives no such changes, and does not ask for the warning of a thread.
+    fn is_for_delivery(&self) -> bool {
+        true
+    }
 }
 
 impl<F: Facts + ?Sized> Facts for &F {
@@ -190,5 +195,8 @@ impl<F: Facts + ?Sized> Facts for &F {
     }
     fn is_whole(&self) -> bool {
         (**self).is_whole()
+    }
+    fn is_for_delivery(&self) -> bool {
+        (**self).is_for_delivery()
     }
 }

@@ -309,4 +309,8 @@ impl<B: Facts> Facts for Overlay<B> {
     fn is_whole(&self) -> bool {
         self.base.is_whole()
     }
+
+    fn is_for_delivery(&self) -> bool {
+        self.base.is_for_delivery()
+    }
 }

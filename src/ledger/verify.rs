@@ -192,12 +192,12 @@ fn check_accepted(
     let (key, header, opened) = match ahead {
         Ahead::Warning(it) => {
             let key = admit::single_signer_of(directory, &it.signed.verified, PayloadKind::Warning)?;
-            rules::key_valid(directory, index, &key.keyid)?;
+            rules::valid_at(key, index)?;
             (key, it.signed.content.clone()?, it.audience.clone())
         }
         Ahead::Nothing | Ahead::Acknowledgement(_) => {
             let signed = admit::single_signer(directory, accepted.warning.clone(), PayloadKind::Warning)?;
-            rules::key_valid(directory, index, &signed.key.keyid)?;
+            rules::valid_at(signed.key, index)?;
             (signed.key, wire::warning(&signed.verified).map(Arc::new)?, None)
         }
     };
@@ -252,12 +252,12 @@ fn acknowledged_at(
     let (key, content) = match ahead {
         Ahead::Acknowledgement(it) => {
             let key = admit::single_signer_of(directory, &it.verified, KIND)?;
-            rules::key_valid(directory, index, &key.keyid)?;
+            rules::valid_at(key, index)?;
             (key, it.content.clone()?)
         }
         Ahead::Nothing | Ahead::Warning(_) => {
             let signed = admit::single_signer(directory, envelope.clone(), KIND)?;
-            rules::key_valid(directory, index, &signed.key.keyid)?;
+            rules::valid_at(signed.key, index)?;
             (signed.key, wire::acknowledgement(&signed.verified).map(Arc::new)?)
         }
     };

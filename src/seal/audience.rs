@@ -201,15 +201,18 @@ pub fn open_audience(
         return Err(AudienceError::TooMany(entries.len().max(openings.len())));
     }
     let mut opened: Vec<Option<usize>> = vec![None; entries.len()];
+    // Which entry each opening opens: the entries are sorted, so that is the openings' order too.
+    let mut places = Vec::with_capacity(openings.len());
     for (index, opening) in openings.iter().enumerate() {
-        let slot = entries
-            .binary_search(&commitment(opening))
-            .ok()
-            .and_then(|position| opened.get_mut(position))
-            .ok_or(AudienceError::NotMatching { opening: index })?;
+        let not_matching = AudienceError::NotMatching { opening: index };
+        let Ok(place) = entries.binary_search(&commitment(opening)) else {
+            return Err(not_matching);
+        };
+        let slot = opened.get_mut(place).ok_or(not_matching)?;
         if slot.replace(index).is_some() {
             return Err(AudienceError::Repeated { opening: index });
         }
+        places.push(place);
     }
     if let Some(entry) = opened.iter().position(Option::is_none) {
         return Err(AudienceError::Unopened { entry });
@@ -226,10 +229,7 @@ pub fn open_audience(
             actual: entries.len(),
         });
     }
-    let mut pairs: Vec<_> = openings
-        .into_iter()
-        .map(|opening| (commitment(&opening), opening))
-        .collect();
+    let mut pairs: Vec<_> = places.into_iter().zip(openings).collect();
     pairs.sort_unstable_by_key(|pair| pair.0);
     Ok(OpenedAudience {
         openings: pairs.into_iter().map(|pair| pair.1).collect(),

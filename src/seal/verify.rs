@@ -4,6 +4,7 @@
 //! for. Which principal and role that key has, and whether it was valid at an index, is the ledger's matter.
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 
 use crate::domain::{Digest, KeyId, SignedEnvelope};
 use crate::error::ErrorCode;
@@ -185,7 +186,7 @@ pub fn verify_envelope(
     }
     Ok(Verified {
         kind,
-        digest: envelope.digest(),
+        digest: Digest(Sha256::digest(&pae).into()),
         envelope,
     })
 }

@@ -39,7 +39,7 @@ pub use parse_directory::{
 };
 pub use parse_warning::{acknowledgement, warning};
 pub use payload::{Parsable, Recorded};
-pub use record::{BadRecord, record};
+pub use record::{BadRecord, record, record_of};
 
 /// The generated messages and services of `proto/wardline/v1`.
 #[allow(

@@ -1,6 +1,8 @@
 //! One entry of the log, from its stored bytes to the domain. Reading is lenient where the future may write (unknown
 //! fields and kinds still hash and chain) and strict in all that this version knows.
 
+use bytes::{Buf, Bytes};
+
 use super::convert_envelope::{envelope, openings};
 use super::fields::{
     Within, exactly, invalid, name, optional_exactly, optional_time, payload_id, required, word,
@@ -31,8 +33,17 @@ pub enum BadRecord {
 
 /// A record from its stored bytes.
 pub fn record(bytes: &[u8]) -> Result<Record, BadRecord> {
-    if bytes.len() > limits::RECORD_BYTES_MAX {
-        return Err(BadRecord::TooLarge(bytes.len()));
+    read(bytes.len(), bytes)
+}
+
+/// The same without a copy: what was signed in it stays a part of `bytes`.
+pub fn record_of(bytes: Bytes) -> Result<Record, BadRecord> {
+    read(bytes.len(), bytes)
+}
+
+fn read(length: usize, bytes: impl Buf) -> Result<Record, BadRecord> {
+    if length > limits::RECORD_BYTES_MAX {
+        return Err(BadRecord::TooLarge(length));
     }
     let message: v1::Record = prost::Message::decode(bytes).map_err(|_| BadRecord::NotProtobuf)?;
     parse_record(message).map_err(BadRecord::Field)

@@ -48,13 +48,23 @@ pub(super) fn required(text: &str, field: &str, chars_max: usize, lines: Lines) 
 
 /// No links: nothing in a warning makes a duty officer's machine go anywhere.
 pub(super) fn without_links(text: String, field: &str) -> Result<String, Refused> {
-    const LINKS: [&[u8]; 3] = [b"://", b"www.", b"mailto:"];
-    let has = |link: &[u8]| {
-        text.as_bytes()
-            .windows(link.len())
-            .any(|window| window.eq_ignore_ascii_case(link))
+    let bytes = text.as_bytes();
+    let before = |at: usize, word: &[u8]| {
+        let (head, _) = bytes.split_at_checked(at).unwrap_or_default();
+        let last = head
+            .len()
+            .checked_sub(word.len())
+            .and_then(|from| head.get(from..));
+        last.is_some_and(|last| last.eq_ignore_ascii_case(word))
     };
-    if LINKS.into_iter().any(has) {
+    let after = |at: usize, word: &[u8]| bytes.get(at..).is_some_and(|rest| rest.starts_with(word));
+    // Each holds a mark that is rare in a text: only around these is looked.
+    let is_link = |(at, mark): (usize, &u8)| match mark {
+        b':' => after(at, b"://") || before(at, b"mailto"),
+        b'.' => before(at, b"www"),
+        _ => false,
+    };
+    if bytes.iter().enumerate().any(is_link) {
         return Err(invalid(field, "the text holds a link"));
     }
     Ok(text)

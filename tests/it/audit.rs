@@ -2,6 +2,7 @@
 //! runs as a process of its own.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 use wardline::cli::world::{RelayProcess, World, WorldPlan};
@@ -14,11 +15,22 @@ use crate::support::{PROGRAM, wardline};
 
 /// What it printed; it must have ended so.
 fn printed(profile: &ProfileDir, arguments: &[&str], code: i32) -> String {
-    let mut command = wardline(profile.path(), &["--profile", "."]);
-    let output = command.args(arguments).output().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
-    String::from_utf8(output.stdout).unwrap()
+    told(profile, arguments, code).0
+}
+
+/// The same, and what it told on standard error.
+fn told(profile: &ProfileDir, arguments: &[&str], code: i32) -> (String, String) {
+    ended(
+        wardline(profile.path(), &["--profile", "."]).args(arguments),
+        code,
+    )
+}
+
+fn ended(command: &mut Command, code: i32) -> (String, String) {
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{command:?}: {stderr}");
+    (String::from_utf8(output.stdout).unwrap(), stderr)
 }
 
 fn objects(profile: &ProfileDir, arguments: &[&str]) -> Vec<Value> {
@@ -143,6 +155,108 @@ async fn an_auditor_sees_all_of_it() {
     std::fs::write(auditor.checkpoint(), other).unwrap();
     printed(&auditor, &["audit", "verify"], 5);
     relay.stop().await.unwrap();
+}
+
+/// An audit is kept and the next one goes on from it; a copy is saved, and verified by a stranger with the log's key and nothing else;
+/// a spoiled copy names where, and a state of another log or another view is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_goes_on_and_a_copy_travels() {
+    let temporary = tempfile::tempdir().unwrap();
+    let agencies: Vec<AgencyId> = ["ru.ctc", "us.ctc"].map(|id| id.parse().unwrap()).to_vec();
+    let plan = WorldPlan::new("copy.wardline.invalid", &agencies).unwrap();
+    let world = World::open(&temporary.path().join("world"), plan).await.unwrap();
+    let relay = RelayProcess::start(Path::new(PROGRAM), &world.config())
+        .await
+        .unwrap();
+    world.remember(relay.serving().listen).unwrap();
+    world.enrol(relay.serving()).await.unwrap();
+    let us = Client::open(&world.agency(&agencies[1])).unwrap();
+    us.submit(&draft("ru.ctc", "The first")).await.unwrap();
+    let auditor = world.auditor();
+    let first = &objects(&auditor, &["audit", "verify"])[0];
+    assert_eq!(
+        (&first["acceptances"], &first["resumed_at"]),
+        (&1.into(), &Value::Null)
+    );
+
+    // More happens: the next audit goes on, and its report is of all of it. One from the start says the same.
+    let second = us.submit(&draft("ru.ctc", "The second")).await.unwrap();
+    let (text, stderr) = told(&auditor, &["audit", "verify"], 0);
+    let size = &first["checkpoint_size"];
+    assert!(
+        stderr.contains(&format!("Going on after the {size} records")),
+        "{stderr}"
+    );
+    assert!(text.contains("2 accepted"), "{text}");
+    let anew = &objects(&auditor, &["audit", "verify", "--from-start"])[0];
+    assert_eq!(
+        (&anew["acceptances"], &anew["resumed_at"]),
+        (&2.into(), &Value::Null)
+    );
+    let (from, to) = (second.index.to_string(), (second.index + 1).to_string());
+    let line = printed(&auditor, &["audit", "replay", "--from", &from, "--to", &to], 0);
+    assert!(line.contains("ACCEPTED"), "{line}");
+
+    // A copy: new, whole, and no copy where the log does not verify or a file stands in the way.
+    let path = temporary.path().join("log.copy");
+    let copy = path.to_str().unwrap();
+    printed(&auditor, &["audit", "replay", "--save", copy], 0);
+    let (_, stderr) = told(&auditor, &["audit", "replay", "--save", copy], 2);
+    assert!(stderr.contains("there is a file of that name"), "{stderr}");
+    relay.stop().await.unwrap();
+
+    // Offline, with the log's key alone, with a policy that knows it, or with a profile.
+    let key = SecretKey::read_from(&log_key(&world)).unwrap();
+    let log = LogKey::new(world.origin().clone(), key).verifier().to_string();
+    let nobody = temporary.path();
+    let verify = |more: &[&str], code| {
+        ended(
+            wardline(nobody, &["audit", "verify", "--json", "--copy", copy]).args(more),
+            code,
+        )
+    };
+    let policy = temporary.path().join("log.policy");
+    std::fs::write(&policy, format!("log {log}\nquorum none\n")).unwrap();
+    for (trusting, code) in [
+        (&["--log", &log][..], 0),
+        (&["--policy", policy.to_str().unwrap()], 0),
+        (&[], 2),
+    ] {
+        let (text, _) = verify(trusting, code);
+        if code == 0 {
+            let report: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(report["acceptances"], 2);
+        }
+    }
+    printed(&auditor, &["audit", "verify", "--copy", copy], 0);
+
+    // A state is for one log and one view of it.
+    let state = temporary.path().join("state");
+    let state = state.to_str().unwrap();
+    verify(&["--log", &log, "--state", state], 0);
+    let (text, _) = verify(&["--log", &log, "--state", state], 0);
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["resumed_at"], report["checkpoint_size"]);
+    let other = LogKey::new(world.origin().clone(), SecretKey::from_seed(&[9; 32]));
+    let (_, stderr) = verify(&["--log", &other.verifier().to_string(), "--state", state], 2);
+    assert!(stderr.contains("the state is of another log"), "{stderr}");
+    let of_the_auditor = auditor.audit();
+    let (_, stderr) = verify(&["--log", &log, "--state", of_the_auditor.to_str().unwrap()], 2);
+    assert!(stderr.contains("may see"), "{stderr}");
+    verify(&["--log", &other.verifier().to_string()], 5);
+
+    // A byte of it is not what it was.
+    let good = std::fs::read(&path).unwrap();
+    for part in 1..6 {
+        let mut bytes = good.clone();
+        let at = bytes.len() * part / 6;
+        bytes[at] ^= 1;
+        let spoiled = temporary.path().join(format!("spoiled-{part}"));
+        std::fs::write(&spoiled, bytes).unwrap();
+        let spoiled = spoiled.to_str().unwrap();
+        let (_, stderr) = told(&auditor, &["audit", "verify", "--copy", spoiled], 5);
+        assert!(stderr.contains("record "), "{part}: {stderr}");
+    }
 }
 
 /// The relay's key of the log, where its configuration says.

@@ -183,6 +183,14 @@ fn only_the_storage_names_sled() {
     assert!(faults.is_empty(), "{faults:?}");
 }
 
+/// Only the two small stores name redb: an auditor's facts, and what witnesses signed.
+#[test]
+fn only_two_stores_name_redb() {
+    let allowed = ["audit/store.rs", "relay/witnesses/store.rs"];
+    let faults = naming(|line| line.contains("redb::"), &allowed);
+    assert!(faults.is_empty(), "{faults:?}");
+}
+
 /// Only `time.rs` reads the wall clock: rules, tests and simulations are handed theirs.
 #[test]
 fn only_time_reads_the_wall_clock() {

@@ -14,6 +14,12 @@ pub(super) fn sentence(report: &Report) -> String {
     if let Some(before) = report.continues_size {
         let _ = write!(text, " They continue the {before} that were verified before.");
     }
+    if let Some(resumed) = report.resumed_at {
+        let _ = write!(
+            text,
+            " The first {resumed} of them were verified by an earlier run."
+        );
+    }
     text
 }
 

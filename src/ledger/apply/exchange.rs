@@ -65,11 +65,13 @@ impl<'a> Applying<'a> {
         };
         let index = self.index;
         self.changes.push(Change::Warning(warning, fact));
-        self.changes.push(Change::Outgoing {
-            agency: originator,
-            index,
-            warning,
-        });
+        if self.facts.is_for_delivery() {
+            self.changes.push(Change::Outgoing {
+                agency: originator,
+                index,
+                warning,
+            });
+        }
         let expected = accepted.routed.iter().copied().zip(recipients).collect();
         self.directory.open = Some(Open::Acceptance { warning, expected });
         Ok(())
@@ -144,7 +146,9 @@ impl<'a> Applying<'a> {
             index: self.index,
         });
         // Who sees the recipient's part only does not know the lane, and delivers nothing.
-        if let Some(fact) = self.facts.warning(&warning)? {
+        if self.facts.is_for_delivery()
+            && let Some(fact) = self.facts.warning(&warning)?
+        {
             self.changes.push(Change::Pending {
                 desk,
                 lane: fact.lane(),
@@ -238,7 +242,7 @@ impl<'a> Applying<'a> {
         if content.kind.is_answer() {
             thread.answer = Some(content.kind);
         }
-        if waited && thread.step >= Step::Received {
+        if waited && thread.step >= Step::Received && self.facts.is_for_delivery() {
             let warning = key.warning;
             let lane = self.facts.warning(&warning)?.map(|fact| fact.lane());
             let (desk, number) = (key.desk.clone(), thread.inbox_number);
@@ -273,13 +277,11 @@ impl<'a> Applying<'a> {
         let seq = self.record.thread.as_ref().map_or(0, |link| link.seq);
         thread.seq = seq;
         thread.prev = self.leaf;
-        let (thread_key, index) = (key.clone(), self.index);
+        if self.facts.is_for_delivery() {
+            let (thread, index) = (key.clone(), self.index);
+            self.changes.push(Change::ThreadRecord { thread, seq, index });
+        }
         self.changes.push(Change::Thread(key, thread));
-        self.changes.push(Change::ThreadRecord {
-            thread: thread_key,
-            seq,
-            index,
-        });
     }
 
     fn link(&self) -> Result<&'a ThreadLink, Corrupt> {

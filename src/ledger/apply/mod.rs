@@ -83,11 +83,15 @@ fn applied(
         leaf,
         record,
         ahead,
-        changes: vec![Change::Time(record.time)],
+        changes: Vec::with_capacity(CHANGES_FEW),
     };
+    applying.changes.push(Change::Time(record.time));
     applying.run()?;
     Ok(applying.changes)
 }
+
+/// More than a record usually changes.
+const CHANGES_FEW: usize = 6;
 
 struct Applying<'a> {
     directory: &'a mut Directory,

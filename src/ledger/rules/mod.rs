@@ -28,12 +28,18 @@ pub(super) fn key_valid<'d>(
             format!("the key {keyid} is not enrolled"),
         )
     })?;
+    valid_at(key, index)?;
+    Ok(key)
+}
+
+/// The same of a key that was found.
+pub(super) fn valid_at(key: &KeyEntry, index: u64) -> Result<(), Refused> {
     if key.is_valid_at(index) {
-        return Ok(key);
+        return Ok(());
     }
     Err(Refused::new(
         ErrorCode::RevokedKey,
-        format!("the key {keyid} of {} is revoked", key.principal),
+        format!("the key {} of {} is revoked", key.keyid, key.principal),
     ))
 }
 

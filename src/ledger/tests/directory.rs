@@ -19,7 +19,7 @@ fn the_genesis_comes_once() {
     } = directory.log().unwrap();
     assert_eq!(
         (origin, public_key, deadlines.len()),
-        (&scene.world.origin, &[7; 32], 1)
+        (&scene.world.origin, World::log_key().public_key().as_bytes(), 1)
     );
     let tls = World::keyid("operator:alice", KeyRole::Tls, 0);
     assert_eq!(directory.session_principal(&tls), Some(parsed("operator:alice")));

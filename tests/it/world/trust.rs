@@ -12,6 +12,11 @@ pub fn root_of(agency: &str) -> String {
 }
 
 impl World {
+    /// The key of the log.
+    pub fn log_key() -> SecretKey {
+        SecretKey::from_seed(&[7; 32])
+    }
+
     /// A genesis with these operators, each with a signing and a TLS key.
     pub fn genesis(&mut self, operators: &[&str]) -> Genesis {
         let mut operator_certificates = Vec::new();
@@ -22,7 +27,7 @@ impl World {
         }
         Genesis {
             origin: self.origin.clone(),
-            log_public_key: [7; 32],
+            log_public_key: *Self::log_key().public_key().as_bytes(),
             format_version: 1,
             operator_certificates,
             deadlines: vec![(

@@ -1,0 +1,65 @@
+//! What was verified, and what the verifier carries on to the records after it, as it is kept in a state beside the facts: small, and
+//! bounded by the directory.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::report::Counts;
+use crate::domain::{AcknowledgementKind, KeyRole, Step};
+
+/// The log up to a size, as it was verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Verified {
+    /// How many records.
+    pub(super) size: u64,
+    /// The root over them, in hexadecimal.
+    pub(super) root: String,
+    /// The signed checkpoint that commits to them: of this size, or of a later one that was proven to begin with it.
+    pub(super) checkpoint: String,
+    /// What was counted.
+    pub(super) counts: Counts,
+    /// The first index that was shown as a leaf hash only; none: all were shown.
+    pub(super) withheld: Option<u64>,
+    /// Each desk's newest opened inbox number.
+    pub(super) inboxes: BTreeMap<String, u64>,
+    /// Facts that are few.
+    pub(super) few: Few,
+    /// Which agencies admitted the viewer.
+    pub(super) mandators: Vec<String>,
+}
+
+/// Facts of which there are no more than the directory has principals and desks.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Few {
+    /// The time of the newest record that was shown.
+    pub(super) last_time_ms: Option<i64>,
+    /// Each desk's newest inbox number.
+    pub(super) inbox_counts: BTreeMap<String, u64>,
+    /// Each principal's `REJECTED` records: the hour, and how many in it.
+    pub(super) rejected: BTreeMap<String, (i64, u32)>,
+    /// Threads that have begun.
+    pub(super) threads: u64,
+    /// Threads by their step's number.
+    pub(super) steps: BTreeMap<i32, u64>,
+}
+
+/// Reads a map whose keys are words of ours.
+pub(super) fn words<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<&'static str, u64>, D::Error> {
+    let map = BTreeMap::<String, u64>::deserialize(deserializer)?;
+    let known = || {
+        let roles = KeyRole::ALL.iter().map(|role| role.as_str());
+        let kinds = AcknowledgementKind::ALL.iter().map(|kind| kind.word());
+        roles.chain(kinds).chain(Step::ALL.iter().map(|step| step.word()))
+    };
+    map.into_iter()
+        .map(|(word, count)| match known().find(|known| *known == word) {
+            Some(known) => Ok((known, count)),
+            None => Err(serde::de::Error::custom(format!("{word} is no word of ours"))),
+        })
+        .collect()
+}

@@ -58,7 +58,21 @@ pub(crate) fn replace_all(files: &[(PathBuf, &[u8])]) -> Result<(), FileError> {
     }
 }
 
+/// Makes one file, whole, unless there is one of its name: that is an error of the kind `AlreadyExists`.
+pub(crate) fn create_new(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    // A link does not replace what is there, as a rename would.
+    write_and(path, bytes, |temporary, path| {
+        std::fs::hard_link(temporary, path).and_then(|()| std::fs::remove_file(temporary))
+    })
+    .map_err(at(path))?;
+    sync_directory_of(path)
+}
+
 fn write_and_rename(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_and(path, bytes, |temporary, path| std::fs::rename(temporary, path))
+}
+
+fn write_and(path: &Path, bytes: &[u8], put: impl FnOnce(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let random = random_bytes::<8>().map_err(io::Error::other)?;
     let mut temporary = std::ffi::OsString::from(TEMPORARY);
@@ -73,7 +87,7 @@ fn write_and_rename(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let written = file
         .write_all(bytes)
         .and_then(|()| file.sync_all())
-        .and_then(|()| std::fs::rename(&temporary, path));
+        .and_then(|()| put(&temporary, path));
     if written.is_err() {
         // Best effort: what failed matters more than what is left.
         let _ = std::fs::remove_file(&temporary);
@@ -236,6 +250,20 @@ mod tests {
             std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
         );
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    /// A new file is made whole and never over another one, which stays as it was.
+    #[test]
+    fn a_new_file_replaces_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("evidence.json");
+        create_new(&path, b"first").unwrap();
+        let error = create_new(&path, b"second").unwrap_err();
+        assert_eq!(error.source.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(read(&path, 6).unwrap().unwrap(), b"first");
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 

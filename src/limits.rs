@@ -158,6 +158,18 @@ pub const FETCH_HEADER_BYTES_MAX: usize = 16 * 1024;
 pub const FETCH_LOOKUPS_MAX: usize = 64;
 /// Addresses of one name that are tried.
 pub const FETCH_ADDRESSES_MAX: usize = 8;
+/// An evidence bundle: read, and held while it is checked, as a whole.
+pub const BUNDLE_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Older checkpoints in one bundle.
+pub const BUNDLE_EARLIER_MAX: usize = 4_096;
+/// Roots that signers had seen in one bundle: as many as its records can have signers.
+pub const BUNDLE_SEEN_MAX: usize = 32 * 1024;
+/// RFC 3161 tokens in one bundle.
+pub const BUNDLE_TIMESTAMPS_MAX: usize = 256;
+/// A proof of misbehaviour: two receipts and room to spare.
+pub const MISBEHAVIOUR_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// The state roots that a verifier trusts, as a file.
+pub const TRUSTED_ROOTS_BYTES_MAX: usize = 1024 * 1024;
 
 /// The configuration file of a relay.
 pub const CONFIG_BYTES_MAX: u64 = 256 * 1024;
@@ -524,6 +536,8 @@ const _: () = assert!(PROOF_TEXT_BYTES_MAX < GRPC_MESSAGE_BYTES_MAX);
 // A note has room for the log and each witness of a policy, with names of full length.
 const _: () = assert!(POLICY_ENTRIES_MAX < NOTE_SIGNATURES_MAX);
 const _: () = assert!((POLICY_ENTRIES_MAX + 1) * (WITNESS_NAME_BYTES_MAX + 128) < CHECKPOINT_BYTES_MAX);
+const _: () = assert!(MISBEHAVIOUR_BYTES_MAX > 2 * (2 * RECORD_BYTES_MAX + PROOF_TEXT_BYTES_MAX));
+const _: () = assert!(BUNDLE_SEEN_MAX > AUDIENCE_MAX * ACKNOWLEDGEMENTS_PER_THREAD_MAX as usize);
 const _: () =
     assert!(JOURNAL_SYNC_BYTES_MAX >= BLOCK_BYTES_MAX && 8 * JOURNAL_SYNC_BYTES_MAX <= SLED_SEGMENT_BYTES);
 const _: () = assert!(JOURNAL_FREE_BYTES_MIN < DISK_FREE_BYTES_MIN);

@@ -64,11 +64,7 @@ pub(super) fn check(prepared: &Prepared, shown: &ReplayedRecord) -> Result<Besid
                 Some(header) => Arc::clone(header),
                 None => Arc::new(wire::warning(&Recorded(&accepted.warning)).map_err(invalid)?),
             };
-            let body = shown.part.as_ref();
-            let body = match body {
-                Some(body) => matching("body", &header.body, body, body_digest, wire::body)?,
-                None => None,
-            };
+            let body = body_of(&header, shown.part.as_ref())?;
             Ok(Beside::Warning {
                 header,
                 shown: shown.part.is_some(),
@@ -113,6 +109,14 @@ pub(super) fn check(prepared: &Prepared, shown: &ReplayedRecord) -> Result<Besid
                 "belongs beside a warning or an acknowledgement only",
             )),
         },
+    }
+}
+
+/// The body of a warning that was verified, if it was shown and is in clear.
+pub(super) fn body_of(header: &Warning, shown: Option<&DetachedPart>) -> Result<Option<Body>, Wrong> {
+    match shown {
+        Some(body) => matching("body", &header.body, body, body_digest, wire::body),
+        None => Ok(None),
     }
 }
 

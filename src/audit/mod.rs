@@ -6,7 +6,10 @@
 //! checked here again.
 
 mod beside;
+pub mod bundle;
 mod carried;
+mod check;
+pub mod compare;
 pub mod copy;
 mod facts;
 mod fault;
@@ -23,8 +26,15 @@ mod timeline;
 mod timeline_json;
 pub mod timestamp;
 mod tree;
+mod trusted;
 mod verify;
 
+pub use bundle::{Bundle, BundleFault, Made, NotMade, make};
+pub use check::{
+    Act, Bound, Bracket, By, CheckpointFinding, Deed, DirectoryFinding, Ended, Findings, KeyChain,
+    KeyFinding, Missing, NotShown, RecipientFinding, Said, SeenFinding, Sentences, Silence, Standing,
+    TimestampFinding, WarningFinding, WitnessWord, check,
+};
 pub use fault::{Fault, Wrong};
 pub use locate::{Prover, locate};
 pub use over_network::{AuditError, verify};
@@ -35,6 +45,7 @@ pub use timeline::{
     Answer, Event, Hand, Note, Recipient, Refusal, SeenBy, Sent, Start, Timeline, WarningTimeline, What,
     Words,
 };
+pub use trusted::{Trusted, TrustedRoots, UnusablePolicy};
 pub use verify::{Verdict, Verifier, envelopes};
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! A small world for tests, the same at every run: fixed keys, a clock that moves when told, nonces that count. Its log
 //! is made by the ledger's own `decide`, so it is what an honest relay writes.
+//!
+//! Long because each kind of record that a test may want is made by one function here, and all of them share the clock.
 
 #![allow(
     clippy::unwrap_used,
@@ -116,6 +118,23 @@ impl World {
 
     /// The same without mandates.
     pub(crate) fn unmandated() -> Self {
+        Self::of(&[
+            ("fr", "fr.ctc", AgencyKind::Agency),
+            ("ru", "ru.ctc", AgencyKind::Agency),
+            ("us", "us.ctc", AgencyKind::Agency),
+            ("ch", AUDITOR, AgencyKind::Auditor),
+        ])
+    }
+
+    /// Genesis, the first start, and two states with an agency each.
+    pub(crate) fn small() -> Self {
+        Self::of(&[
+            ("ru", "ru.ctc", AgencyKind::Agency),
+            ("us", "us.ctc", AgencyKind::Agency),
+        ])
+    }
+
+    fn of(enrolled: &[(&str, &str, AgencyKind)]) -> Self {
         let log = LogKey::new(parsed(ORIGIN), secret("log", KeyRole::Root, 0));
         let mut world = Self {
             directory: Directory::default(),
@@ -129,14 +148,9 @@ impl World {
         };
         world.genesis();
         world.start(None);
-        for (state, agency, kind) in [
-            ("fr", "fr.ctc", AgencyKind::Agency),
-            ("ru", "ru.ctc", AgencyKind::Agency),
-            ("us", "us.ctc", AgencyKind::Agency),
-            ("ch", AUDITOR, AgencyKind::Auditor),
-        ] {
+        for (state, agency, kind) in enrolled {
             world.enrol_state(state);
-            world.enrol_agency(agency, kind);
+            world.enrol_agency(agency, *kind);
         }
         world
     }

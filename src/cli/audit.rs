@@ -2,11 +2,14 @@
 //! see), with nothing believed that can be checked. Exit 0 says that all of it held; exit 5 names the first bad record.
 
 mod counts;
+mod evidence;
 mod progress;
 mod records;
 mod timestamp;
 mod verify;
 mod whose;
+
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -31,6 +34,48 @@ pub(crate) enum AuditCommand {
         id: Option<String>,
     },
     Timestamp(timestamp::TimestampCommand),
+    /// Make one file that proves what became of a warning, as far as it is yours to see.
+    ///
+    /// Whoever has the file can check it without any relay (audit check). It is verified before it is written.
+    Bundle {
+        /// The warning: its id or digest, or the beginning of one.
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Where to; "-" is the standard output. What exists is never overwritten.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Check an evidence bundle or a proof of misbehaviour, offline: no relay, no profile.
+    ///
+    /// Says what is proven, what is only claimed by the relay and what is not shown. Exit 5: it does not verify; exit 1: the
+    /// policy cannot be used.
+    Check {
+        /// The bundle, or the proof of misbehaviour.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Whom you trust: a directory with log.policy (C2SP tlog-policy) and roots, or a C2SP tlog-policy file alone.
+        #[arg(long, value_name = "POLICY")]
+        policy: PathBuf,
+    },
+    /// Hold two pieces of evidence against each other: checkpoints, receipts, bundles, copies, or what a client kept at a fork.
+    ///
+    /// Exit 0: no contradiction, and what could not be compared is said. Exit 5: the log has signed what cannot both be true;
+    /// with -o the proof is written, which audit check verifies.
+    Compare {
+        /// One: a signed checkpoint, a receipt (NAME.tlog-proof beside NAME.record), a bundle, a copy (audit replay
+        /// --save), or a directory of checkpoints and receipts.
+        #[arg(value_name = "A")]
+        a: PathBuf,
+        /// The other.
+        #[arg(value_name = "B")]
+        b: PathBuf,
+        /// Whose log it is, as with audit check; without it, the profile's.
+        #[arg(long, value_name = "POLICY")]
+        policy: Option<PathBuf>,
+        /// Where to write a proof of misbehaviour. What exists is never overwritten.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }
 
 pub(crate) async fn run(command: AuditCommand, context: &Context) -> Result<Exit, Fault> {
@@ -44,6 +89,11 @@ pub(crate) async fn run(command: AuditCommand, context: &Context) -> Result<Exit
         }
         AuditCommand::Timestamp(command) => {
             return timestamp::run(command, &open(context)?, context).await;
+        }
+        AuditCommand::Bundle { id, output } => return evidence::bundle(&id, &output, context).await,
+        AuditCommand::Check { file, policy } => return evidence::judge(&file, &policy, context),
+        AuditCommand::Compare { a, b, policy, output } => {
+            return evidence::contradict(&a, &b, policy.as_deref(), output.as_deref(), context);
         }
     }
     Ok(Exit::Done)

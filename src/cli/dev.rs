@@ -55,6 +55,7 @@ pub(super) async fn run(command: DevCommand, context: &Context) -> Result<Exit, 
                 world.remember(serving.listen)?;
                 world.enrol(&serving).await?;
                 write_examples(&world)?;
+                world.write_policy(&serving.log)?;
                 say(&world, &serving, context)
             };
             tokio::select! {
@@ -110,6 +111,7 @@ fn say(world: &World, serving: &Serving, context: &Context) -> Result<(), Fault>
         "tls_pin": serving.tls_pin.to_string(),
         "directory": world.directory(),
         "profiles": profiles,
+        "policy": world.policy(),
         "notice": BODIES_ARE_READABLE,
     });
     context.emit(&object, text(world, serving))
@@ -175,6 +177,14 @@ fn text(world: &World, serving: &Serving) -> String {
         (
             "As an auditor who trusts neither of them nor the relay, check everything:".to_owned(),
             command("auditor", "audit verify"),
+        ),
+        (
+            format!("As {from}, make a file that proves it to a stranger, who checks it without any relay:"),
+            format!(
+                "{}\n  {program} audit check evidence.json --policy {}",
+                command(from, "audit bundle ID -o evidence.json"),
+                shown(&world.policy())
+            ),
         ),
     ];
     for (what, command) in steps {

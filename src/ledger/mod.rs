@@ -34,7 +34,7 @@ pub use prepared::Prepared;
 pub use refusal::{Leaves, leaves};
 pub use resolve::Recipient;
 pub use scope::{Visibility, is_visible, visibility};
-pub use verify::{Checked, acknowledgement_at, seen, verify_prepared, verify_record};
+pub use verify::{Checked, acknowledgement_at, seen, verify_prepared, verify_record, warning_at};
 
 #[cfg(test)]
 mod tests;

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use super::admit::{self, Admitted, KeyStatement};
 use super::apply::{Corrupt, directory_after_genesis};
 use super::decide::{header_rules, kind_rules};
-use super::directory::Directory;
+use super::directory::{Directory, KeyEntry};
 use super::prepared::{Ahead, OpenedEntries, Prepared};
 use super::refusal::{Leaves, leaves};
 use super::rules;
 use crate::domain::{
     Accepted, Acknowledgement, AudienceKind, AudienceOpening, HandedOver, Principal, Record, RecordKind,
-    Rejected, Routed, Seen, SignedEnvelope,
+    Rejected, Routed, Seen, SignedEnvelope, Warning,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::seal::PayloadKind;
+use crate::time::Timestamp;
 use crate::wire;
 
 /// What was checked of a record, to be counted.
@@ -201,12 +202,7 @@ fn check_accepted(
             (signed.key, wire::warning(&signed.verified).map(Arc::new)?, None)
         }
     };
-    let roles = header.warning_type.signing_roles();
-    admit::check_signer(&header.common, key, roles)?;
-    admit::check_origin(directory, &header.common)?;
-    header_rules(directory, record.time, &header)?;
-    rules::seen_required(&header.common)?;
-    rules::not_ahead(&header.common, record.time)?;
+    check_header(directory, record.time, key, &header)?;
     let opened = opened
         .unwrap_or_else(|| OpenedEntries::of(&header, accepted))
         .map_err(|error| Refused::new(error.code(), error.to_string()))?;
@@ -217,6 +213,34 @@ fn check_accepted(
         ));
     }
     Ok(checked(1, opened.entries))
+}
+
+/// The warning that is in a record at `index`, or that such a record names: signed by one key, which was valid there and in a
+/// role that its type takes, and as the rules ask at `time`. Whom it is addressed to is not looked at.
+pub fn warning_at(
+    directory: &Directory,
+    index: u64,
+    time: Timestamp,
+    envelope: &SignedEnvelope,
+) -> Result<Warning, Refused> {
+    let signed = admit::single_signer(directory, envelope.clone(), PayloadKind::Warning)?;
+    rules::key_valid(directory, index, &signed.key.keyid)?;
+    let header = wire::warning(&signed.verified)?;
+    check_header(directory, time, signed.key, &header)?;
+    Ok(header)
+}
+
+fn check_header(
+    directory: &Directory,
+    time: Timestamp,
+    key: &KeyEntry,
+    header: &Warning,
+) -> Result<(), Refused> {
+    admit::check_signer(&header.common, key, header.warning_type.signing_roles())?;
+    admit::check_origin(directory, &header.common)?;
+    header_rules(directory, time, header)?;
+    rules::seen_required(&header.common)?;
+    rules::not_ahead(&header.common, time)
 }
 
 fn check_acknowledged(

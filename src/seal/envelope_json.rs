@@ -13,72 +13,84 @@ use crate::limits;
 #[error("not a DSSE envelope in JSON: {0}")]
 pub struct NotAnEnvelope(String);
 
-#[derive(Serialize, Deserialize)]
+/// An envelope as a JSON object: by itself in a file, or a member of a larger document.
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Json {
+pub struct EnvelopeJson {
     payload: String,
     #[serde(rename = "payloadType")]
     payload_type: String,
     signatures: Vec<JsonSignature>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct JsonSignature {
     keyid: String,
     sig: String,
 }
 
+impl EnvelopeJson {
+    /// An envelope, to be written.
+    pub fn of(envelope: &SignedEnvelope) -> Self {
+        Self {
+            payload: BASE64_STANDARD.encode(&envelope.payload),
+            payload_type: envelope.payload_type.clone(),
+            signatures: envelope
+                .signatures
+                .iter()
+                .map(|signature| JsonSignature {
+                    keyid: signature.keyid.to_string(),
+                    sig: BASE64_STANDARD.encode(signature.sig),
+                })
+                .collect(),
+        }
+    }
+
+    /// The envelope. Nothing in it is checked but its form and its bounds.
+    pub fn read(&self) -> Result<SignedEnvelope, NotAnEnvelope> {
+        let bad = |what: &str| NotAnEnvelope(what.to_owned());
+        if self.signatures.len() > limits::SIGNATURES_MAX {
+            return Err(bad("too many signatures"));
+        }
+        let payload = BASE64_STANDARD
+            .decode(&self.payload)
+            .map_err(|_| bad("the payload is no base64"))?;
+        if payload.len() > limits::PAYLOAD_BYTES_MAX {
+            return Err(bad("the payload is too large"));
+        }
+        let signature = |signature: &JsonSignature| {
+            let sig = BASE64_STANDARD
+                .decode(&signature.sig)
+                .ok()
+                .and_then(|sig| sig.try_into().ok())
+                .ok_or_else(|| bad("a signature is not 64 bytes in base64"))?;
+            let keyid = signature.keyid.parse();
+            Ok(EnvelopeSignature {
+                keyid: keyid.map_err(|_| bad("a keyid is not 64 hex digits"))?,
+                sig,
+            })
+        };
+        Ok(SignedEnvelope {
+            payload: Bytes::from(payload),
+            payload_type: self.payload_type.clone(),
+            signatures: self.signatures.iter().map(signature).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
 /// Writes an envelope, one line and a line feed.
 pub fn envelope_to_json(envelope: &SignedEnvelope) -> String {
-    let json = Json {
-        payload: BASE64_STANDARD.encode(&envelope.payload),
-        payload_type: envelope.payload_type.clone(),
-        signatures: envelope
-            .signatures
-            .iter()
-            .map(|signature| JsonSignature {
-                keyid: signature.keyid.to_string(),
-                sig: BASE64_STANDARD.encode(signature.sig),
-            })
-            .collect(),
-    };
     // Three texts and a list of pairs of texts always serialize.
-    let mut text = serde_json::to_string(&json).unwrap_or_default();
+    let mut text = serde_json::to_string(&EnvelopeJson::of(envelope)).unwrap_or_default();
     text.push('\n');
     text
 }
 
 /// Reads an envelope. Nothing in it is checked but its form and its bounds.
 pub fn envelope_from_json(text: &str) -> Result<SignedEnvelope, NotAnEnvelope> {
-    let bad = |what: &str| NotAnEnvelope(what.to_owned());
-    let json: Json = serde_json::from_str(text).map_err(|error| NotAnEnvelope(error.to_string()))?;
-    if json.signatures.len() > limits::SIGNATURES_MAX {
-        return Err(bad("too many signatures"));
-    }
-    let payload = BASE64_STANDARD
-        .decode(&json.payload)
-        .map_err(|_| bad("the payload is no base64"))?;
-    if payload.len() > limits::PAYLOAD_BYTES_MAX {
-        return Err(bad("the payload is too large"));
-    }
-    let signature = |signature: &JsonSignature| {
-        let sig = BASE64_STANDARD
-            .decode(&signature.sig)
-            .ok()
-            .and_then(|sig| sig.try_into().ok())
-            .ok_or_else(|| bad("a signature is not 64 bytes in base64"))?;
-        let keyid = signature.keyid.parse();
-        Ok(EnvelopeSignature {
-            keyid: keyid.map_err(|_| bad("a keyid is not 64 hex digits"))?,
-            sig,
-        })
-    };
-    Ok(SignedEnvelope {
-        payload: Bytes::from(payload),
-        payload_type: json.payload_type,
-        signatures: json.signatures.iter().map(signature).collect::<Result<_, _>>()?,
-    })
+    let json: EnvelopeJson = serde_json::from_str(text).map_err(|error| NotAnEnvelope(error.to_string()))?;
+    json.read()
 }
 
 #[cfg(test)]

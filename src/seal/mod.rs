@@ -23,7 +23,7 @@ pub use audience::{
     padded_size,
 };
 pub use envelope::{digest, pae};
-pub use envelope_json::{NotAnEnvelope, envelope_from_json, envelope_to_json};
+pub use envelope_json::{EnvelopeJson, NotAnEnvelope, envelope_from_json, envelope_to_json};
 pub use exec_signer::ExecSigner;
 pub use file::{KeyFileError, read_private_file, write_private_file};
 pub use fingerprint::{FINGERPRINT_WORDS, Fingerprint};

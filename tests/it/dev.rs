@@ -152,6 +152,24 @@ fn three_terminals_are_enough() {
     assert_eq!(verified["out_of_scope"], 0);
     assert_eq!(verified["starts"], 1);
 
+    // What proves it to a stranger, checked under the policy that the world wrote.
+    let evidence = directory.join("evidence.json");
+    let evidence = evidence.to_str().unwrap();
+    dev.run("us.ctc", &["audit", "bundle", id, "-o", evidence]);
+    let policy = dev.serving["policy"].as_str().unwrap();
+    let arguments = ["--json", "audit", "check", evidence, "--policy", policy];
+    let told = &objects(&here(&arguments).output().unwrap(), 0)[0];
+    assert_eq!(told["recipients"][0]["answer"], "ACCEPTED");
+    let standing = |what: &str| {
+        let acts = told["acts"].as_array().unwrap();
+        let found = acts.iter().find(|act| act["what"] == what);
+        found.map(|act| act["standing"].as_str().unwrap().to_owned())
+    };
+    for what in ["WARNED", "RECEIVED", "ACCEPTED"] {
+        assert_eq!(standing(what).as_deref(), Some("PROVEN"), "{what}");
+    }
+    assert_eq!(standing("HANDED_OVER").as_deref(), Some("CLAIMED_BY_RELAY"));
+
     let second = here(&["--json", "relay", "dev"])
         .arg(&directory)
         .output()

@@ -9,6 +9,7 @@
 
 mod audit;
 mod bad_input;
+mod bundle;
 mod client;
 mod demo;
 mod desk;

@@ -118,4 +118,4 @@ pub enum InvalidToken {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::audit) mod tests;

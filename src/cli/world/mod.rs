@@ -7,12 +7,14 @@
 //! DIR/roots/STATE/      each state's root (in reality on a machine of that state, without a network)
 //! DIR/welcomes/         what the operator handed over
 //! DIR/profiles/NAME/    NAME is an agency's id, `auditor` or `operator`
+//! DIR/policy/           what a verifier of this world's evidence trusts
 //! ```
 //! What exists is kept, and what a crash left half-made is completed: each step first looks whether it was done.
 
 mod enrol;
 mod keys;
 mod plan;
+mod policy;
 mod process;
 mod relay;
 

@@ -12,3 +12,14 @@ mod forge;
 mod golden;
 mod hostile;
 mod wrong;
+
+/// A token over a text, and the root that it leads to, in PEM: for the tests of bundles.
+pub(in crate::audit) fn token_over(note_text: &str) -> (Vec<u8>, String) {
+    let plan = forge::Plan {
+        // A few hundred bytes of a test.
+        note: Box::leak(note_text.to_owned().into_boxed_str()),
+        ..forge::Plan::default()
+    };
+    let forge::Forged { token, root_pem } = forge::forge(&plan);
+    (token, root_pem)
+}

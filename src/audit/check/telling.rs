@@ -1,0 +1,458 @@
+//! From checked records to findings: who did what, how sure that is, between when and when, where each recipient stands, and
+//! what is left open. Nothing is checked here any more, and nothing is said here that was not checked.
+
+use std::collections::BTreeSet;
+
+use super::super::bundle::Bundle;
+use super::super::timeline::{Note, Words};
+use super::super::trusted::Trusted;
+use super::brackets::Clocks;
+use super::findings::{
+    Act, By, CheckpointFinding, Deed, DirectoryFinding, Findings, KeyFinding, Missing, NotShown,
+    RecipientFinding, Said, SeenFinding, Silence, Standing, TimestampFinding, WarningFinding, WitnessWord,
+};
+use super::history::{History, ThreadRecord, answers, seq_of};
+use super::tree::{Place, Tree};
+use crate::domain::{
+    Acknowledgement, Body, Common, DeskAddress, KeyId, RecordKind, SignedEnvelope, Step, Text,
+};
+
+/// Tells what was checked.
+pub(super) fn tell(bundle: &Bundle, trusted: &Trusted, tree: &Tree, history: History) -> Findings {
+    let clocks = Clocks::new(trusted.policy(), tree);
+    let checkpoint = checkpoint_finding(trusted, tree);
+    let mut teller = Teller {
+        bundle,
+        trusted,
+        clocks,
+        history: &history,
+        keys: Vec::new(),
+        acts: Vec::new(),
+    };
+    teller.warned();
+    for event in &history.events {
+        teller.event(event);
+    }
+    let recipients: Vec<RecipientFinding> = (0..bundle.threads.len())
+        .filter_map(|thread| teller.recipient(thread, &checkpoint))
+        .collect();
+    let (keys, acts) = (std::mem::take(&mut teller.keys), std::mem::take(&mut teller.acts));
+    let common = &history.header.common;
+    let routed = recipients.iter().map(|recipient| recipient.silence.from).max();
+    let mut findings = Findings {
+        origin: bundle.origin.clone(),
+        log_vkey: tree.log.vkey(),
+        checkpoint,
+        warning: WarningFinding {
+            digest: history.digest,
+            id: common.id,
+            status: history.header.status,
+            warning_type: history.header.warning_type,
+            precedence: history.header.precedence,
+            territory: history.header.territory.clone(),
+            expires: history.header.expires,
+            headlines: history.body.as_ref().map(headlines),
+            index: history.warned.index,
+        },
+        acts,
+        recipients,
+        all_recipients: bundle.accepted.is_some(),
+        keys,
+        roots_given: trusted.roots().is_some(),
+        timestamps: tree
+            .tokens
+            .iter()
+            .map(|(size, says)| TimestampFinding {
+                size: *size,
+                time: says.latest(),
+                authority: says.authority.clone(),
+                root: says.root.clone(),
+            })
+            .collect(),
+        directory: DirectoryFinding {
+            records: u64::try_from(bundle.directory.len()).unwrap_or(u64::MAX),
+            last: history.directory_last,
+            complete_to: routed.unwrap_or(0).max(history.directory_last),
+        },
+        not_shown: Vec::new(),
+    };
+    findings.not_shown = not_shown(&findings);
+    findings
+}
+
+fn checkpoint_finding(trusted: &Trusted, tree: &Tree) -> CheckpointFinding {
+    let said = tree.checkpoint.checkpoint();
+    let witnesses = tree.checkpoint.cosignatures().iter();
+    CheckpointFinding {
+        size: said.size,
+        root: said.root,
+        witnesses: witnesses
+            .map(|cosignature| WitnessWord {
+                name: cosignature.name.to_string(),
+                keyid: cosignature.witness,
+                time: cosignature.time,
+            })
+            .collect(),
+        witnesses_required: trusted.policy().requires_witnesses(),
+        quorum: tree.checkpoint.quorum_time(),
+    }
+}
+
+fn headlines(body: &Body) -> Vec<Words> {
+    let (authoritative, others): (Vec<_>, Vec<_>) = body
+        .blocks
+        .iter()
+        .partition(|block| block.language == body.authoritative);
+    let all = authoritative.into_iter().chain(others);
+    all.map(|block| Words {
+        language: block.language.to_string(),
+        text: block.headline.clone(),
+    })
+    .collect()
+}
+
+struct Teller<'a> {
+    bundle: &'a Bundle,
+    trusted: &'a Trusted,
+    clocks: Clocks<'a>,
+    history: &'a History,
+    keys: Vec<KeyFinding>,
+    acts: Vec<Act>,
+}
+
+impl Teller<'_> {
+    fn warned(&mut self) {
+        let (history, bundle) = (self.history, self.bundle);
+        let entry = &history.warned;
+        let by = self.by(&history.header.common, &bundle.envelope, history.warned_seen);
+        let standing = self.standing(by.as_ref());
+        self.acts.push(Act {
+            index: entry.index,
+            part: match entry.place {
+                Place::Accepted => entry.part.clone(),
+                Place::Directory | Place::Thread(_) => "warning.envelope".to_owned(),
+            },
+            seq: None,
+            desk: None,
+            what: Deed::Warned {
+                accepted: bundle.accepted.is_some(),
+            },
+            standing,
+            relay_time: entry.record.time,
+            bracket: self
+                .clocks
+                .bracket(entry.index, history.warned_seen.map(|seen| seen.seen)),
+            by,
+        });
+    }
+
+    fn event(&mut self, event: &ThreadRecord) {
+        let entry = &event.entry;
+        let mut by = None;
+        let what = if let (RecordKind::Acknowledged(envelope), Some((said, text))) =
+            (&entry.record.kind, &event.said)
+        {
+            by = self.by(&said.common, envelope, event.seen);
+            Deed::Said(Box::new(said_of(said, text.as_ref())))
+        } else if let RecordKind::HandedOver(handed_over) = &entry.record.kind {
+            Deed::HandedOver {
+                tls_keyid: handed_over.tls_keyid,
+                unrecorded: handed_over.unrecorded,
+            }
+        } else if matches!(entry.record.kind, RecordKind::Routed(_)) {
+            Deed::Routed
+        } else {
+            Deed::Unknown
+        };
+        let standing = match &what {
+            Deed::Warned { .. } | Deed::Said(_) => self.standing(by.as_ref()),
+            // The log has signed that it is on the record; whom the audience names is as sure as whose signature that has.
+            Deed::Routed => self
+                .acts
+                .first()
+                .map_or(Standing::ClaimedByRelay, |warned| warned.standing),
+            Deed::HandedOver { .. } | Deed::Unknown => Standing::ClaimedByRelay,
+        };
+        self.acts.push(Act {
+            index: entry.index,
+            part: entry.part.clone(),
+            seq: seq_of(&entry.record),
+            desk: self.desk(event.thread).cloned(),
+            what,
+            standing,
+            relay_time: entry.record.time,
+            bracket: self.clocks.bracket(entry.index, event.seen.map(|seen| seen.seen)),
+            by,
+        });
+    }
+
+    fn desk(&self, thread: usize) -> Option<&DeskAddress> {
+        self.bundle.threads.get(thread).map(|thread| &thread.desk)
+    }
+
+    /// Whose signature it is; its key is taken in too.
+    fn by(&mut self, common: &Common, envelope: &SignedEnvelope, seen: Option<SeenFinding>) -> Option<By> {
+        let signer = common.named()?;
+        let keyid = envelope.signatures.first()?.keyid;
+        self.take_in_key(&keyid);
+        Some(By {
+            principal: signer.principal.clone(),
+            role: signer.role,
+            desk: signer.desk.clone(),
+            office: signer.office.clone(),
+            keyid,
+            sent: common.sent,
+            seen,
+        })
+    }
+
+    fn take_in_key(&mut self, keyid: &KeyId) {
+        if self.keys.iter().any(|known| known.keyid == *keyid) {
+            return;
+        }
+        if let Some(key) = self.history.directory.key(keyid) {
+            let finding = self.history.certificates.finding(key, self.trusted.roots());
+            self.keys.push(finding);
+        }
+    }
+
+    /// A signature proves what its key proves.
+    fn standing(&self, by: Option<&By>) -> Standing {
+        let key = by.and_then(|by| self.keys.iter().find(|key| key.keyid == by.keyid));
+        if key.is_some_and(|key| key.chain.is_proven()) {
+            Standing::Proven
+        } else {
+            Standing::ClaimedByRelay
+        }
+    }
+
+    fn recipient(&self, thread: usize, checkpoint: &CheckpointFinding) -> Option<RecipientFinding> {
+        let events: Vec<&ThreadRecord> = self
+            .history
+            .events
+            .iter()
+            .filter(|event| event.thread == thread)
+            .collect();
+        let (first, last) = (events.first()?.entry.index, events.last()?.entry.index);
+        let mut step = Step::Routed;
+        let mut answer = None;
+        for event in &events {
+            if matches!(event.entry.record.kind, RecordKind::HandedOver(_)) {
+                step = step.max(Step::HandedOver);
+            }
+            if let Some((said, _)) = &event.said {
+                step = step.max(said.kind.step());
+            }
+            if let Some((said, _)) = &event.said
+                && said.kind.is_answer()
+            {
+                answer = Some((said.kind, event.entry.index));
+            }
+        }
+        let answered = events
+            .iter()
+            .position(|event| event.said.as_ref().is_some_and(|(said, _)| answers(said)));
+        let silent = match answered {
+            Some(at) => events.get(..at).unwrap_or_default(),
+            None => events.as_slice(),
+        };
+        let to = silent.last().map_or(first, |event| event.entry.index);
+        let answered = answered
+            .and_then(|at| events.get(at))
+            .map(|event| event.entry.index);
+        let lasted = self
+            .clocks
+            .with(first)
+            .zip(self.clocks.without(answered.unwrap_or(to)))
+            .filter(|(from, until)| from.time < until.time);
+        Some(RecipientFinding {
+            desk: self.desk(thread)?.clone(),
+            step,
+            answer,
+            silence: Silence {
+                from: first,
+                to,
+                answered,
+                lasted,
+                standing: if checkpoint.is_witnessed() {
+                    Standing::Proven
+                } else {
+                    Standing::ClaimedByRelay
+                },
+            },
+            last,
+        })
+    }
+}
+
+fn said_of(said: &Acknowledgement, text: Option<&Text>) -> Said {
+    Said {
+        kind: said.kind,
+        assessment: said.assessment,
+        missing: said.missing.clone(),
+        reason: said.reason,
+        until: said.until,
+        to: said.to.clone(),
+        note: match (&said.text, text) {
+            (None, _) => Note::None,
+            (Some(_), Some(text)) => Note::Kept(Words {
+                language: text.language.to_string(),
+                text: text.text.clone(),
+            }),
+            (Some(_), None) => Note::Absent,
+        },
+    }
+}
+
+/// What a reader might take for shown, and is not.
+fn not_shown(findings: &Findings) -> Vec<NotShown> {
+    let mut all = Vec::new();
+    let mut add = |what, sentence: String| all.push(NotShown { what, sentence });
+    let indexes = |of: &dyn Fn(&Act) -> bool| {
+        let indexes = findings.acts.iter().filter(|act| of(act)).map(|act| act.index);
+        let indexes: BTreeSet<u64> = indexes.collect();
+        let indexes: Vec<String> = indexes.iter().map(u64::to_string).collect();
+        indexes.join(", ")
+    };
+    if findings.warning.headlines.is_none() {
+        add(
+            Missing::Body,
+            "What the warning says: its body is not in this file, because it was erased or left out. What was signed is its \
+             digest and length, so another body cannot be put in its place."
+                .to_owned(),
+        );
+    }
+    let without_text = indexes(&|act| matches!(&act.what, Deed::Said(said) if said.note == Note::Absent));
+    if !without_text.is_empty() {
+        add(
+            Missing::Text,
+            format!(
+                "The words that go with record {without_text}: only their digest was signed and is shown."
+            ),
+        );
+    }
+    for recipient in &findings.recipients {
+        add(
+            Missing::Later,
+            format!(
+                "What {} did after record {}: this file ends there, and says nothing of what came later.",
+                recipient.desk, recipient.last
+            ),
+        );
+    }
+    if !findings.all_recipients {
+        add(
+            Missing::Acceptance,
+            "The relay's acceptance of the warning, which only its originator and those that it admits may see; the ROUTED \
+             record names the warning by its digest instead."
+                .to_owned(),
+        );
+        add(
+            Missing::OtherRecipients,
+            "Whether the warning went to others too, and to whom: the audience that the originator signed is padded and \
+             hidden, and only the entries of the recipients named here are opened."
+                .to_owned(),
+        );
+    }
+    let beyond = indexes(&|act| act.by.is_some() && act.index > findings.directory.complete_to);
+    let of_these = match beyond.as_str() {
+        "" => String::new(),
+        beyond => format!(" Signed after that: record {beyond}."),
+    };
+    add(
+        Missing::Revocations,
+        format!(
+            "Whether a key was revoked after record {}: so far the directory is shown.{of_these} A revocation never works \
+             backwards.",
+            findings.directory.complete_to
+        ),
+    );
+    witnesses_not_shown(findings, &mut add);
+    let unseen = indexes(&|act| {
+        let seen = act.by.as_ref().and_then(|by| by.seen);
+        seen.is_some_and(|seen| !seen.compared)
+    });
+    if !unseen.is_empty() {
+        add(
+            Missing::Seen,
+            format!(
+                "That the log which the signer of record {unseen} had seen is this very log: nothing in this file is to \
+                 compare it with."
+            ),
+        );
+    }
+    if !findings.roots_given {
+        add(
+            Missing::Roots,
+            "Whose the keys are: the policy names no state roots, so that a key is an agency's is only what the relay's \
+             directory says. Name the roots that you trust in the file \"roots\" of a policy directory."
+                .to_owned(),
+        );
+    }
+    let strangers: Vec<&TimestampFinding> = findings
+        .timestamps
+        .iter()
+        .filter(|it| it.root.is_none())
+        .collect();
+    if !strangers.is_empty() {
+        add(
+            Missing::Timestamps,
+            format!(
+                "What {} of its timestamp tokens show: they are whole, and of authorities that the policy does not name.",
+                strangers.len()
+            ),
+        );
+    }
+    let unknown = indexes(&|act| act.what == Deed::Unknown);
+    if !unknown.is_empty() {
+        add(
+            Missing::UnknownRecords,
+            format!("What record {unknown} says: it is of a later version than this program."),
+        );
+    }
+    add(
+        Missing::InboxNumber,
+        "That nothing else which was addressed to these desks was withheld from them: their inbox numbers are not opened here."
+            .to_owned(),
+    );
+    all
+}
+
+fn witnesses_not_shown(findings: &Findings, add: &mut impl FnMut(Missing, String)) {
+    let checkpoint = &findings.checkpoint;
+    if checkpoint.is_witnessed() {
+        if findings.acts.iter().any(|act| act.bracket.not_before.is_none()) {
+            add(
+                Missing::Times,
+                "For the acts that have no earliest time: until when the witnesses had not been shown them."
+                    .to_owned(),
+            );
+        }
+        return;
+    }
+    let why = if checkpoint.witnesses_required {
+        "too few of the witnesses that the policy names have cosigned its checkpoint"
+    } else {
+        "the policy asks for no witnesses"
+    };
+    add(
+        Missing::Witnesses,
+        format!(
+            "That this log is one and the same for everybody: {why}. The relay's key has signed it, and could have signed \
+             another for others."
+        ),
+    );
+    let dated = findings.acts.iter().any(|act| act.bracket.not_after.is_some());
+    if dated {
+        add(
+            Missing::Times,
+            "Until when anything had not happened yet: only witnesses could say that.".to_owned(),
+        );
+    } else {
+        add(
+            Missing::Times,
+            "When anything happened, but for the order of the records: the times are the relay's and the signers' own claims."
+                .to_owned(),
+        );
+    }
+}

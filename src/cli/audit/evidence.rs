@@ -1,0 +1,278 @@
+//! `audit bundle`, `check` and `compare`: evidence made, and evidence judged. Judging asks nobody: no relay, no profile, and
+//! nobody to trust but whom the verifier's own policy names.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::audit::bundle::{FORMAT, NotMade, format_of};
+use crate::audit::compare::{
+    Comparison, Conviction, Exhibit, MISBEHAVIOUR_FORMAT, Misbehaviour, NoExhibit, NotCompared, compare,
+};
+use crate::audit::{Bundle, BundleFault, Findings, Sentences, Trusted, UnusablePolicy, check, make};
+use crate::cli::session::{open, profile};
+use crate::cli::{Context, Exit, Fault, invocation};
+use crate::client::Settings;
+use crate::files;
+use crate::limits;
+use crate::transparency::Policy;
+
+/// `wardline audit bundle ID -o FILE`.
+pub(super) async fn bundle(id: &str, output: &Path, context: &Context) -> Result<Exit, Fault> {
+    let to_stdout = output.as_os_str() == "-";
+    if !to_stdout && output.exists() {
+        return Err(already_there(output));
+    }
+    let client = open(context)?;
+    let name = client.named(id).await?.name;
+    let made = make(&client, &name).await?;
+    if to_stdout {
+        let mut out = std::io::stdout().lock();
+        out.write_all(made.json.as_bytes())
+            .and_then(|()| out.flush())
+            .map_err(|error| Fault::usage(format!("standard output does not take the result: {error}")))?;
+        return Ok(Exit::Done);
+    }
+    write_new(output, made.json.as_bytes())?;
+    let findings = &made.findings;
+    let size = findings.checkpoint.size;
+    // The first signature is the log's; whose the others are, only a policy knows.
+    let signatures = made
+        .bundle
+        .checkpoint
+        .lines()
+        .filter(|line| line.starts_with('\u{2014}'));
+    let cosignatures = signatures.count().saturating_sub(1);
+    let object = json!({
+        "file": output,
+        "bytes": made.json.len(),
+        "digest": findings.warning.digest.to_string(),
+        "id": findings.warning.id.to_string(),
+        "checkpoint_size": size,
+        "newest_size": made.newest_size,
+        "cosignatures": cosignatures,
+        "threads": made.bundle.threads.len(),
+        "directory_records": made.bundle.directory.len(),
+    });
+    let later = match made.newest_size.saturating_sub(size) {
+        0 => String::new(),
+        later => format!("\n  The log has {later} records more; what they say of this warning is not in it."),
+    };
+    let cosigned = match cosignatures {
+        0 => "no witness has cosigned it".to_owned(),
+        count => format!("{count} others have signed it, whom the verifier's policy judges"),
+    };
+    let text = format!(
+        "{}: evidence about warning {}, proven in the log's first {size} records ({cosigned}).{later}\n  It verifies. To check it \
+         without a relay: {} audit check {} --policy POLICY",
+        output.display(),
+        findings.warning.id,
+        invocation::program(),
+        output.display(),
+    );
+    context.emit(&object, text)?;
+    Ok(Exit::Done)
+}
+
+/// `wardline audit check FILE --policy POLICY`.
+pub(super) fn judge(file: &Path, policy: &Path, context: &Context) -> Result<Exit, Fault> {
+    let trusted = Trusted::read(policy)?;
+    let bytes = files::read(file, limits::BUNDLE_BYTES_MAX)
+        .map_err(Fault::usage)?
+        .ok_or_else(|| Fault::usage(format!("{}: there is no such file", file.display())))?;
+    let format = format_of(&bytes);
+    if format.as_deref() == Some(MISBEHAVIOUR_FORMAT) {
+        let convicted = Misbehaviour::parse(&bytes).and_then(|proof| proof.check(&trusted));
+        let convicted = convicted.map_err(|fault| does_not_verify(file, &fault, context))?;
+        context.emit(&convicted.to_json(), conviction(&convicted))?;
+        return Ok(Exit::Done);
+    }
+    let checked = match format.as_deref() {
+        Some(FORMAT) => Bundle::parse(&bytes).and_then(|bundle| check(&bundle, &trusted)),
+        Some(_) | None => Bundle::parse(&bytes).and(Err(BundleFault {
+            part: "format".to_owned(),
+            why: format!("it is neither {FORMAT:?} nor {MISBEHAVIOUR_FORMAT:?}"),
+        })),
+    };
+    let findings = checked.map_err(|fault| does_not_verify(file, &fault, context))?;
+    context.emit(&findings.to_json(), told(&findings))?;
+    Ok(Exit::Done)
+}
+
+/// `wardline audit compare A B`.
+pub(super) fn contradict(
+    a: &Path,
+    b: &Path,
+    policy: Option<&Path>,
+    output: Option<&Path>,
+    context: &Context,
+) -> Result<Exit, Fault> {
+    if let Some(output) = output.filter(|output| output.exists()) {
+        return Err(already_there(output));
+    }
+    let trusted = match policy {
+        Some(policy) => Trusted::read(policy)?,
+        None => pinned(context)?,
+    };
+    let (one, other) = (
+        Exhibit::read(a, trusted.policy())?,
+        Exhibit::read(b, trusted.policy())?,
+    );
+    let proof = match compare(&one, &other)? {
+        Comparison::Consistent {
+            compared,
+            not_compared,
+        } => {
+            let object = json!({
+                "consistent": true,
+                "compared": compared,
+                "not_compared": not_compared,
+            });
+            let mut text = format!("No contradiction. {}", compared.join(" "));
+            for sentence in &not_compared {
+                text.push_str("\nNot compared: ");
+                text.push_str(sentence);
+            }
+            context.emit(&object, text)?;
+            return Ok(Exit::Done);
+        }
+        Comparison::Convicted(proof) => proof,
+    };
+    let json = proof.to_json();
+    let proof = proof.check(&trusted).map_err(|fault| {
+        Fault::new(
+            Exit::VerificationFailed,
+            format!("the proof does not verify: {fault}"),
+        )
+    })?;
+    if let Some(output) = output {
+        write_new(output, json.as_bytes())?;
+    }
+    let mut object = proof.to_json();
+    if let Some(members) = object.as_object_mut() {
+        members.insert("consistent".to_owned(), json!(false));
+        members.insert("file".to_owned(), json!(output));
+    }
+    context.emit(&object, conviction(&proof))?;
+    let advice = match output {
+        Some(output) => format!(
+            "Wake someone. The proof is in {}; whoever trusts the log's key can check it: {} audit check {} --policy POLICY",
+            output.display(),
+            invocation::program(),
+            output.display()
+        ),
+        None => "Wake someone. Write the proof to a file with -o FILE, and show it to others.".to_owned(),
+    };
+    Err(Fault::new(
+        Exit::VerificationFailed,
+        "the log has signed what cannot both be true",
+    )
+    .advising(advice))
+}
+
+/// Without a policy: the log's key as the profile pins it.
+fn pinned(context: &Context) -> Result<Trusted, Fault> {
+    let settings = Settings::read(&profile(context)?)
+        .map_err(|error| Fault::usage(error).advising("Or name a policy with --policy."))?;
+    let policy = format!("log {}\nquorum none\n", settings.log.vkey());
+    let policy = Policy::parse(policy.as_bytes()).map_err(Fault::usage)?;
+    Ok(Trusted::new(policy, None))
+}
+
+fn told(findings: &Findings) -> String {
+    let Sentences {
+        summary,
+        proven,
+        claimed,
+        not_shown,
+    } = findings.sentences();
+    let mut text = summary.join("\n");
+    for (title, sentences) in [
+        ("PROVEN: by signatures that lead to what you trust", proven),
+        ("CLAIMED BY THE RELAY: its word only", claimed),
+        ("NOT SHOWN by this file", not_shown),
+    ] {
+        text.push_str("\n\n");
+        text.push_str(title);
+        for sentence in sentences {
+            text.push_str("\n- ");
+            text.push_str(&sentence);
+        }
+    }
+    text
+}
+
+fn conviction(convicted: &Conviction) -> String {
+    let mut text = "PROOF OF MISBEHAVIOUR".to_owned();
+    for sentence in &convicted.sentences {
+        text.push('\n');
+        text.push_str(sentence);
+    }
+    text.push_str("\nThe log's key: ");
+    text.push_str(&convicted.log_vkey);
+    text
+}
+
+fn does_not_verify(file: &Path, fault: &BundleFault, context: &Context) -> Fault {
+    if context.json {
+        let object = json!({ "verified": false, "part": fault.part, "why": fault.why });
+        // What cannot be printed is said by the exit code.
+        let _ = context.emit(&object, "");
+    }
+    Fault::new(
+        Exit::VerificationFailed,
+        format!("{} does not verify: {fault}", file.display()),
+    )
+    .advising(
+        "It proves nothing under this policy: ask whoever gave it to you for another one, and keep this one.",
+    )
+}
+
+fn already_there(path: &Path) -> Fault {
+    Fault::refused(format!(
+        "{} is there already, and evidence is never overwritten",
+        path.display()
+    ))
+    .advising("Name another file.")
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    files::create_new(path, bytes).map_err(|error| match error.source.kind() {
+        std::io::ErrorKind::AlreadyExists => already_there(path),
+        _ => Fault::usage(error),
+    })
+}
+
+impl From<UnusablePolicy> for Fault {
+    fn from(error: UnusablePolicy) -> Self {
+        Self::refused(format!("the policy cannot be used: {error}"))
+            .advising("Nothing was checked. A policy is a directory with log.policy and roots, or a C2SP tlog-policy file.")
+    }
+}
+
+impl From<NotMade> for Fault {
+    fn from(error: NotMade) -> Self {
+        match error {
+            NotMade::Client(error) => error.into(),
+            NotMade::Fault(_) => Self::new(Exit::VerificationFailed, error)
+                .advising("Wake someone: the relay shows what does not verify. Nothing was written."),
+            NotMade::Policy | NotMade::TooLong(_) => Self::refused(error),
+        }
+    }
+}
+
+impl From<NoExhibit> for Fault {
+    fn from(error: NoExhibit) -> Self {
+        match error {
+            NoExhibit::Fault { .. } => Self::new(Exit::VerificationFailed, error),
+            NoExhibit::File(_) | NoExhibit::Missing(_) | NoExhibit::Unknown(_) => Self::usage(error),
+        }
+    }
+}
+
+impl From<NotCompared> for Fault {
+    fn from(error: NotCompared) -> Self {
+        Self::usage(error)
+    }
+}

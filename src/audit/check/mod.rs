@@ -19,6 +19,8 @@ pub(crate) mod stage;
 pub(crate) mod tamper;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 use super::bundle::{Bundle, BundleFault};
 use super::trusted::Trusted;

@@ -1,0 +1,169 @@
+//! `tests/vectors/bundles.json`: sound bundles and broken ones, for whoever writes another verifier. Written once, when they
+//! are missing and `WARDLINE_WRITE_GOLDEN` is set; ever after this verifier must say of each what is written there, and the
+//! second verifier (docs/verifier) too, where Python has the package that it needs.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::super::bundle::Bundle;
+use super::super::trusted::TrustedRoots;
+use super::super::world::{parsed, secret};
+use super::stage::{policy, story, trusted};
+use super::tamper::{changes, leaf_of, leaves, pointer};
+use super::{Trusted, check};
+use crate::domain::KeyRole;
+
+fn directory() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
+}
+
+/// A bundle with one value replaced.
+fn changed(document: &Value, change: &Value) -> String {
+    let mut document = document.clone();
+    if let Some(path) = change["path"].as_str() {
+        *document.pointer_mut(path).unwrap() = change["value"].clone();
+    }
+    document.to_string()
+}
+
+/// Whether it verifies.
+fn holds(text: &str, trusted: &Trusted) -> bool {
+    Bundle::parse(text.as_bytes()).is_ok_and(|bundle| check(&bundle, trusted).is_ok())
+}
+
+/// The files, made anew from a story in which two witnesses cosign.
+fn write() {
+    let directory = directory();
+    let put = |name: &str, text: String| std::fs::write(directory.join(name), text).unwrap();
+    let story = story();
+    let trusted = trusted(&story.world);
+    std::fs::create_dir_all(directory.join("policy")).unwrap();
+    put(
+        "policy/log.policy",
+        String::from_utf8(policy(&story.world).to_bytes()).unwrap(),
+    );
+    let roots = ["fr", "ru", "us", "ch"].map(|state| {
+        let root = secret(&format!("root:{state}"), KeyRole::Root, 0).public_key();
+        TrustedRoots::line(&parsed(state), &root)
+    });
+    put("policy/roots", roots.concat());
+    let mut cases = Vec::new();
+    for viewer in ["us.ctc", "ru.ctc"] {
+        let name = if viewer == "us.ctc" {
+            "originator.json"
+        } else {
+            "recipient.json"
+        };
+        let text = story.bundle(viewer).to_json();
+        let document: Value = serde_json::from_str(&text).unwrap();
+        put(name, text);
+        cases.push(json!({"bundle": name, "what": "sound", "holds": true}));
+        let mut all = Vec::new();
+        leaves(&document, "", &mut all);
+        // Of the directory's many like entries, the first and the last stand for all.
+        let last = document["directory"].as_array().unwrap().len() - 1;
+        let shown = |path: &str| {
+            !path.starts_with("directory")
+                || path.starts_with("directory[0]")
+                || path.starts_with(&format!("directory[{last}]"))
+        };
+        for (path, text) in all.into_iter().filter(|(path, _)| shown(path)) {
+            let each = changes(leaf_of(&path), &text, 1);
+            let Some(value) = each.get(each.len() / 2) else {
+                continue;
+            };
+            let change = json!({"path": pointer(&path), "value": value});
+            let holds = holds(&changed(&document, &change), &trusted);
+            cases.push(json!({"bundle": name, "what": format!("one byte of {path}"), "change": change, "holds": holds}));
+        }
+        for (what, path, value) in [
+            ("a member is null", "/threads", Value::Null),
+            ("the thread is empty", "/threads/0/records", json!([])),
+            ("the directory is gone", "/directory", json!([])),
+            (
+                "a thread's end is cut off: shorter, and sound",
+                "/threads/0/records",
+                {
+                    let records = document["threads"][0]["records"].as_array().unwrap();
+                    json!(records[..records.len() - 1])
+                },
+            ),
+            ("two records of the thread change places", "/threads/0/records", {
+                let mut records = document["threads"][0]["records"].as_array().unwrap().clone();
+                records.swap(1, 2);
+                json!(records)
+            }),
+            ("a record of the directory is left out", "/directory", {
+                let mut entries = document["directory"].as_array().unwrap().clone();
+                entries.remove(3);
+                json!(entries)
+            }),
+        ] {
+            let change = json!({"path": path, "value": value});
+            let holds = holds(&changed(&document, &change), &trusted);
+            cases.push(json!({"bundle": name, "what": what, "change": change, "holds": holds}));
+        }
+    }
+    let text = serde_json::to_string_pretty(&Value::Array(cases)).unwrap();
+    put("bundles.json", format!("{text}\n"));
+}
+
+/// Each bundle holds or does not, as it is written down, by this verifier and by the second one.
+#[test]
+fn the_bundles_are_held() {
+    let file = directory().join("bundles.json");
+    if !file.exists() && std::env::var_os("WARDLINE_WRITE_GOLDEN").is_some() {
+        write();
+    }
+    let read = |name: &str| -> Value {
+        let text = std::fs::read_to_string(directory().join(name)).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let trusted = Trusted::read(&directory().join("policy")).unwrap();
+    let cases = read("bundles.json");
+    let mut counts = [0, 0];
+    for case in cases.as_array().unwrap() {
+        let document = read(case["bundle"].as_str().unwrap());
+        let expected = case["holds"].as_bool().unwrap();
+        assert_eq!(
+            holds(&changed(&document, &case["change"]), &trusted),
+            expected,
+            "{}",
+            case["what"]
+        );
+        counts[usize::from(expected)] += 1;
+    }
+    assert!(counts[0] > 50 && counts[1] >= 2, "{counts:?}");
+}
+
+/// The second verifier, which has no line of ours, says the same of each vector.
+#[test]
+fn the_second_verifier_agrees() {
+    let python = std::env::var("WARDLINE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let there = Command::new(&python)
+        .args(["-c", "import cryptography"])
+        .output()
+        .is_ok_and(|it| it.status.success());
+    if !there {
+        let what = format!("{python} has no package `cryptography`: scripts/second-verifier.sh installs it");
+        assert!(std::env::var_os("CI").is_none(), "{what}");
+        eprintln!("NOT RUN: {what}");
+        return;
+    }
+    let verifier = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/verifier/vectors.py");
+    let output = Command::new(&python)
+        .arg("-B")
+        .arg(verifier)
+        .arg(directory())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

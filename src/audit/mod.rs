@@ -16,6 +16,7 @@ mod fault;
 mod locate;
 mod over_copy;
 mod over_network;
+mod page;
 mod pipeline;
 mod ready;
 mod report;
@@ -38,6 +39,7 @@ pub use check::{
 pub use fault::{Fault, Wrong};
 pub use locate::{Prover, locate};
 pub use over_network::{AuditError, verify};
+pub use page::{Basis, PageContext, page};
 pub use report::{Counts, Report};
 pub use run::{Again, Audit, Begin, Watch};
 pub use state::StateError;

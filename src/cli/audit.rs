@@ -5,6 +5,7 @@ mod counts;
 mod evidence;
 mod progress;
 mod records;
+mod report;
 mod timestamp;
 mod verify;
 mod whose;
@@ -57,6 +58,11 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "POLICY")]
         policy: PathBuf,
     },
+    /// Make a page of it for people who will never run a command: the timeline as a picture, who signed, what is proven.
+    ///
+    /// The page is self-contained, runs nothing, loads nothing, and prints on paper. The bundle that it is made of is the
+    /// evidence; the page names its SHA-256.
+    Report(report::ReportArguments),
     /// Hold two pieces of evidence against each other: checkpoints, receipts, bundles, copies, or what a client kept at a fork.
     ///
     /// Exit 0: no contradiction, and what could not be compared is said. Exit 5: the log has signed what cannot both be true;
@@ -92,6 +98,7 @@ pub(crate) async fn run(command: AuditCommand, context: &Context) -> Result<Exit
         }
         AuditCommand::Bundle { id, output } => return evidence::bundle(&id, &output, context).await,
         AuditCommand::Check { file, policy } => return evidence::judge(&file, &policy, context),
+        AuditCommand::Report(arguments) => return report::run(arguments, context).await,
         AuditCommand::Compare { a, b, policy, output } => {
             return evidence::contradict(&a, &b, policy.as_deref(), output.as_deref(), context);
         }

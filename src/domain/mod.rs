@@ -12,6 +12,7 @@ mod origin;
 mod record;
 mod submission;
 mod view;
+mod visible;
 mod warning;
 mod words;
 
@@ -36,6 +37,7 @@ pub use submission::{
     AcknowledgementSubmission, Hint, InboxOpening, Receipt, RecipientStep, Submission, WarningSummary,
 };
 pub use view::{Direction, ReplayedContent, ReplayedRecord, ThreadView, WarningName};
+pub use visible::is_hidden;
 pub use warning::{
     Area, Assertions, Body, Common, ContentBlock, Deadlines, Handling, Language, Reference, ReplyKey, Seen,
     SignedBy, Signer, Specifics, Warning,

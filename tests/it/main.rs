@@ -26,6 +26,7 @@ mod layers;
 mod memory;
 mod powercut;
 mod public_log;
+mod report;
 mod support;
 mod timestamp;
 mod vectors;

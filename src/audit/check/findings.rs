@@ -2,8 +2,8 @@
 //! proven, or claimed by the relay, or not shown; nothing here says more than the signatures do.
 
 use crate::domain::{
-    AcknowledgementKind, Address, Assessment, Country, DeskAddress, Digest, Hash, KeyId, KeyRole, Origin,
-    PayloadId, Precedence, Principal, RefusalReason, RevocationReason, Seen, Specific, Status, Step,
+    AcknowledgementKind, Address, Assessment, Country, Deadlines, DeskAddress, Digest, Hash, KeyId, KeyRole,
+    Origin, PayloadId, Precedence, Principal, RefusalReason, RevocationReason, Seen, Specific, Status, Step,
     WarningType,
 };
 use crate::time::Timestamp;
@@ -33,6 +33,9 @@ pub struct Findings {
     pub roots_given: bool,
     /// What timestamp authorities have signed of its checkpoints.
     pub timestamps: Vec<TimestampFinding>,
+    /// The deadlines that the log's genesis sets for this precedence, from `ROUTED` on by the relay's clock, or shorter ones that the
+    /// originator signed.
+    pub deadlines: Option<Deadlines>,
     /// How far the directory is shown.
     pub directory: DirectoryFinding,
     /// What is not shown.

@@ -61,6 +61,11 @@ impl Findings {
             "keys": self.keys.iter().map(key).collect::<Vec<_>>(),
             "roots_given": self.roots_given,
             "timestamps": timestamps.collect::<Vec<_>>(),
+            "deadlines": self.deadlines.map(|within| json!({
+                "received_ms": within.received_ms,
+                "opened_ms": within.opened_ms,
+                "answered_ms": within.answered_ms,
+            })),
             "directory": {
                 "records": self.directory.records,
                 "last_index": self.directory.last,

@@ -14,7 +14,7 @@ use super::findings::{
 use super::history::{History, ThreadRecord, answers, seq_of};
 use super::tree::{Place, Tree};
 use crate::domain::{
-    Acknowledgement, Body, Common, DeskAddress, KeyId, RecordKind, SignedEnvelope, Step, Text,
+    Acknowledgement, Body, Common, Deadlines, DeskAddress, KeyId, RecordKind, SignedEnvelope, Step, Text,
 };
 
 /// Tells what was checked.
@@ -69,6 +69,7 @@ pub(super) fn tell(bundle: &Bundle, trusted: &Trusted, tree: &Tree, history: His
                 root: says.root.clone(),
             })
             .collect(),
+        deadlines: deadlines(&history),
         directory: DirectoryFinding {
             records: u64::try_from(bundle.directory.len()).unwrap_or(u64::MAX),
             last: history.directory_last,
@@ -96,6 +97,19 @@ fn checkpoint_finding(trusted: &Trusted, tree: &Tree) -> CheckpointFinding {
         witnesses_required: trusted.policy().requires_witnesses(),
         quorum: tree.checkpoint.quorum_time(),
     }
+}
+
+fn deadlines(history: &History) -> Option<Deadlines> {
+    let precedence = history.header.precedence;
+    let (_, defaults) = history.deadlines.iter().find(|(of, _)| *of == precedence)?;
+    Some(match history.header.deadlines {
+        None => *defaults,
+        Some(shortened) => Deadlines {
+            received_ms: shortened.received_ms.min(defaults.received_ms),
+            opened_ms: shortened.opened_ms.min(defaults.opened_ms),
+            answered_ms: shortened.answered_ms.min(defaults.answered_ms),
+        },
+    })
 }
 
 fn headlines(body: &Body) -> Vec<Words> {

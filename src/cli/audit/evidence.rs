@@ -214,7 +214,7 @@ fn conviction(convicted: &Conviction) -> String {
     text
 }
 
-fn does_not_verify(file: &Path, fault: &BundleFault, context: &Context) -> Fault {
+pub(super) fn does_not_verify(file: &Path, fault: &BundleFault, context: &Context) -> Fault {
     if context.json {
         let object = json!({ "verified": false, "part": fault.part, "why": fault.why });
         // What cannot be printed is said by the exit code.
@@ -229,7 +229,7 @@ fn does_not_verify(file: &Path, fault: &BundleFault, context: &Context) -> Fault
     )
 }
 
-fn already_there(path: &Path) -> Fault {
+pub(super) fn already_there(path: &Path) -> Fault {
     Fault::refused(format!(
         "{} is there already, and evidence is never overwritten",
         path.display()
@@ -237,7 +237,7 @@ fn already_there(path: &Path) -> Fault {
     .advising("Name another file.")
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     files::create_new(path, bytes).map_err(|error| match error.source.kind() {
         std::io::ErrorKind::AlreadyExists => already_there(path),
         _ => Fault::usage(error),

@@ -3,6 +3,8 @@
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use crate::domain::is_hidden;
+
 /// First strong isolate: what follows takes its own direction and cannot reorder what stands before it.
 const FSI: char = '\u{2068}';
 /// Pop directional isolate.
@@ -83,23 +85,6 @@ pub(super) fn neutral(text: &str) -> String {
 /// What takes no column of its own and stands on the character before it.
 fn is_mark(c: char) -> bool {
     c.width() == Some(0) && !is_hidden(c) && !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}')
-}
-
-/// C1, format controls (Cf) and other characters that show nothing or whatever a font likes, but for those that
-/// honest text needs: ZWNJ, ZWJ, LRM, RLM, ALM and the variation selectors of emoji.
-fn is_hidden(c: char) -> bool {
-    match c {
-        '\u{200c}'..='\u{200f}' | '\u{61c}' | '\u{fe00}'..='\u{fe0f}' => false,
-        // Arabic numbers' and verses' own signs are Cf, and are drawn.
-        '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{890}'..='\u{891}' | '\u{8e2}' => false,
-        '\u{80}'..='\u{9f}' => true,
-        '\u{ad}' | '\u{34f}' | '\u{70f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' => true,
-        '\u{180b}'..='\u{180f}' | '\u{200b}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => true,
-        '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}'..='\u{ffff}' => true,
-        '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1345f}' | '\u{1bca0}'..='\u{1bcaf}' => true,
-        '\u{1d173}'..='\u{1d17a}' | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{10ffff}' => true,
-        _ => u32::from(c) & 0xfffe == 0xfffe,
-    }
 }
 
 /// Breaks one line, of ours or neutral, at spaces, and inside of a word only where the word alone is too long. Never before a mark.

@@ -2,7 +2,7 @@
 //! are missing and `WARDLINE_WRITE_GOLDEN` is set; ever after this verifier must say of each what is written there, and the
 //! second verifier (docs/verifier) too, where Python has the package that it needs.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -169,7 +169,7 @@ impl Client {
         let (profile, outbox, entry) = (self.profile().clone(), self.outbox().clone(), entry.cloned());
         let (id, index) = (ours.common.id, proven.index());
         let receipt = blocking(move || {
-            let receipt = receipts::keep(&profile, &format!("acknowledgement-{id}"), &proven, &[])?;
+            let receipt = receipts::keep_acknowledgement(&profile, &id, &proven)?;
             if let Some(entry) = entry {
                 outbox.remove(&entry)?;
             }

@@ -32,6 +32,7 @@ mod error;
 mod evidence;
 mod fault;
 mod handle;
+mod held;
 mod inbox;
 mod inbox_numbers;
 mod inbox_state;

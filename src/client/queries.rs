@@ -9,6 +9,8 @@ use super::connection::Backoff;
 use super::error::ClientError;
 use super::fault::{Fault, from_code};
 use super::handle::Client;
+use super::proven::ProvenRecord;
+use super::receipts::Held;
 use super::threads::{ThreadEvent, Threads, VerifiedThread};
 use super::trust::Keep;
 use super::verification::VerificationError;
@@ -75,6 +77,7 @@ impl Client {
             digest: warning.digest,
             id: warning.warning.common.id,
             threads: Threads::new(),
+            held: Vec::new(),
             told: BTreeMap::new(),
             stream: None,
             backoff: Backoff::new(limits::SESSION_BACKOFF_MS_MAX),
@@ -105,8 +108,10 @@ pub struct WarningWatch {
     digest: Digest,
     id: PayloadId,
     threads: Threads,
-    /// How many records of each thread were given out, over all streams.
-    told: BTreeMap<DeskAddress, usize>,
+    /// The receipts of our acknowledgements from before the stream.
+    held: Vec<Held>,
+    /// The records of each thread that were given out, over all streams: each stream shows them again.
+    told: BTreeMap<DeskAddress, Vec<ProvenRecord>>,
     stream: Option<Streaming<v1::WatchWarningResponse>>,
     backoff: Backoff,
 }
@@ -129,6 +134,7 @@ impl WarningWatch {
                     }
                 }
                 Some(v1::watch_warning_response::Kind::CaughtUp(_)) => {
+                    self.whole().await?;
                     // A stream that ends before that has not worked, whatever it said: the waits go on growing.
                     self.backoff.reset();
                     return Ok(Watched::CaughtUp);
@@ -158,6 +164,7 @@ impl WarningWatch {
             let request = v1::WatchWarningRequest {
                 warning: Some((&WarningName::Digest(self.digest)).into()),
             };
+            self.held = self.client.held().await?;
             let channel = self.client.inner.connection.channel();
             let opened = v1::exchange_client::ExchangeClient::new(channel)
                 .watch_warning(request)
@@ -171,6 +178,26 @@ impl WarningWatch {
         };
         // A relay that means to end says so first.
         message.ok_or_else(|| Fault::Failed(ClientError::Unknown("the watch ended".to_owned())))
+    }
+
+    /// All of the past has come: what was shown before, or what we hold receipts for, is in it.
+    async fn whole(&self) -> Result<(), ClientError> {
+        for (desk, before) in &self.told {
+            self.client
+                .shown_again(self.digest, desk, before, self.threads.get(desk))?;
+        }
+        let newest = self.client.newest_checkpoint().await;
+        // What was shown: the last record of each thread, with its proof.
+        let shown: Vec<String> = self
+            .threads
+            .values()
+            .filter_map(|thread| thread.events.last())
+            .map(|event| event.proven.tlog_proof().to_string())
+            .collect();
+        let shown: Vec<&[u8]> = shown.iter().map(String::as_bytes).collect();
+        self.client
+            .hold_against(&self.held, self.digest, &self.threads, &newest, &shown)
+            .await
     }
 
     /// Verifies a record; gives it unless it was given before.
@@ -208,11 +235,11 @@ impl WarningWatch {
             }
             .into());
         }
-        let told = self.told.entry(desk.clone()).or_insert(0);
-        if count <= *told {
+        let told = self.told.entry(desk.clone()).or_default();
+        if count <= told.len() {
             return Ok(None);
         }
-        *told = count;
+        told.push(event.proven.clone());
         Ok(Some(Watched::Record {
             desk,
             step,

@@ -116,4 +116,28 @@ pub enum VerificationError {
         /// Why.
         why: String,
     },
+    /// A record of a thread that was proven before is not in the thread that is shown now.
+    #[error(
+        "record {index} is proven to be in the thread of {digest} and {desk}, and the relay shows that thread without it"
+    )]
+    Dropped {
+        /// The warning.
+        digest: Digest,
+        /// The recipient.
+        desk: DeskAddress,
+        /// Where the record stands.
+        index: u64,
+    },
+    /// A desk's inbox has numbers whose warnings nobody at the desk was given.
+    #[error(
+        "{withheld} of the {newest} warnings that were routed to {desk} came neither to this profile nor to another machine of the desk: they are withheld"
+    )]
+    Withheld {
+        /// The desk.
+        desk: DeskAddress,
+        /// Its newest inbox number.
+        newest: u64,
+        /// How many.
+        withheld: u64,
+    },
 }

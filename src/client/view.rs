@@ -66,6 +66,8 @@ impl Client {
         name: &WarningName,
         answers: &mut Vec<Vec<u8>>,
     ) -> Result<VerifiedWarning, ClientError> {
+        // Before anything is asked.
+        let held = self.held().await?;
         let mut before = self.inner.trust.newest().await.size();
         let mut view: Option<View> = None;
         let mut request = v1::GetWarningRequest {
@@ -118,7 +120,21 @@ impl Client {
         }
         let view = view.ok_or(VerificationError::Incomplete(NOTHING))?;
         let directory = self.directory_to(before).await?;
-        self.whole(view, &directory).await
+        let warning = self.whole(view, &directory).await?;
+        let shown: Vec<&[u8]> = answers.iter().map(Vec::as_slice).collect();
+        if let Some(accepted) = &warning.accepted {
+            self.hold_acceptance(warning.warning.common.id, accepted, &shown)
+                .await?;
+        }
+        self.hold_against(
+            &held,
+            warning.digest,
+            &warning.threads,
+            &warning.checkpoint,
+            &shown,
+        )
+        .await?;
+        Ok(warning)
     }
 
     /// The warning itself.
@@ -191,8 +207,13 @@ impl Client {
         for answer in threads.values().flat_map(|thread| &thread.events) {
             self.accept_seen_in(answer).await?;
         }
-        if let Some(accepted) = &accepted {
-            self.check_acceptance(&checked, accepted, &threads)?;
+        match &accepted {
+            Some(accepted) => self.check_acceptance(&checked, accepted, &threads)?,
+            // Without it nobody could tell whether a thread is missing.
+            None if self.is_ours(&checked) => {
+                return Err(VerificationError::Incomplete("our own acceptance is not shown").into());
+            }
+            None => {}
         }
         let keyid = checked.verified.keyid();
         Ok(VerifiedWarning {
@@ -232,17 +253,18 @@ impl Client {
                 "a thread is shown that the acceptance does not list",
             ));
         }
-        let ours = checked
-            .warning
-            .common
-            .named()
-            .is_some_and(|signer| self.is_us(&signer.principal));
-        if ours && !record.routed.iter().all(|leaf| shown.contains(leaf)) {
+        if self.is_ours(checked) && !record.routed.iter().all(|leaf| shown.contains(leaf)) {
             return Err(VerificationError::Incomplete(
                 "a thread is missing that the acceptance lists",
             ));
         }
         Ok(())
+    }
+
+    /// Whether we signed the warning.
+    fn is_ours(&self, checked: &Checked) -> bool {
+        let signer = checked.warning.common.named();
+        signer.is_some_and(|signer| self.is_us(&signer.principal))
     }
 
     /// What the originator had seen is on the history that we see.

@@ -29,7 +29,7 @@ pub(super) async fn next_warning(deliveries: &mut Deliveries) -> Delivered {
     }
 }
 
-async fn receive_one(client: &Client, desk: &str) -> Delivered {
+pub(super) async fn receive_one(client: &Client, desk: &str) -> Delivered {
     let mut deliveries = client.deliveries(parsed(desk)).await.unwrap();
     let delivered = next_warning(&mut deliveries).await;
     deliveries.taken(&delivered).await.unwrap();

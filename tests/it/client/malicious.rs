@@ -147,7 +147,20 @@ async fn a_false_acknowledgement_is_found_out() {
 async fn a_false_status_is_found_out() {
     type Lie = fn(&mut v1::GetWarningResponse);
     type Found = fn(&VerificationError) -> bool;
-    let table: [(&str, Lie, Found); 10] = [
+    let table: [(&str, Lie, Found); 12] = [
+        (
+            "our acceptance is not shown",
+            |answer| answer.accepted = None,
+            |error| matches!(error, VerificationError::Incomplete(_)),
+        ),
+        (
+            "nor is a recipient, which it would list",
+            |answer| {
+                answer.accepted = None;
+                answer.threads.pop();
+            },
+            |error| matches!(error, VerificationError::Incomplete(_)),
+        ),
         (
             "a page that shows a record again",
             |answer| answer.next_page_token = "w0000000000000000be.ctc".to_owned(),

@@ -2,6 +2,7 @@
 //! proxy that tampers with its answers) is not honest.
 
 mod commands;
+mod dropped;
 mod honest;
 mod keys;
 mod malicious;

@@ -27,6 +27,12 @@ use crate::support::World;
 /// What is done to the answers of each kind, as set by a test.
 type Meddling<T> = Arc<Mutex<Option<Box<dyn FnMut(&mut T) + Send>>>>;
 
+/// Which messages of a stream are passed on, as set by a test; else all are.
+type Letting<T> = Arc<Mutex<Option<Box<dyn FnMut(&T) -> bool + Send>>>>;
+
+/// How a question for a proof of consistency is answered by a relay that has other proofs than the honest one.
+type Proving = Box<dyn FnMut(&v1::ProveConsistencyRequest) -> Option<v1::ProveConsistencyResponse> + Send>;
+
 /// With what a call is refused, by what is asked, as set by a test; else the honest relay is asked.
 type Refusing<T> = Arc<Mutex<Option<Box<dyn FnMut(&T) -> v1::Refusal + Send>>>>;
 
@@ -44,6 +50,21 @@ pub(crate) struct Meddler {
     unproven: Refusing<v1::ProveConsistencyRequest>,
     /// How often a watch was opened.
     watches: Arc<AtomicUsize>,
+    /// What a list holds.
+    list: Meddling<v1::ListWarningsResponse>,
+    /// Which deliveries come.
+    delivers: Letting<v1::Delivery>,
+    /// Which messages of a watch come; unset: every watch ends as soon as it has begun.
+    shows: Letting<v1::WatchWarningResponse>,
+    proving: Arc<Mutex<Option<Proving>>>,
+}
+
+macro_rules! lettings {
+    ($($name:ident: $of:ty;)+) => {
+        $(pub(crate) fn $name(&self, lets: impl FnMut(&$of) -> bool + Send + 'static) {
+            *self.$name.lock().unwrap() = Some(Box::new(lets));
+        })+
+    };
 }
 
 macro_rules! refusings {
@@ -70,6 +91,21 @@ impl Meddler {
         delivery: v1::Delivery;
         directory: v1::GetDirectoryResponse;
         checkpoint: v1::GetCheckpointResponse;
+        list: v1::ListWarningsResponse;
+    }
+}
+
+impl Meddler {
+    lettings! {
+        delivers: v1::Delivery;
+        shows: v1::WatchWarningResponse;
+    }
+
+    pub(crate) fn proving(
+        &self,
+        prove: impl FnMut(&v1::ProveConsistencyRequest) -> Option<v1::ProveConsistencyResponse> + Send + 'static,
+    ) {
+        *self.proving.lock().unwrap() = Some(Box::new(prove));
     }
 }
 
@@ -89,6 +125,11 @@ fn meddled<T>(with: &Meddling<T>, mut answer: T) -> T {
         meddle(&mut answer);
     }
     answer
+}
+
+fn lets<T>(with: &Letting<T>, message: &T) -> bool {
+    let mut with = with.lock().unwrap();
+    with.as_mut().is_none_or(|lets| lets(message))
 }
 
 /// The refusal that a test has set, as a relay sends it.
@@ -210,15 +251,19 @@ impl v1::exchange_server::Exchange for Proxy {
             .receive(ReceiverStream::new(passed_on))
             .await?
             .into_inner();
-        let delivery = Arc::clone(&self.meddler.delivery);
-        let down = down.map(move |message| {
-            message.map(|mut message| {
+        let meddler = self.meddler.clone();
+        let down = down.filter_map(move |message| match message {
+            Ok(mut message) => {
                 if let Some(v1::receive_response::Kind::Delivery(inner)) = message.kind {
-                    let inner = meddled(&delivery, inner);
+                    if !lets(&meddler.delivers, &inner) {
+                        return None;
+                    }
+                    let inner = meddled(&meddler.delivery, inner);
                     message.kind = Some(v1::receive_response::Kind::Delivery(inner));
                 }
-                message
-            })
+                Some(Ok(message))
+            }
+            Err(status) => Some(Err(status)),
         });
         Ok(Response::new(Box::pin(down)))
     }
@@ -248,19 +293,41 @@ impl v1::exchange_server::Exchange for Proxy {
 
     async fn list_warnings(
         &self,
-        _: Request<v1::ListWarningsRequest>,
+        request: Request<v1::ListWarningsRequest>,
     ) -> Result<Response<v1::ListWarningsResponse>, Status> {
-        not_here()
+        let answer = ExchangeClient::new(self.honest.clone())
+            .list_warnings(request.into_inner())
+            .await?;
+        Ok(Response::new(meddled(&self.meddler.list, answer.into_inner())))
     }
 
     type WatchWarningStream = Answers<v1::WatchWarningResponse>;
-    /// Every watch ends as soon as it has begun, and as if that were in order.
+    /// Every watch ends as soon as it has begun, and as if that were in order, unless a test says what is shown; then it ends
+    /// with what was recorded when it began.
     async fn watch_warning(
         &self,
-        _: Request<v1::WatchWarningRequest>,
+        request: Request<v1::WatchWarningRequest>,
     ) -> Result<Response<Self::WatchWarningStream>, Status> {
         self.meddler.watches.fetch_add(1, Ordering::Relaxed);
-        Ok(Response::new(Box::pin(tokio_stream::empty())))
+        if self.meddler.shows.lock().unwrap().is_none() {
+            return Ok(Response::new(Box::pin(tokio_stream::empty())));
+        }
+        let mut down = ExchangeClient::new(self.honest.clone())
+            .watch_warning(request.into_inner())
+            .await?
+            .into_inner();
+        let shows = Arc::clone(&self.meddler.shows);
+        let (sender, passed_on) = tokio::sync::mpsc::channel(16);
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = down.next().await {
+                let is_last = matches!(message.kind, Some(v1::watch_warning_response::Kind::CaughtUp(_)));
+                if lets(&shows, &message) && sender.send(Ok(message)).await.is_err() || is_last {
+                    break;
+                }
+            }
+        });
+        let down = ReceiverStream::new(passed_on);
+        Ok(Response::new(Box::pin(down)))
     }
 }
 
@@ -333,6 +400,13 @@ impl v1::audit_server::Audit for Proxy {
         request: Request<v1::ProveConsistencyRequest>,
     ) -> Result<Response<v1::ProveConsistencyResponse>, Status> {
         refusing(&self.meddler.unproven, request.get_ref())?;
+        let proven = match self.meddler.proving.lock().unwrap().as_mut() {
+            Some(prove) => prove(request.get_ref()),
+            None => None,
+        };
+        if let Some(proven) = proven {
+            return Ok(Response::new(proven));
+        }
         AuditClient::new(self.honest.clone())
             .prove_consistency(request.into_inner())
             .await

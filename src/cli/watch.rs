@@ -1,6 +1,7 @@
 //! `wardline watch`: what is open in the inbox, then a desk's warnings as they come. Each is verified and stored before it is shown, `--exec` must take it,
 //! and only then is `RECEIVED` signed; what was taken once is never shown again as new.
 
+use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -16,7 +17,10 @@ use super::session::{open, tell_news};
 use super::shown::delivered_json;
 use super::status::{SummaryObject, pages};
 use super::{Context, Exit, Fault};
-use crate::client::{Acknowledged, Client, ClientError, Deliveries, InboxName, Incoming, Unanswered, When};
+use crate::client::{
+    Accounted, Acknowledged, Client, ClientError, Deliveries, InboxName, Incoming, Unanswered,
+    VerificationError, When,
+};
 use crate::domain::{DeskAddress, Digest, Direction, Status};
 use crate::limits;
 
@@ -55,6 +59,8 @@ pub(crate) async fn run(command: WatchCommand, context: &Context) -> Result<Exit
         }
         Some(When::At(_)) => return Err(Fault::usage("--timeout takes a span (90s, 5m)")),
     };
+    // A warning that is withheld does not keep the others from coming; however the command ends, it says so then.
+    let alarm = Alarm::default();
     // At once, and whatever the relay does.
     let inbox = show_inbox(&client, &desk, context).await?;
     let watching = async {
@@ -68,14 +74,21 @@ pub(crate) async fn run(command: WatchCommand, context: &Context) -> Result<Exit
             Some(count) => deliveries.at_most(count),
             None => deliveries,
         };
-        watch(&client, deliveries, &command, context).await
+        watch(&client, deliveries, &command, &alarm, context).await
     };
-    tokio::select! {
+    let ended = tokio::select! {
         ended = watching => ended,
         () = until(deadline) => Err(ClientError::TimedOut.into()),
         _ = tokio::signal::ctrl_c() => Ok(Exit::Done),
+    };
+    match alarm.into_inner() {
+        Some(withheld) => Err(withheld),
+        None => ended,
     }
 }
+
+/// That a warning is withheld, once that was found.
+type Alarm = RefCell<Option<Fault>>;
 
 async fn until(deadline: Option<Instant>) {
     match deadline {
@@ -225,6 +238,7 @@ async fn watch(
     client: &Client,
     mut deliveries: Deliveries,
     command: &WatchCommand,
+    alarm: &Alarm,
     context: &Context,
 ) -> Result<Exit, Fault> {
     let mut taken = 0u64;
@@ -246,20 +260,7 @@ async fn watch(
                 first_missing,
             } => {
                 if missing > 0 {
-                    eprintln!(
-                        "wardline: WARNING: {missing} of the {newest} warnings that were routed to {} never came to this profile (numbers {}{}). Another machine of the desk has received them, or they are withheld.",
-                        deliveries.desk(),
-                        first_missing
-                            .iter()
-                            .map(ToString::to_string)
-                            .collect::<Vec<_>>()
-                            .join(", "),
-                        if u64::try_from(first_missing.len()).is_ok_and(|shown| shown < missing) {
-                            ", …"
-                        } else {
-                            ""
-                        }
-                    );
+                    account_for(&deliveries, newest, missing, &first_missing, alarm, context).await?;
                 }
                 let object = json!({
                     "event": "caught_up",
@@ -278,6 +279,67 @@ async fn watch(
         say_received(&received, context)?;
     }
     Ok(Exit::Done)
+}
+
+/// What became of the numbers that never came here: told to a person unless another machine of the desk has them.
+async fn account_for(
+    deliveries: &Deliveries,
+    newest: u64,
+    missing: u64,
+    first_missing: &[u64],
+    alarm: &Alarm,
+    context: &Context,
+) -> Result<(), Fault> {
+    let desk = deliveries.desk();
+    let more = match u64::try_from(first_missing.len()) {
+        Ok(shown) if shown < missing => ", …",
+        Ok(_) | Err(_) => "",
+    };
+    let numbers: Vec<String> = first_missing.iter().map(ToString::to_string).collect();
+    let which = format!(
+        "{missing} of the {newest} warnings that were routed to {desk} never came to this profile (numbers {}{more})",
+        numbers.join(", ")
+    );
+    let unknown = match deliveries.account_for(newest).await {
+        Ok(Accounted::Elsewhere(_)) => {
+            eprintln!(
+                "wardline: {which}: the desk has acknowledged them on another machine, which is proven."
+            );
+            return Ok(());
+        }
+        Ok(Accounted::NotAsked) => "they are too many to ask about each".to_owned(),
+        Err(ClientError::Verification { error, evidence })
+            if matches!(*error, VerificationError::Withheld { .. }) =>
+        {
+            let VerificationError::Withheld { withheld, .. } = *error else {
+                return Ok(());
+            };
+            let fault = Fault::from(ClientError::Verification {
+                error,
+                evidence: evidence.clone(),
+            });
+            let object = json!({
+                "event": "withheld",
+                "desk": desk.to_string(),
+                "inbox_number": newest,
+                "withheld": withheld,
+                "first_missing": first_missing,
+                "evidence": evidence,
+            });
+            eprintln!("{}", fault.render(context.json));
+            if context.json {
+                context.emit(&object, "")?;
+            }
+            *alarm.borrow_mut() = Some(fault);
+            return Ok(());
+        }
+        Err(error) if error.is_passing() => error.to_string(),
+        Err(error) => return Err(error.into()),
+    };
+    eprintln!(
+        "wardline: WARNING: {which}. Another machine of the desk has received them, or they are withheld: which of both is not known ({unknown})."
+    );
+    Ok(())
 }
 
 fn say_received(received: &Acknowledged, context: &Context) -> Result<(), Fault> {

@@ -52,6 +52,18 @@ impl InboxNumbers {
         self.by_number.insert(name.number, name.clone());
     }
 
+    /// Whether this warning has come.
+    pub(super) fn has(&self, digest: &Digest) -> bool {
+        self.by_digest.contains_key(digest)
+    }
+
+    /// The last that came before the first missing number, and the first after it.
+    pub(super) fn around(&self, missing: u64) -> [Option<&InboxName>; 2] {
+        let before = self.by_number.range(..missing).next_back();
+        let after = self.by_number.range(missing..).next();
+        [before, after].map(|found| found.map(|(_, name)| name))
+    }
+
     /// The numbers up to one, in their order.
     pub(super) fn to(&self, newest: u64) -> impl Iterator<Item = u64> {
         self.by_number.range(..=newest).map(|(number, _)| *number)
@@ -89,5 +101,9 @@ mod tests {
             assert_eq!(found, contradicted, "{comes:?}");
         }
         assert_eq!(numbers.to(1).collect::<Vec<_>>(), [1]);
+        assert!(numbers.has(&first.digest) && !numbers.has(&name(3, 3).digest));
+        let gap = InboxNumbers::of([name(1, 1), name(4, 4)].into_iter());
+        assert_eq!(gap.around(2), [Some(&name(1, 1)), Some(&name(4, 4))]);
+        assert_eq!(gap.around(5), [Some(&name(4, 4)), None]);
     }
 }

@@ -59,6 +59,7 @@ mod trust;
 mod verification;
 mod view;
 mod welcome;
+mod withheld;
 
 pub(crate) use crate::files;
 pub use crate::files::FileError;
@@ -89,3 +90,4 @@ pub use threads::{Answer, ThreadEvent, ThreadFact, VerifiedThread};
 pub use verification::VerificationError;
 pub use view::VerifiedWarning;
 pub use welcome::{Installed, Welcome};
+pub use withheld::Accounted;

@@ -25,7 +25,7 @@ use super::inbox_state::{InboxState, Next, Purpose, on_delivery, when_done};
 use super::session::{Session, message};
 use super::trust::{blocking, keep_evidence};
 use super::verification::VerificationError;
-use crate::domain::{AcknowledgementKind, DeskAddress};
+use crate::domain::{AcknowledgementKind, DeskAddress, Digest};
 use crate::limits;
 use crate::wire::v1;
 
@@ -105,7 +105,8 @@ impl Client {
 
     /// Receives a desk's warnings until `handler` fails or something does not verify: each one is stored, handled, and only
     /// then signed for, however long the relay is away meanwhile. `handler` runs once for a warning, unless the power is
-    /// cut while it runs.
+    /// cut while it runs. That a warning is withheld is an error in the log and kept as evidence, and does not end it:
+    /// the others still come.
     pub async fn receive<E: Display, F: Future<Output = Result<(), E>>>(
         &self,
         desk: DeskAddress,
@@ -120,6 +121,9 @@ impl Client {
                         .await
                         .map_err(|error| ClientError::Handler(error.to_string()))?;
                     deliveries.done(name).await?;
+                }
+                Incoming::CaughtUp { newest, missing, .. } if missing > 0 => {
+                    deliveries.alarm_if_withheld(newest).await?;
                 }
                 Incoming::Received(_) | Incoming::CaughtUp { .. } => {}
             }
@@ -391,9 +395,51 @@ impl Deliveries {
         })
     }
 
+    /// Asks what became of the numbers that never came, and says so where a person must look.
+    async fn alarm_if_withheld(&self, newest: u64) -> Result<(), ClientError> {
+        match self.account_for(newest).await {
+            Ok(accounted) => {
+                tracing::info!(desk = %self.desk, ?accounted, "numbers of the inbox never came here")
+            }
+            Err(error) if error.is_passing() => {
+                tracing::info!(%error, "what became of numbers that never came is not known yet");
+            }
+            Err(ClientError::Verification { error, evidence })
+                if matches!(*error, VerificationError::Withheld { .. }) =>
+            {
+                tracing::error!(%error, ?evidence, "a warning is withheld: a person must look");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// How many numbers up to one never came here.
+    pub(super) fn missing(&self, newest: u64) -> u64 {
+        let seen = u64::try_from(self.seen.to(newest).count()).unwrap_or(u64::MAX);
+        newest.saturating_sub(seen)
+    }
+
+    /// Whether this warning has come here.
+    pub(super) fn has_seen(&self, digest: &Digest) -> bool {
+        self.seen.has(digest)
+    }
+
+    /// What came before and after the first number that never did.
+    pub(super) fn around_the_gap(&self, newest: u64) -> [Option<&InboxName>; 2] {
+        let first = (1..=newest).zip(self.seen.to(newest).map(Some).chain(std::iter::repeat(None)));
+        let missing = first
+            .into_iter()
+            .find_map(|(number, seen)| (seen != Some(number)).then_some(number));
+        self.seen.around(missing.unwrap_or(newest))
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// All that waited has come: which numbers never did.
     fn caught_up(&self, newest: u64) -> Incoming {
-        let seen = u64::try_from(self.seen.to(newest).count()).unwrap_or(u64::MAX);
         let mut first_missing = Vec::new();
         let mut next = 1;
         for number in self.seen.to(newest).chain([newest.saturating_add(1)]) {
@@ -405,7 +451,7 @@ impl Deliveries {
         }
         Incoming::CaughtUp {
             newest,
-            missing: newest.saturating_sub(seen),
+            missing: self.missing(newest),
             first_missing,
         }
     }

@@ -74,6 +74,14 @@ impl Going {
         panic!("it ended after {objects:?}");
     }
 
+    /// Its exit code, after somebody has interrupted it.
+    pub(super) async fn interrupted(self) -> Option<i32> {
+        let id = i32::try_from(self.child.id().unwrap()).unwrap();
+        let id = rustix::process::Pid::from_raw(id).unwrap();
+        rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+        self.ended().await
+    }
+
     /// Its exit code, when it has ended by itself.
     pub(super) async fn ended(mut self) -> Option<i32> {
         self.child.wait().await.unwrap().code()

@@ -13,3 +13,4 @@ mod refusals;
 mod tamper;
 mod token;
 mod watching;
+mod withheld;

@@ -51,6 +51,16 @@ impl Home {
         }
     }
 
+    /// Another home with a copy of all that lies here. The relay must have stopped.
+    pub(crate) fn copied(&self) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        copy(self.path(), directory.path());
+        Self {
+            directory,
+            certificates: self.certificates.clone(),
+        }
+    }
+
     /// A home in which the log has begun.
     pub(crate) async fn begun() -> Self {
         let home = Self::new();
@@ -158,6 +168,19 @@ impl Served {
     pub(super) async fn end(&mut self) -> Option<Stopped> {
         drop(self.stop.take()?);
         Some((&mut self.serving).await.unwrap().unwrap())
+    }
+}
+
+/// Copies a directory with everything in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ mod session;
 mod witness;
 mod world;
 
-pub(crate) use home::{Home, ORIGIN, Served, channel};
+pub(crate) use home::{Home, ORIGIN, Served, channel, copy};
 pub(crate) use process::{PROGRAM, RelayProcess, wardline};
 pub(crate) use raw::{call, call_stream, http_get};
 pub(crate) use session::{Session, receive, submit};

@@ -3,13 +3,16 @@
 
 mod commands;
 mod dropped;
+mod forked;
 mod honest;
+mod hostile_log;
 mod keys;
 mod malicious;
 mod officers;
 mod operators;
 mod outbox;
 mod refusals;
+mod swapped;
 mod tamper;
 mod token;
 mod watching;

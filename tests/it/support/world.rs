@@ -161,13 +161,47 @@ impl World {
     pub(crate) async fn start(&mut self, profiles: &[&str]) {
         self.served = self.home.serve_with(&self.settings).await;
         for name in profiles {
-            let profile = self.profile(name);
-            let settings = Settings {
-                url: format!("https://{}", self.served.address),
-                ..Settings::read(&profile).unwrap()
-            };
-            settings.write(&profile).unwrap();
+            self.lead_here(&self.profile(name));
         }
+    }
+
+    /// Ends the relay and starts it with other settings; the profiles are told.
+    pub(crate) async fn restart(
+        &mut self,
+        set: &[(&str, &str)],
+        adjust: impl FnOnce(&mut RelaySettings),
+        profiles: &[&str],
+    ) {
+        self.stop().await;
+        self.settings = self.home.settings(set);
+        adjust(&mut self.settings);
+        self.start(profiles).await;
+    }
+
+    /// Has a profile ask this relay from now on, as its operator or a load balancer would; nothing else of it changes.
+    pub(crate) fn lead_here(&self, profile: &ProfileDir) {
+        let settings = Settings {
+            url: format!("https://{}", self.served.address),
+            ..Settings::read(profile).unwrap()
+        };
+        settings.write(profile).unwrap();
+    }
+
+    /// A second relay over a copy of all that lies here, data, keys and profiles, while this one is stopped. The copied
+    /// profiles of these names ask the second one.
+    pub(crate) async fn copied(&self, set: &[(&str, &str)], profiles: &[&str]) -> Self {
+        let home = self.home.copied();
+        let settings = home.settings(set);
+        let served = home.serve_with(&settings).await;
+        let copied = Self {
+            home,
+            served,
+            settings,
+        };
+        for name in profiles {
+            copied.lead_here(&copied.profile(name));
+        }
+        copied
     }
 
     /// The real binary in the place of the relay in this process: same data, same port, so that everybody finds it. The earlier

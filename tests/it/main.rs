@@ -22,6 +22,7 @@ mod edge_log;
 mod edge_slow;
 mod edge_streams;
 mod edge_unread;
+mod hostile_witness;
 mod layers;
 mod memory;
 mod powercut;

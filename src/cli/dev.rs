@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::examples::EXAMPLES;
 use super::relay::BODIES_ARE_READABLE;
 use super::screen::quoted;
-use super::world::{Serving, World, WorldPlan};
+use super::world::{LocalWitnesses, Serving, World, WorldPlan};
 use super::{Context, Exit, Fault, invocation};
 use crate::client::files;
 use crate::domain::AgencyId;
@@ -44,7 +44,8 @@ pub(super) async fn run(command: DevCommand, context: &Context) -> Result<Exit, 
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
     let plan = WorldPlan::new(HOST, &command.agencies)?;
     let world = World::open(&command.directory, plan).await?;
-    let settings = world.relay_settings()?;
+    let witnesses = world.serve_witnesses().await?;
+    let settings = world.relay_settings(&[world.ask_witnesses()])?;
     let _logging = telemetry::start(settings.log_format, settings.log_level);
     let running = server::start(&settings).await?;
     let serving = Serving::of(&running);
@@ -55,8 +56,8 @@ pub(super) async fn run(command: DevCommand, context: &Context) -> Result<Exit, 
                 world.remember(serving.listen)?;
                 world.enrol(&serving).await?;
                 write_examples(&world)?;
-                world.write_policy(&serving.log)?;
-                say(&world, &serving, context)
+                world.write_policy(&serving.log, Some(&witnesses))?;
+                say(&world, &serving, &witnesses, context)
             };
             tokio::select! {
                 ended = enrolled => made = ended,
@@ -71,6 +72,7 @@ pub(super) async fn run(command: DevCommand, context: &Context) -> Result<Exit, 
             }
         })
         .await?;
+    witnesses.stop().await;
     made?;
     let (cut, text) = match stopped {
         Stopped::Drained => (false, "stopped; the same command goes on where this ended"),
@@ -93,7 +95,7 @@ fn write_examples(world: &World) -> Result<(), Fault> {
     Ok(())
 }
 
-fn say(world: &World, serving: &Serving, context: &Context) -> Result<(), Fault> {
+fn say(world: &World, serving: &Serving, witnesses: &LocalWitnesses, context: &Context) -> Result<(), Fault> {
     let plan = world.plan();
     let ids = plan.agencies.iter().map(|agency| &agency.id);
     let profiles: serde_json::Map<String, Value> = ids
@@ -112,22 +114,31 @@ fn say(world: &World, serving: &Serving, context: &Context) -> Result<(), Fault>
         "directory": world.directory(),
         "profiles": profiles,
         "policy": world.policy(),
+        "witnesses": witnesses
+            .listening()
+            .map(|(name, address)| (name.to_owned(), json!(format!("http://{address}"))))
+            .collect::<serde_json::Map<String, Value>>(),
         "notice": BODIES_ARE_READABLE,
     });
-    context.emit(&object, text(world, serving))
+    context.emit(&object, text(world, serving, witnesses))
 }
 
-fn text(world: &World, serving: &Serving) -> String {
+fn text(world: &World, serving: &Serving, witnesses: &LocalWitnesses) -> String {
     let program = invocation::program();
+    let names: Vec<&str> = witnesses.listening().map(|(name, _)| name).collect();
     let mut out = format!(
         "{BODIES_ARE_READABLE}\n\n\
          A relay of your own serves at {}, until you press Ctrl-C.\n\
          \u{20} log       {}\n\
          \u{20} profiles  {}\n\
+         \u{20} witnesses {}, of which two are enough\n\
+         \u{20} policy    {}\n\
          \u{20} who       ",
         serving.url(),
         serving.log.vkey(),
-        world.directory().join("profiles").display()
+        world.directory().join("profiles").display(),
+        names.join(", "),
+        world.policy().display()
     );
     let agencies = world.plan().agencies.iter().map(|agency| agency.id.as_str());
     let who: Vec<&str> = agencies.chain(["auditor", "operator"]).collect();

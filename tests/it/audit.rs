@@ -261,5 +261,5 @@ async fn an_audit_goes_on_and_a_copy_travels() {
 
 /// The relay's key of the log, where its configuration says.
 fn log_key(world: &World) -> std::path::PathBuf {
-    world.relay_settings().unwrap().log_key_file
+    world.relay_settings(&[]).unwrap().log_key_file
 }

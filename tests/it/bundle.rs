@@ -142,7 +142,7 @@ async fn evidence_outlives_the_relay() {
         .unwrap();
     world.remember(relay.serving().listen).unwrap();
     world.enrol(relay.serving()).await.unwrap();
-    let policy = world.write_policy(&relay.serving().log).unwrap();
+    let policy = world.write_policy(&relay.serving().log, None).unwrap();
     let client = |agency: &AgencyId| Client::open(&world.agency(agency)).unwrap();
     let (ru, us) = (client(&agencies[1]), client(&agencies[2]));
     let sent = us.submit(&draft("Attack on a concert hall")).await.unwrap();
@@ -272,7 +272,7 @@ async fn contradictions(here: &Path, world: &World, policy: &Path, bundles: [&Pa
     let auditor = world.auditor();
     let kept = std::fs::read_to_string(auditor.checkpoint()).unwrap();
     let size: u64 = kept.lines().nth(1).unwrap().parse().unwrap();
-    let key = SecretKey::read_from(&world.relay_settings().unwrap().log_key_file).unwrap();
+    let key = SecretKey::read_from(&world.relay_settings(&[]).unwrap().log_key_file).unwrap();
     let other =
         LogKey::new(world.origin().clone(), key).sign_checkpoint(size, wardline::domain::Hash([1; 32]));
     std::fs::write(auditor.checkpoint(), other).unwrap();

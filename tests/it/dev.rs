@@ -153,9 +153,19 @@ fn three_terminals_are_enough() {
     assert_eq!(verified["starts"], 1);
 
     // What proves it to a stranger, checked under the policy that the world wrote.
-    let evidence = directory.join("evidence.json");
+    // The world's witnesses cosign a moment after the answer; a bundle ends where they do.
+    let answer = answered["index"].as_u64().unwrap();
+    let evidence = (0..)
+        .map(|attempt| directory.join(format!("evidence-{attempt}.json")))
+        .find(|file| {
+            let arguments = ["audit", "bundle", id, "-o", file.to_str().unwrap()];
+            let made = &dev.run("us.ctc", &arguments)[0];
+            let [size, cosignatures] =
+                ["checkpoint_size", "cosignatures"].map(|it| made[it].as_u64().unwrap());
+            size > answer && cosignatures >= 2
+        });
+    let evidence = evidence.unwrap();
     let evidence = evidence.to_str().unwrap();
-    dev.run("us.ctc", &["audit", "bundle", id, "-o", evidence]);
     let policy = dev.serving["policy"].as_str().unwrap();
     let arguments = ["--json", "audit", "check", evidence, "--policy", policy];
     let told = &objects(&here(&arguments).output().unwrap(), 0)[0];
@@ -169,6 +179,8 @@ fn three_terminals_are_enough() {
         assert_eq!(standing(what).as_deref(), Some("PROVEN"), "{what}");
     }
     assert_eq!(standing("HANDED_OVER").as_deref(), Some("CLAIMED_BY_RELAY"));
+    assert_eq!(dev.serving["witnesses"].as_object().unwrap().len(), 3);
+    assert!(told["checkpoint"]["quorum_since"].is_string(), "{told}");
 
     let second = here(&["--json", "relay", "dev"])
         .arg(&directory)

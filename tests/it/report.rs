@@ -40,7 +40,7 @@ async fn a_page_is_made_of_evidence() {
         .unwrap();
     world.remember(relay.serving().listen).unwrap();
     world.enrol(relay.serving()).await.unwrap();
-    world.write_policy(&relay.serving().log).unwrap();
+    world.write_policy(&relay.serving().log, None).unwrap();
     let (ru, us) = (world.agency(&agencies[0]), world.agency(&agencies[1]));
     let mut draft = bench::draft("ru.ctc".parse().unwrap(), 200).unwrap();
     "<script>alert('here')</script>".clone_into(&mut draft.body.blocks[0].headline);

@@ -7,6 +7,7 @@
 //! DIR/roots/STATE/      each state's root (in reality on a machine of that state, without a network)
 //! DIR/welcomes/         what the operator handed over
 //! DIR/profiles/NAME/    NAME is an agency's id, `auditor` or `operator`
+//! DIR/witnesses/NAME/   each witness (in reality on a machine of its own), and the relay's policy
 //! DIR/policy/           what a verifier of this world's evidence trusts
 //! ```
 //! What exists is kept, and what a crash left half-made is completed: each step first looks whether it was done.
@@ -17,6 +18,7 @@ mod plan;
 mod policy;
 mod process;
 mod relay;
+mod witnesses;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -29,6 +31,7 @@ use crate::domain::{AgencyId, Origin, StateId};
 pub use plan::{AgencyPlan, WorldPlan};
 pub use process::RelayProcess;
 pub use relay::Serving;
+pub use witnesses::LocalWitnesses;
 
 /// A world, held by this process.
 #[derive(Debug)]

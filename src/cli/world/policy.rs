@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::World;
+use super::{LocalWitnesses, World};
 use crate::audit::TrustedRoots;
 use crate::cli::{Exit, Fault};
 use crate::client::keys::KeyRequest;
@@ -18,16 +18,20 @@ impl World {
         self.directory().join("policy")
     }
 
-    /// Writes it: the log's policy if there is none yet, so that witnesses may be added to it; the roots anew, as there may
-    /// be more of them than before.
-    pub fn write_policy(&self, log: &LogVerifier) -> Result<PathBuf, Fault> {
+    /// Writes it: the log's policy with these witnesses if there is none yet, so that others may be added to it; the roots
+    /// anew, as there may be more of them than before.
+    pub fn write_policy(
+        &self,
+        log: &LogVerifier,
+        witnesses: Option<&LocalWitnesses>,
+    ) -> Result<PathBuf, Fault> {
         let directory = self.policy();
         files::create_directory(&directory)?;
         let log_policy = directory.join("log.policy");
         if !log_policy.exists() {
+            let witnesses = witnesses.map_or_else(|| "quorum none\n".to_owned(), LocalWitnesses::lines);
             let text = format!(
-                "# Which log evidence is believed of, and which witnesses (none yet): C2SP tlog-policy.\nlog {}\nquorum none\n",
-                log.vkey()
+                "# Which log evidence is believed of, and on whose word: C2SP tlog-policy.\nlog {log}\n{witnesses}"
             );
             files::replace(&log_policy, text.as_bytes())?;
         }

@@ -87,10 +87,10 @@ impl World {
         }
     }
 
-    /// The settings to run the relay with: on the port that it had, or on another if somebody else has that now.
-    pub fn relay_settings(&self) -> Result<RelaySettings, Fault> {
+    /// The settings to run the relay with, some laid over: on the port that it had, or on another if somebody else has that now.
+    pub fn relay_settings(&self, set: &[FlagSetting]) -> Result<RelaySettings, Fault> {
         let config = self.config();
-        let settings = RelaySettings::load(Some(&config), &[])?;
+        let settings = RelaySettings::load(Some(&config), set)?;
         // Tried before the relay starts, because it records its start before it binds.
         if TcpListener::bind(settings.listen).is_ok() {
             return Ok(settings);
@@ -100,7 +100,8 @@ impl World {
             key: "listen".to_owned(),
             value: SocketAddr::new(settings.listen.ip(), 0).to_string(),
         };
-        Ok(RelaySettings::load(Some(&config), &[any])?)
+        let set: Vec<FlagSetting> = set.iter().cloned().chain([any]).collect();
+        Ok(RelaySettings::load(Some(&config), &set)?)
     }
 
     /// Keeps the port for the next start.

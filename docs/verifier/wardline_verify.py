@@ -14,10 +14,8 @@ class Bad(Exception):
 def need(truth, what):
     if not truth:
         raise Bad(what)
-def sha(*parts):
-    return hashlib.sha256(b"".join(parts)).digest()
-def h(name, *parts):
-    return sha(b"wardline/v1/" + name.encode() + b"\0", *parts)
+sha = lambda *parts: hashlib.sha256(b"".join(parts)).digest()
+h = lambda name, *parts: sha(b"wardline/v1/" + name.encode() + b"\0", *parts)
 def b64(text):
     raw = base64.b64decode(text, validate=True)
     need(base64.b64encode(raw).decode() == text, "base64 is not canonical")
@@ -39,12 +37,9 @@ def verify(key, message, sig, what):
         raise Bad(f"{what}: the signature does not verify") from None
 
 # -- RFC 6962 §2.1: each function walks as its definition there does ---------------------------------------------------------
-def leaf_hash(record):
-    return sha(b"\0", record)
-def node(left, right):
-    return sha(b"\1", left, right)
-def split(size):
-    return 1 << (size - 1).bit_length() - 1
+leaf_hash = lambda record: sha(b"\0", record)
+node = lambda left, right: sha(b"\1", left, right)
+split = lambda size: 1 << (size - 1).bit_length() - 1
 def root_of_inclusion(leaf, index, size, proof):
     need(0 <= index < size and bool(proof) == (size > 1), "the proof does not fit the index and the size")
     if size == 1:
@@ -177,8 +172,7 @@ def one(message, tag, default=b""):
     values = message.get(tag, [default])
     need(len(values) == 1, f"field {tag} stands twice")
     return values[0]
-def kind_of(record):
-    return next(tag for tag in record if tag >= 16)
+kind_of = lambda record: next(tag for tag in record if tag >= 16)
 
 class Envelope:
     def __init__(self, payload, payload_type, signatures):
@@ -199,12 +193,10 @@ class Envelope:
 ROOT, ORIGINATE, RECEIVE, OFFICER, SEAL, TLS, OPERATOR = 1, 2, 3, 4, 5, 6, 8
 KINDS = "- RECEIVED OPENED ACCEPTED DEFERRED REFUSED MISDIRECTED ACTED VICTIM_WARNED VICTIM_NOT_WARNED".split()
 def root_name(agency):
-    """Whose root certifies an agency's keys; None: it is no agency."""
     parts = agency.split(".")
     return None if ":" in agency else "root:" + ".".join(parts[:2 if parts[0] == "int" else 1])
 
 class Directory:
-    """The keys, as the chain says; `until` is the first index at which a key is not valid."""
     def __init__(self, policy):
         self.policy, self.keys, self.heads, self.origin = policy, {}, [], None
     def enrol(self, principal, role, key, index, trusted):
@@ -216,7 +208,6 @@ class Directory:
         need(key and key["from"] <= index and (key["until"] is None or index < key["until"]), f"record {index}: key {keyid} is not valid")
         return key
     def signed(self, envelope, index, new=None):
-        """Checks every signature, by a key valid at the index or by the one that is being enrolled; gives the former."""
         known = []
         for keyid, sig in envelope.signatures:
             if new is not None and keyid == sha(new).hex():
@@ -297,24 +288,29 @@ class Bundle:
             root, proof = b64(seen["root"]), [b64(text) for text in seen["consistency"]]
             check_consistency(seen["size"], root, self.main.size, self.main.root, proof)
             need(self.roots.setdefault(seen["size"], root) == root, "seen: two roots of one size")
+        sizes = [mark.size for mark in self.marks[1:]]
+        need(sizes == sorted(sizes), "earlier: not by ascending size")
+        desks = [thread["desk"] for thread in j["threads"]]
+        need(len(set(desks)) == len(desks) > 0, "no thread, or one twice")
         self.directory = Directory(self.policy)
         chain = [self.entry(entry, f"directory[{n}]") for n, entry in enumerate(j["directory"])]
-        need(all(a[0] < b[0] for a, b in zip(chain, chain[1:])), "the directory is not in order")
+        need(chain and all(a[0] < b[0] for a, b in zip(chain, chain[1:])), "the directory is not in order")
         for index, leaf, record in chain:
             self.directory.follow(index, leaf, record)
+        self.complete_to = chain[-1][0]
         need(self.directory.origin == self.main.origin == j["origin"], "the parts are of different logs")
         self.warning()
         for n, thread in enumerate(j["threads"]):
             self.thread(thread, f"threads[{n}]")
         return self.said
     def act(self, envelope, index, kind, what):
-        """A signed act: by one key, valid at the index, in the name and role that it says, of this log."""
         message, keys = envelope.content(kind), self.directory.signed(envelope, index)
         who, role, desk, seen = envelope.signer()
         need(len(keys) == 1 and (keys[0]["who"], keys[0]["role"]) == (who, role), f"{what}: signer and key differ")
         need(one(fields(one(message, 1)), 1).decode() == self.main.origin, f"{what}: meant for another log")
         size, root = one(seen, 1, 0), one(seen, 2)
         need(size <= index and self.roots.get(size, root) == root, f"{what}: its signer saw another log")
+        need(not desk or desk.split("/")[0] == who, f"{what}: its desk is another agency's")
         return message, role, desk or who, keys[0]["trusted"]
     def say(self, index, sentence, trusted=True):
         times = lambda marks, latest: [t for t in (self.policy.quorum_time(m.cosigned, latest) for m in marks) if t is not None]
@@ -338,6 +334,7 @@ class Bundle:
             need((same.pae, same.signatures) == (self.envelope.pae, self.envelope.signatures), "accepted: another warning")
             need([self.commitment(fields(o)) for o in body.get(2, [])] == self.audience, "accepted: the openings are not the audience")
             self.routed = body.get(3, [])
+            need(len(self.routed) == len(self.json["threads"]), "accepted: it lists more or fewer threads than are shown")
         self.part(self.json["warning"]["body"], "body", m, 15, "warning.body")
     @staticmethod
     def part(part, name, message, tag, where):
@@ -350,6 +347,7 @@ class Bundle:
         return h("audience", bytes([one(opening, 1, 0)]), one(opening, 2), one(opening, 3))
     def thread(self, thread, where):
         desk, prev, last, texts = thread["desk"], b"", -1, {text["index"]: text for text in thread["texts"]}
+        need(re.fullmatch("[a-z0-9.-]+(/[a-z0-9.-]+)?", desk), f"{where}: no desk's name")
         need(thread["records"] and len(texts) == len(thread["texts"]), f"{where}: no records, or two texts of one")
         for seq, entry in enumerate(thread["records"]):
             at = f"{where}.records[{seq}]"
@@ -362,9 +360,10 @@ class Bundle:
             if kind == 34:
                 openings, position = list(map(fields, body.get(3, []))), fields(one(body, 4))
                 need((one(body, 1), one(body, 2).decode()) == (self.envelope.digest, desk), f"{at}: of another thread")
-                need(openings and all(one(o, 1, 0) == 1 and self.commitment(o) in self.audience for o in openings), f"{at}: not meant")
+                need(openings and all((one(o, 1, 0), one(o, 3).decode()) == (1, desk) and self.commitment(o) in self.audience for o in openings), f"{at}: not meant")
                 need(self.routed is None or leaf in self.routed, f"{at}: not among what the acceptance lists")
                 need(self.directory.heads[one(position, 1, 0)] == one(position, 2), f"{at}: routed by another directory")
+                self.complete_to = max(self.complete_to, index if one(position, 1, 0) == len(self.directory.heads) - 1 else 0)
                 self.say(index, f"the relay put the warning on {desk}'s list")
             elif kind == 35:
                 key = self.directory.at(one(body, 2).decode(), index)
@@ -380,7 +379,8 @@ class Bundle:
         need((one(m, 2), one(m, 3)) == (self.id, self.envelope.digest), f"{at}: of another warning")
         need(role == (RECEIVE if kind == 1 else OFFICER) and acting == desk and 0 < kind < len(KINDS), f"{at}: not theirs to sign")
         self.part(text, "text", m, 10, f"{at}: the text")
-        self.say(index, f"{desk} had signed {KINDS[kind]}", trusted)
+        late = f" (that its key was not revoked after record {self.complete_to} is the relay's word)" if index > self.complete_to else ""
+        self.say(index, f"{desk} had signed {KINDS[kind]}{late}", trusted)
 
 FAULTS = (Bad, LookupError, ValueError, TypeError, AttributeError, RecursionError, StopIteration, struct.error)
 
@@ -392,7 +392,7 @@ def main(arguments):
         print("\n".join(Bundle(read(arguments[0]), Policy.at(arguments[2])).check()))
         return 0
     except FAULTS as error:
-        print(f"DOES NOT VERIFY: {error if isinstance(error, Bad) else repr(error)}", file=sys.stderr)
+        print(f"DOES NOT VERIFY: {ascii(str(error) if isinstance(error, Bad) else repr(error))}", file=sys.stderr)
         return 5
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::domain::{DeskAddress, DetachedPart, Hash, Origin, SignedEnvelope};
+use crate::domain::{DeskAddress, DetachedPart, Hash, Origin, SignedEnvelope, is_hidden};
 use crate::transparency::TlogProof;
 
 pub use json::format_of;
@@ -126,10 +126,21 @@ pub struct BundleFault {
 
 impl BundleFault {
     pub(in crate::audit) fn new(part: impl Into<String>, why: impl fmt::Display) -> Self {
+        // A stranger's names and members may stand in it.
+        let shown = |text: String| text.chars().map(visible).collect::<String>();
         Self {
-            part: part.into(),
-            why: why.to_string(),
+            part: shown(part.into()),
+            why: shown(why.to_string()),
         }
+    }
+}
+
+/// What would be obeyed by a terminal, or not be seen, is shown as a mark.
+fn visible(c: char) -> char {
+    if c.is_control() || is_hidden(c) {
+        '\u{fffd}'
+    } else {
+        c
     }
 }
 

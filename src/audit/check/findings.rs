@@ -334,6 +334,8 @@ pub struct RecipientFinding {
     pub answer: Option<(AcknowledgementKind, u64)>,
     /// During which no answer was recorded.
     pub silence: Silence,
+    /// How sure it is that it reached that step.
+    pub standing: Standing,
     /// The last record of its thread that is presented: nothing is said beyond.
     pub last: u64,
 }

@@ -55,7 +55,7 @@ impl Findings {
                 "headlines": headlines.map(|all| all.iter().map(words).collect::<Vec<_>>()),
                 "index": warning.index,
             },
-            "acts": self.acts.iter().map(act).collect::<Vec<_>>(),
+            "acts": self.acts.iter().map(|it| act(it, self.directory.complete_to)).collect::<Vec<_>>(),
             "recipients": self.recipients.iter().map(recipient).collect::<Vec<_>>(),
             "all_recipients": self.all_recipients,
             "keys": self.keys.iter().map(key).collect::<Vec<_>>(),
@@ -82,7 +82,7 @@ impl Findings {
     }
 }
 
-fn act(act: &Act) -> Value {
+fn act(act: &Act, complete_to: u64) -> Value {
     let bracket = &act.bracket;
     let mut object = json!({
         "index": act.index,
@@ -92,11 +92,12 @@ fn act(act: &Act) -> Value {
         "what": act.what.word(),
         "signed_by": act.by.as_ref().map(by),
         "standing": act.standing.word(),
+        "key_shown_valid": act.by.is_none() || act.index <= complete_to,
         "time_by_relay": act.relay_time.to_string(),
         "bracket": {
-            "not_before": bracket.not_before.as_ref().map(bound),
-            "not_after": bracket.not_after.as_ref().map(bound),
-            "signed_not_before": bracket.signed_not_before.as_ref().map(bound),
+            "unknown_to_witnesses_until": bracket.not_before.as_ref().map(bound),
+            "in_log_by": bracket.not_after.as_ref().map(bound),
+            "what_signer_saw_unknown_to_witnesses_until": bracket.signed_not_before.as_ref().map(bound),
         },
     });
     if let Some(members) = object.as_object_mut() {
@@ -171,6 +172,7 @@ fn recipient(recipient: &RecipientFinding) -> Value {
     json!({
         "desk": recipient.desk.to_string(),
         "step": recipient.step.word(),
+        "standing": recipient.standing.word(),
         "answer": recipient.answer.map(|(kind, _)| kind.word()),
         "answer_index": recipient.answer.map(|(_, index)| index),
         "silence": {

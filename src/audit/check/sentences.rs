@@ -104,7 +104,13 @@ impl Findings {
         let recipients: Vec<String> = self
             .recipients
             .iter()
-            .map(|recipient| format!("{} ({})", recipient.desk, recipient.step))
+            .map(|recipient| {
+                let claimed = match recipient.standing {
+                    Standing::Proven => "",
+                    Standing::ClaimedByRelay => ", which is only claimed",
+                };
+                format!("{} ({}{claimed})", recipient.desk, recipient.step)
+            })
             .collect();
         all.push(format!(
             "Shown are the records about {}. {all_recipients}. The step is the highest of which there is evidence.",
@@ -160,6 +166,13 @@ impl Findings {
                 text,
                 " That the key is {}'s is only what the relay's directory says.",
                 by.principal
+            );
+        }
+        if act.by.is_some() && act.index > self.directory.complete_to {
+            let _ = write!(
+                text,
+                " That the key was not revoked after record {} is the relay's word: the directory is shown so far.",
+                self.directory.complete_to
             );
         }
         bracket(&mut text, act);
@@ -260,20 +273,20 @@ fn bracket(text: &mut String, act: &Act) {
             );
             match &act.bracket.signed_not_before {
                 Some(bound) if seen.compared => {
-                    let _ = write!(text, "; {}.", not_yet(bound, "that much"));
+                    let _ = write!(text, "; until {}.", not_yet(bound, "that much"));
                 }
                 Some(_) | None => text.push('.'),
             }
         }
     }
     if let Some(bound) = &act.bracket.not_before {
-        let _ = write!(text, " Earliest: {}.", not_yet(bound, "this record"));
+        let _ = write!(text, " Until {}.", not_yet(bound, "this record"));
     }
     let after = act.bracket.not_after.as_ref();
     if let Some((bound, authority)) = after.and_then(|bound| Some((bound, bound.authority.as_ref()?))) {
         let _ = write!(
             text,
-            " Latest: it was in the log by {}, when the timestamp authority {} dated {} that holds it.",
+            " It was in the log by {}, when the timestamp authority {} dated {} that holds it.",
             bound.time,
             isolated(authority),
             logs(&bound.checkpoints)
@@ -281,7 +294,7 @@ fn bracket(text: &mut String, act: &Act) {
     } else if let Some(bound) = after {
         let _ = write!(
             text,
-            " Latest: it was in the log by {}, when {} had cosigned {} that {} it.",
+            " It was in the log by {}, when {} had cosigned {} that {} it.",
             bound.time,
             listed(&bound.witnesses),
             logs(&bound.checkpoints),
@@ -295,7 +308,7 @@ fn bracket(text: &mut String, act: &Act) {
 
 fn not_yet(bound: &Bound, what: &str) -> String {
     format!(
-        "until {} {} had not been shown {what}, but {}",
+        "{} {} had not been shown {what}, but {}",
         bound.time,
         listed(&bound.witnesses),
         logs(&bound.checkpoints)
@@ -325,8 +338,8 @@ fn silence(recipient: &RecipientFinding) -> String {
              unbroken and holds no answer."
         ),
         None => format!(
-            "{desk} was silent from record {from} (ROUTED) to record {to}, the last that is shown: its thread is unbroken so \
-             far and holds no answer."
+            "{desk} gave no answer from record {from} (ROUTED) to record {to}, the last that is shown: its thread is unbroken so \
+             far and holds none."
         ),
     };
     if let Some((since, until)) = lasted {

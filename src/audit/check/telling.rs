@@ -14,7 +14,8 @@ use super::findings::{
 use super::history::{History, ThreadRecord, answers, seq_of};
 use super::tree::{Place, Tree};
 use crate::domain::{
-    Acknowledgement, Body, Common, Deadlines, DeskAddress, KeyId, RecordKind, SignedEnvelope, Step, Text,
+    Acknowledgement, Body, Common, Deadlines, DeskAddress, KeyId, RecordKind, Seen, SignedEnvelope, Step,
+    Text,
 };
 
 /// Tells what was checked.
@@ -134,6 +135,11 @@ struct Teller<'a> {
     acts: Vec<Act>,
 }
 
+/// What a signer saw says when it signed only if it was of this very log.
+fn compared(seen: Option<SeenFinding>) -> Option<Seen> {
+    seen.filter(|seen| seen.compared).map(|seen| seen.seen)
+}
+
 impl Teller<'_> {
     fn warned(&mut self) {
         let (history, bundle) = (self.history, self.bundle);
@@ -153,9 +159,7 @@ impl Teller<'_> {
             },
             standing,
             relay_time: entry.record.time,
-            bracket: self
-                .clocks
-                .bracket(entry.index, history.warned_seen.map(|seen| seen.seen)),
+            bracket: self.clocks.bracket(entry.index, compared(history.warned_seen)),
             by,
         });
     }
@@ -195,7 +199,7 @@ impl Teller<'_> {
             what,
             standing,
             relay_time: entry.record.time,
-            bracket: self.clocks.bracket(entry.index, event.seen.map(|seen| seen.seen)),
+            bracket: self.clocks.bracket(entry.index, compared(event.seen)),
             by,
         });
     }
@@ -238,6 +242,20 @@ impl Teller<'_> {
         } else {
             Standing::ClaimedByRelay
         }
+    }
+
+    /// How sure it is that the recipient reached its step: by the surest of the acts that show it.
+    fn standing_of(&self, thread: usize, step: Step) -> Standing {
+        let desk = self.desk(thread);
+        let shows = |act: &&Act| match &act.what {
+            Deed::Said(said) => said.kind.step() == step,
+            Deed::HandedOver { .. } => step == Step::HandedOver,
+            Deed::Routed => step == Step::Routed,
+            Deed::Warned { .. } | Deed::Unknown => false,
+        };
+        let all = self.acts.iter().filter(|act| act.desk.as_ref() == desk);
+        let standings = all.filter(shows).map(|act| act.standing);
+        standings.min().unwrap_or(Standing::ClaimedByRelay)
     }
 
     fn recipient(&self, thread: usize, checkpoint: &CheckpointFinding) -> Option<RecipientFinding> {
@@ -288,12 +306,13 @@ impl Teller<'_> {
                 to,
                 answered,
                 lasted,
-                standing: if checkpoint.is_witnessed() {
-                    Standing::Proven
-                } else {
-                    Standing::ClaimedByRelay
+                // Silence about a warning that nobody is shown to have signed proves nothing.
+                standing: match self.acts.first().map(|warned| warned.standing) {
+                    Some(Standing::Proven) if checkpoint.is_witnessed() => Standing::Proven,
+                    Some(Standing::Proven | Standing::ClaimedByRelay) | None => Standing::ClaimedByRelay,
                 },
             },
+            standing: self.standing_of(thread, step),
             last,
         })
     }

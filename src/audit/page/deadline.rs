@@ -19,11 +19,13 @@ pub(super) struct Deadline {
 /// Whether it was met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// By this record, so much earlier.
+    /// By this record, so much earlier by the relay's clock.
     Met { index: u64, spare_ms: i64 },
-    /// This record came so much later.
+    /// By this record, on the witnesses' word, whatever the relay's clock says.
+    InTime { index: u64 },
+    /// This record came so much later by the relay's clock.
     Late { index: u64, late_ms: i64 },
-    /// No answer was in the log that the witnesses knew at this time, which is past it.
+    /// The witnesses knew of no answer for longer than was given, up to this time. The relay's clock has no part in it.
     Missed { until: Timestamp },
     /// The file ends with this record, before any that would meet it.
     NotShown { last: u64 },
@@ -62,30 +64,47 @@ pub(super) fn deadlines(told: &Told<'_>, recipient: &RecipientFinding) -> Vec<De
         Deadline {
             name,
             due,
-            verdict: verdict(told, recipient, step, due),
+            verdict: verdict(told, recipient, step, routed, within_ms),
         }
     })
     .collect()
 }
 
-fn verdict(told: &Told<'_>, recipient: &RecipientFinding, step: Step, due: Timestamp) -> Verdict {
+fn verdict(
+    told: &Told<'_>,
+    recipient: &RecipientFinding,
+    step: Step,
+    routed: &Act,
+    within_ms: i64,
+) -> Verdict {
     // A higher step meets the lower deadlines.
     let met = acts_of(told, &recipient.desk).find(|act| step_of(act).is_some_and(|reached| reached >= step));
     if let Some(act) = met {
         let index = act.index;
-        let late_ms = act.relay_time.ms_since(due);
-        return if late_ms <= 0 {
-            Verdict::Met {
+        let late_ms = act
+            .relay_time
+            .ms_since(routed.relay_time.saturating_add_ms(within_ms));
+        // It was routed at this time at the earliest, and the answer was there at that time at the latest.
+        let earliest = routed.bracket.not_before.as_ref().map(|bound| bound.time);
+        let latest = act.bracket.not_after.as_ref().map(|bound| bound.time);
+        let in_time = earliest
+            .zip(latest)
+            .is_some_and(|(earliest, latest)| latest.ms_since(earliest) <= within_ms);
+        return match (late_ms <= 0, in_time) {
+            (true, _) => Verdict::Met {
                 index,
                 spare_ms: late_ms.saturating_neg(),
-            }
-        } else {
-            Verdict::Late { index, late_ms }
+            },
+            (false, true) => Verdict::InTime { index },
+            (false, false) => Verdict::Late { index, late_ms },
         };
     }
-    let silent = recipient.silence.lasted.as_ref().map(|(_, until)| until.time);
-    match silent.filter(|until| step == Step::Answered && *until > due) {
-        Some(until) => Verdict::Missed { until },
+    // By the witnesses' clocks alone: a relay that dates ROUTED back makes nobody late.
+    let silent = recipient.silence.lasted.as_ref();
+    match silent
+        .filter(|(since, until)| step == Step::Answered && until.time.ms_since(since.time) >= within_ms)
+    {
+        Some((_, until)) => Verdict::Missed { until: until.time },
         None => Verdict::NotShown { last: recipient.last },
     }
 }
@@ -95,8 +114,9 @@ impl Verdict {
     pub(super) fn brief(&self) -> String {
         match self {
             Self::Met { index, spare_ms } => format!("met by record {index}, {} before", span(*spare_ms)),
-            Self::Late { index, late_ms } => format!("missed: record {index}, {} late", span(*late_ms)),
-            Self::Missed { until } => format!("missed: none by {} UTC", clock(*until)),
+            Self::InTime { index } => format!("met by record {index}, the witnesses say"),
+            Self::Late { index, late_ms } => format!("record {index}, {} late", span(*late_ms)),
+            Self::Missed { until } => format!("none known by {} UTC", clock(*until)),
             Self::NotShown { last } => format!("not shown, up to record {last}"),
         }
     }
@@ -105,9 +125,16 @@ impl Verdict {
     pub(super) fn words(&self) -> String {
         match self {
             Self::Met { .. } => self.brief(),
-            Self::Late { index, late_ms } => format!("missed; record {index} came {} late", span(*late_ms)),
+            Self::InTime { index } => {
+                format!(
+                    "met by record {index}, as the witnesses’ times show, though the relay’s clock says later"
+                )
+            }
+            Self::Late { index, late_ms } => {
+                format!("by that clock record {index} came {} late", span(*late_ms))
+            }
             Self::Missed { until } => format!(
-                "missed; no answer was in the log that the witnesses knew at {} UTC",
+                "missed by the witnesses’ clocks: for longer than was given, up to {} UTC, they knew of no answer",
                 clock(*until)
             ),
             Self::NotShown { last } => format!("not shown whether it was met, up to record {last}"),

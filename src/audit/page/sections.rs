@@ -5,7 +5,7 @@ use super::markup::{El, Node, el};
 use super::text::{peer_block, sentence};
 use super::times::full;
 use super::{Basis, Told};
-use crate::audit::{Deed, RecipientFinding};
+use crate::audit::{Deed, RecipientFinding, Standing};
 use crate::domain::{Body, Status, Step};
 
 /// The title, three sentences, and where each recipient stands.
@@ -90,7 +90,12 @@ fn basis(told: &Told<'_>) -> Option<El> {
 
 fn in_short(told: &Told<'_>, recipient: &RecipientFinding) -> String {
     let (desk, last) = (&recipient.desk, recipient.last);
-    let mut sentences = match recipient.step {
+    let mut sentences = Vec::new();
+    if recipient.standing == Standing::ClaimedByRelay && recipient.step > Step::HandedOver {
+        sentences
+            .push("Only claimed: the key that signed leads to nothing that the verifier trusts.".to_owned());
+    }
+    sentences.extend(match recipient.step {
         Step::Routed | Step::HandedOver => {
             vec![format!("No receipt of {desk} is shown, up to record {last}.")]
         }
@@ -101,7 +106,7 @@ fn in_short(told: &Told<'_>, recipient: &RecipientFinding) -> String {
             "An officer signed that they read it; no answer is shown, up to record {last}."
         )],
         Step::Answered => vec![answers(told, recipient)],
-    };
+    });
     let due = deadlines(told, recipient).into_iter().last();
     sentences.extend(due.map(|due| {
         let at = full(due.due);

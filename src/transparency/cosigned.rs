@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use crate::domain::KeyId;
 use crate::limits::{CHECKPOINT_BYTES_MAX, NOTE_SIGNATURES_MAX};
 use crate::time::Timestamp;
-use crate::transparency::{Checkpoint, Cosignature, InvalidNote, Policy, PolicyWitness, SignedCheckpoint};
+use crate::transparency::{
+    Checkpoint, Cosignature, InvalidNote, LogVerifier, Policy, PolicyWitness, SignedCheckpoint,
+};
 
 /// A checkpoint that was verified under a policy. Whether its cosignatures are enough is for
 /// [`CosignedCheckpoint::has_quorum`] to say.
@@ -43,7 +45,15 @@ impl Policy {
         self.open_signed(verdict?)
     }
 
-    /// The same for a checkpoint whose log was known, and its signature checked, already. The policy need not name
+    /// The keys of the policy whose log has signed this note: of one origin the policy may have several.
+    pub fn signers_of(&self, note: &str) -> Vec<&LogVerifier> {
+        let origin = note.split('\n').next().unwrap_or_default();
+        self.logs_for(origin)
+            .filter(|log| log.open(note).is_ok())
+            .collect()
+    }
+
+    /// [`Policy::open`] for a checkpoint whose log was known, and its signature checked, already. The policy need not name
     /// the log.
     pub fn open_signed(&self, signed: SignedCheckpoint) -> Result<CosignedCheckpoint, InvalidNote> {
         let (text, lines) = parts(signed.note())?;

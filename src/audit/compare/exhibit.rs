@@ -1,6 +1,7 @@
 //! One piece of evidence as it lies in a file or a directory: a signed checkpoint, a receipt, a bundle, a copy, or what a
 //! client kept when it found a fork. What is in it counts only as far as the log's own key has signed it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use bytes::Bytes;
@@ -13,7 +14,8 @@ use crate::domain::{Hash, Origin, Record};
 use crate::files::{self, FileError};
 use crate::limits;
 use crate::transparency::{
-    Frontier, Policy, SignedCheckpoint, TlogProof, leaf_hash, verify_consistency, verify_inclusion,
+    Frontier, LogVerifier, Policy, SignedCheckpoint, TlogProof, leaf_hash, verify_consistency,
+    verify_inclusion,
 };
 use crate::wire;
 
@@ -22,6 +24,8 @@ use crate::wire;
 pub struct Exhibit {
     name: String,
     origin: Option<Origin>,
+    /// The log's keys that have signed each note in it: most often one.
+    signers: BTreeMap<String, Vec<String>>,
     roots: Vec<HeldRoot>,
     entries: Vec<HeldEntry>,
     copy: Option<Box<dyn LeafSource>>,
@@ -102,6 +106,7 @@ impl Exhibit {
         let mut exhibit = Self {
             name: name.clone(),
             origin: None,
+            signers: BTreeMap::new(),
             roots: Vec::new(),
             entries: Vec::new(),
             copy: None,
@@ -123,15 +128,17 @@ impl Exhibit {
         Ok(exhibit)
     }
 
-    /// A copy whose note was verified.
+    /// A copy whose note was verified under this key.
     pub fn of_copy(
         name: impl Into<String>,
+        log: &LogVerifier,
         checkpoint: &SignedCheckpoint,
         copy: Box<dyn LeafSource>,
     ) -> Self {
         Self {
             name: name.into(),
             origin: Some(checkpoint.origin().clone()),
+            signers: BTreeMap::from([(checkpoint.note().to_owned(), vec![log.vkey()])]),
             roots: vec![root_of(checkpoint)],
             entries: Vec::new(),
             copy: Some(copy),
@@ -149,16 +156,28 @@ impl Exhibit {
         self.origin.as_ref().expect("an exhibit holds a checkpoint")
     }
 
-    pub(super) fn roots(&self) -> &[HeldRoot] {
-        &self.roots
+    /// The keys that have signed anything in it.
+    pub(super) fn keys(&self) -> BTreeSet<&str> {
+        self.signers.values().flatten().map(String::as_str).collect()
     }
 
-    pub(super) fn entries(&self) -> &[HeldEntry] {
-        &self.entries
+    /// What leads to a note that this key has signed.
+    pub(super) fn roots(&self, key: &str) -> impl Iterator<Item = &HeldRoot> {
+        self.roots.iter().filter(move |root| self.is_by(key, &root.note))
     }
 
-    pub(super) fn copy(&self) -> Option<&dyn LeafSource> {
-        self.copy.as_deref()
+    pub(super) fn entries(&self, key: &str) -> impl Iterator<Item = &HeldEntry> {
+        let is_by = move |entry: &&HeldEntry| self.is_by(key, &entry.proof.checkpoint_note);
+        self.entries.iter().filter(is_by)
+    }
+
+    pub(super) fn copy(&self, key: &str) -> Option<&dyn LeafSource> {
+        self.copy.as_deref().filter(|copy| self.is_by(key, copy.note()))
+    }
+
+    fn is_by(&self, key: &str, note: &str) -> bool {
+        let signers = self.signers.get(note);
+        signers.is_some_and(|signers| signers.iter().any(|signer| signer == key))
     }
 
     fn take_in(&mut self, path: &Path, policy: &Policy) -> Result<(), NoExhibit> {
@@ -291,6 +310,10 @@ impl Exhibit {
                 part,
                 "it is of another log than what stands before it",
             ));
+        }
+        if !self.signers.contains_key(note) {
+            let signers = policy.signers_of(note).into_iter().map(LogVerifier::vkey);
+            self.signers.insert(note.to_owned(), signers.collect());
         }
         Ok(checkpoint)
     }

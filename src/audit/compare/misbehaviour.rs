@@ -201,10 +201,17 @@ impl Misbehaviour {
         text
     }
 
-    /// Checks it under what a verifier trusts: both statements are the log's, and they contradict each other.
+    /// Checks it under what a verifier trusts: both statements are signed by one
+    /// key of the log, and they contradict each other.
     pub fn check(&self, trusted: &Trusted) -> Result<Conviction, BundleFault> {
         let a = self.open("a", &self.a, trusted)?;
         let b = self.open("b", &self.b, trusted)?;
+        // A policy may have several keys of one origin. What one of them has signed binds no other.
+        let signers = trusted.policy().signers_of(a.note());
+        let Some(log) = signers.into_iter().find(|log| log.open(b.note()).is_ok()) else {
+            let why = "they are signed by two different keys: neither key has contradicted itself";
+            return Err(BundleFault::new("a and b", why));
+        };
         let no_contradiction = |why: &str| Err(BundleFault::new("a and b", why));
         let sentences = match (self.kind, &a, &b) {
             (
@@ -279,16 +286,6 @@ impl Misbehaviour {
                 return no_contradiction("they do not hold what this kind needs");
             }
         };
-        let (Opened::Root { note, .. } | Opened::Record { note, .. }) = &a;
-        let log = trusted
-            .policy()
-            .logs()
-            .iter()
-            .map(crate::transparency::PolicyLog::verifier);
-        let log_vkey = log
-            .filter(|log| log.open(note.note()).is_ok())
-            .map(|log| log.vkey())
-            .next();
         let mut told = vec![format!(
             "The key of the log {} has signed two statements that cannot both be true.",
             self.origin
@@ -299,7 +296,7 @@ impl Misbehaviour {
         told.extend(both.iter().map(|sentence| format!("It has signed {sentence}.")));
         told.extend(last.cloned());
         Ok(Conviction {
-            log_vkey: log_vkey.unwrap_or_default(),
+            log_vkey: log.vkey(),
             kind: self.kind,
             sentences: told,
         })
@@ -379,6 +376,11 @@ enum Opened {
 }
 
 impl Opened {
+    fn note(&self) -> &str {
+        let (Self::Root { note, .. } | Self::Record { note, .. }) = self;
+        note.note()
+    }
+
     fn under(&self) -> String {
         let (Self::Root { note, .. } | Self::Record { note, .. }) = self;
         let size = note.checkpoint().size;

@@ -1,7 +1,7 @@
 //! Two pieces of evidence held against each other: checkpoints, receipts, bundles, copies of the log. If they contradict each
 //! other, both under the log's own key, that is one proof of misbehaviour which convicts the log to anybody, offline.
 //!
-//! All that the two hold goes into one pool, so what one of them contradicts in itself is found too. Nothing is held against
+//! All that the two hold of what one key has signed goes into one pool, so what one of them contradicts in itself is found too. Nothing is held against
 //! the log but what its key has signed: two roots of one size, two leaves at one index, two records in one place of a thread
 //! or of the directory's chain. What the two give no means to compare is said.
 
@@ -52,6 +52,18 @@ pub enum NotCompared {
         /// The other's log.
         of_other: String,
     },
+    /// They are signed by different keys of one origin.
+    #[error(
+        "{one} and {other} are signed by different keys of the log {origin}: neither key owes anything to what the other has signed"
+    )]
+    OtherKey {
+        /// Its name.
+        one: String,
+        /// The other's name.
+        other: String,
+        /// What both keys name as their log.
+        origin: String,
+    },
     /// A copy could not be read again.
     #[error(transparent)]
     Copy(#[from] CopyError),
@@ -67,30 +79,49 @@ pub fn compare(one: &Exhibit, other: &Exhibit) -> Result<Comparison, NotCompared
             of_other: other.origin().to_string(),
         });
     }
-    let pool = Pool {
-        roots: one.roots().iter().chain(other.roots()).collect(),
-        entries: one.entries().iter().chain(other.entries()).collect(),
-        copies: one.copy().into_iter().chain(other.copy()).collect(),
-    };
-    let found = match pool.two_roots()? {
-        Some(found) => Some(found),
-        None => match pool.two_leaves()? {
-            Some(found) => Some(found),
-            None => pool.two_in_one_place(),
-        },
-    };
-    Ok(match found {
-        Some((kind, a, b)) => Comparison::Convicted(Box::new(Misbehaviour {
-            origin: one.origin().clone(),
-            kind,
-            a,
-            b,
-        })),
-        None => pool.consistent(),
+    // A policy may have several keys of one origin. Each answers for what it has signed, and for nothing else.
+    let (keys, others) = (one.keys(), other.keys());
+    let mut all_compared = Vec::new();
+    let mut all_not_compared = Vec::new();
+    for key in keys.union(&others) {
+        let pool = Pool {
+            roots: one.roots(key).chain(other.roots(key)).collect(),
+            entries: one.entries(key).chain(other.entries(key)).collect(),
+            copies: one.copy(key).into_iter().chain(other.copy(key)).collect(),
+        };
+        if let Some((kind, a, b)) = pool.contradiction()? {
+            return Ok(Comparison::Convicted(Box::new(Misbehaviour {
+                origin: one.origin().clone(),
+                kind,
+                a,
+                b,
+            })));
+        }
+        let (compared, not_compared) = pool.consistent();
+        all_compared.push(compared);
+        all_not_compared.extend(not_compared);
+    }
+    if keys.is_disjoint(&others) {
+        return Err(NotCompared::OtherKey {
+            one: one.name().to_owned(),
+            other: other.name().to_owned(),
+            origin: one.origin().to_string(),
+        });
+    }
+    if all_compared.len() > 1 {
+        all_not_compared.push(format!(
+            "What {} different keys of the log {} have signed: each key was compared with itself only.",
+            all_compared.len(),
+            one.origin()
+        ));
+    }
+    Ok(Comparison::Consistent {
+        compared: all_compared,
+        not_compared: all_not_compared,
     })
 }
 
-/// All that two exhibits hold.
+/// All that two exhibits hold of what one key has signed.
 struct Pool<'a> {
     roots: Vec<&'a HeldRoot>,
     entries: Vec<&'a HeldEntry>,
@@ -100,6 +131,13 @@ struct Pool<'a> {
 type Found = (Kind, Side, Side);
 
 impl Pool<'_> {
+    fn contradiction(&self) -> Result<Option<Found>, CopyError> {
+        if let Some(found) = self.two_roots()? {
+            return Ok(Some(found));
+        }
+        Ok(self.two_leaves()?.or_else(|| self.two_in_one_place()))
+    }
+
     /// Two roots of one size.
     fn two_roots(&self) -> Result<Option<Found>, CopyError> {
         let mut by_size: BTreeMap<u64, &HeldRoot> = BTreeMap::new();
@@ -191,7 +229,7 @@ impl Pool<'_> {
     }
 
     /// What was compared, and what not.
-    fn consistent(&self) -> Comparison {
+    fn consistent(&self) -> (String, Vec<String>) {
         let sizes: BTreeSet<u64> = self
             .roots
             .iter()
@@ -200,7 +238,7 @@ impl Pool<'_> {
             .chain(self.copies.iter().map(|copy| copy.size()))
             .collect();
         let indexes: BTreeSet<u64> = self.entries.iter().map(|entry| entry.proof.index).collect();
-        let compared = vec![format!(
+        let compared = format!(
             "{} checkpoints and roots of {} sizes, {} records at {} indexes and {} copies, all signed by the log's key: none \
              contradicts another.",
             self.roots.len(),
@@ -208,12 +246,8 @@ impl Pool<'_> {
             self.entries.len(),
             indexes.len(),
             self.copies.len()
-        )];
-        let not_compared = self.unconnected(&sizes);
-        Comparison::Consistent {
-            compared,
-            not_compared,
-        }
+        );
+        (compared, self.unconnected(&sizes))
     }
 
     /// Sizes between which nothing here shows that the log only grew.

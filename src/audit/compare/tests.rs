@@ -17,10 +17,10 @@ use super::super::check::stage::{bundle, cosigned_at, note_at, story, trusted};
 use super::super::check::tamper::{changes, leaf_of, leaves, pointer};
 use super::super::tampering::{Honest, bytes_of, leaf_of as leaf};
 use super::super::trusted::Trusted;
-use super::super::world::{Says, World};
+use super::super::world::{ORIGIN, Says, World, parsed, secret};
 use super::*;
 use crate::domain::*;
-use crate::transparency::inclusion_proof;
+use crate::transparency::{LogKey, Policy, inclusion_proof};
 
 struct Files {
     directory: tempfile::TempDir,
@@ -224,7 +224,12 @@ fn copied(world: &World, size: u64) -> Exhibit {
     let checkpoint = world.verifier().open(&note).unwrap();
     let leaves = world.shown.iter().take(usize::try_from(size).unwrap());
     let leaves = leaves.map(leaf).collect();
-    Exhibit::of_copy("copy", &checkpoint, Box::new(Leaved { note, leaves }))
+    Exhibit::of_copy(
+        "copy",
+        &world.verifier(),
+        &checkpoint,
+        Box::new(Leaved { note, leaves }),
+    )
 }
 
 /// A copy against an older note, a receipt, and another copy of another length: each contradiction becomes a proof that needs
@@ -306,6 +311,66 @@ fn a_saved_copy_convicts() {
     let wrong = save("wrong.copy", &note_at(&longer, size), &one);
     let read = Exhibit::read(&wrong, files.trusted.policy());
     assert!(matches!(read, Err(NoExhibit::Fault { .. })));
+}
+
+/// A policy with two keys of one origin: what the second key signs is not held against what the first one has signed, neither by
+/// a comparison nor by a proof that somebody writes by hand. Each key is still convicted of what it has signed itself.
+#[test]
+fn two_keys_of_one_origin_do_not_convict_each_other() {
+    let (one, mut other, _) = forked();
+    let size = one.size();
+    let own = note_at(&other, size);
+    other.log = LogKey::new(parsed(ORIGIN), secret("second", KeyRole::Root, 0));
+    let mut files = Files::new(&one);
+    let policy = format!("log {}\nlog {}\nquorum none\n", one.verifier(), other.verifier());
+    files.trusted = Trusted::new(Policy::parse(policy.as_bytes()).unwrap(), None);
+    let first = files.put("both/first.checkpoint", note_at(&one, size));
+    let second = files.put("both/second.checkpoint", note_at(&other, size));
+    let read = |path: &Path| Exhibit::read(path, files.trusted.policy()).unwrap();
+    let refused = super::compare(&read(&first), &read(&second)).unwrap_err();
+    assert!(matches!(refused, NotCompared::OtherKey { .. }), "{refused}");
+    // A receipt and a copy of the second key's tree are no more than its note is.
+    let receipt = files.receipt(&other, size - 1, size, "receipt");
+    for theirs in [read(&receipt), copied(&other, size)] {
+        let refused = super::compare(&read(&first), &theirs).unwrap_err();
+        assert!(matches!(refused, NotCompared::OtherKey { .. }), "{refused}");
+    }
+    // A directory that holds both is compared for the key that they share, and says what was not.
+    let Comparison::Consistent { not_compared, .. } = files.compare(first.parent().unwrap(), &first) else {
+        panic!("an honest key is convicted");
+    };
+    assert!(not_compared[0].contains("2 different keys"), "{not_compared:?}");
+    let side = |world: &World| Side::Root {
+        checkpoint: note_at(world, size),
+        size,
+        root: world.verifier().open(&note_at(world, size)).unwrap().root(),
+        consistency: Vec::new(),
+    };
+    let by_hand = Misbehaviour {
+        origin: parsed(ORIGIN),
+        kind: Kind::TwoRoots,
+        a: side(&one),
+        b: side(&other),
+    };
+    let fault = by_hand.check(&files.trusted).unwrap_err();
+    assert_eq!(fault.part, "a and b");
+    assert!(fault.to_string().contains("two different keys"), "{fault}");
+    // The first key's own second root, and the second key's.
+    let own = files.put("own.checkpoint", own);
+    let proof = files.convicts(&first, &own, Kind::TwoRoots);
+    assert_eq!(
+        proof.check(&files.trusted).unwrap().log_vkey,
+        one.verifier().vkey()
+    );
+    let mut late = other;
+    let last = usize::try_from(size - 1).unwrap();
+    super::super::tampering::edit(&mut late.shown[last], |record| record.nonce = [9; 16]);
+    let late_note = files.put("late.checkpoint", note_at(&late, size));
+    let proof = files.convicts(&second, &late_note, Kind::TwoRoots);
+    assert_eq!(
+        proof.check(&files.trusted).unwrap().log_vkey,
+        late.verifier().vkey()
+    );
 }
 
 /// What agrees is not convicted: bundles of both sides, receipts, notes, copies of one log at different sizes. What could not

@@ -25,7 +25,7 @@ enum Ended<E> {
 
 impl Audit {
     /// Verifies a copy against a log's key. A state that is kept is gone on from if the copy holds what was verified: every
-    /// leaf hash of that is compared.
+    /// leaf hash of that is compared. If some of it was withheld then and is shown now, all is checked from the start.
     pub async fn over_copy<E: From<AuditError>>(
         &self,
         path: &Path,
@@ -118,6 +118,10 @@ impl Audit {
             Err(Halt::Fault(fault, _)) => Err(match held {
                 Some(held) => Ended::Again((Again::Fault, held)),
                 None => failed(bad(fault, verifier.vouched())),
+            }),
+            Err(Halt::ShowsMore) => Err(match held {
+                Some(held) => Ended::Again((Again::Scope, held)),
+                None => failed(lost().into()),
             }),
             Err(Halt::State(error)) => Err(failed(error.into())),
             Err(Halt::Broken(Broken::Copy(error))) => Err(failed(error.into())),

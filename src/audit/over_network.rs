@@ -187,6 +187,11 @@ impl Audit {
                 Some(held) => Ended::Again((Again::Fault, held)),
                 None => failed(convicted(client, &verifier, fault, shown.as_deref()).await),
             }),
+            // What an earlier run has verified does not come again over the network; if it did, this is the answer.
+            Err(Halt::ShowsMore) => Err(match held {
+                Some(held) => Ended::Again((Again::Scope, held)),
+                None => failed(lost().into()),
+            }),
             Err(Halt::State(error)) => Err(failed(error.into())),
             Err(Halt::Broken(Broken::Client(error))) => Err(failed(error.into())),
             Err(Halt::Broken(Broken::Copy(error))) => Err(failed(error.into())),

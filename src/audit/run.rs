@@ -2,7 +2,8 @@
 //! or over a copy, from the start or on from what an earlier run has verified.
 //!
 //! Nobody is accused on the word of a state: a fault that a resumed run finds is looked for again from the start. But the size and
-//! root that were verified before bind that run too: a log that has another history by then has contradicted itself.
+//! root that were verified before bind that run too: a log that has another history by then has contradicted itself. Nor is a
+//! record vouched for on the word of a state that had only its leaf hash: once it is shown, all is checked from the start.
 
 use std::path::{Path, PathBuf};
 
@@ -247,6 +248,8 @@ pub(super) type Anew = (Again, Checkpoint);
 pub(super) enum Halt<E> {
     /// A fault, and what it was found in.
     Fault(Fault, Option<Box<ReplayedRecord>>),
+    /// A record is shown that was withheld when its index was verified: it is to be begun anew.
+    ShowsMore,
     /// Ours.
     State(StateError),
     /// The source's.
@@ -286,6 +289,9 @@ pub(super) async fn drive<E>(
         for ready in batch.iter() {
             if due < resumed {
                 verifier.pass(ready, due)?;
+                if verifier.shows_more(ready, due) {
+                    return Err(Halt::ShowsMore);
+                }
             } else {
                 if let Err(stop) = verifier.take(ready) {
                     return Err(match stop {

@@ -19,7 +19,7 @@ use super::copy::CopyWriter;
 use super::pipeline::{self, Batch};
 use super::ready::KnownKeys;
 use super::run::{Halt, drive};
-use super::tampering::{acknowledged, edit, find, renumber};
+use super::tampering::{acknowledged, edit, find, leaf_of, record_of, renumber};
 use super::tests::{checkpoint_of, eventful};
 use super::world::{Says, World, parsed, secret};
 use super::{Again, Audit, AuditError, Begin, Fault, StateError, Verdict, Verifier, Watch, Wrong};
@@ -55,7 +55,7 @@ pub(super) fn in_parallel(mut verifier: Verifier, shown: Vec<ReplayedRecord>) ->
     feeding.join().unwrap();
     outcome.map_err(|halt| match halt {
         Halt::Fault(fault, _) => fault,
-        Halt::State(_) | Halt::Broken(_) | Halt::Told(_) => panic!("only a fault ends it"),
+        Halt::ShowsMore | Halt::State(_) | Halt::Broken(_) | Halt::Told(_) => panic!("only a fault ends it"),
     })
 }
 
@@ -332,6 +332,53 @@ fn an_ended_run_claims_nothing() {
     );
     assert_eq!(over(&audit, &world, &whole).0, [Begin::Resumed(world.size())]);
     assert_eq!(std::fs::read_dir(&state).unwrap().count(), 3);
+}
+
+/// A record that an earlier copy withheld is checked once it is shown: a forged acknowledgement is committed to as a leaf hash,
+/// and the whole copy with the same state is found out. An honest one is verified from the start, and gone on from after that.
+#[test]
+fn what_an_earlier_copy_withheld_is_checked_when_it_is_shown() {
+    let world = eventful();
+    let last = world
+        .shown
+        .iter()
+        .rposition(|it| acknowledged(&record_of(it)))
+        .unwrap();
+    for forged in [true, false] {
+        let place = tempfile::tempdir().unwrap();
+        let audit = small().kept_in(&place.path().join("state"), false);
+        // Nobody after it has seen it: it is the last one.
+        let mut shown = world.shown[..=last].to_vec();
+        if forged {
+            edit(&mut shown[last], |record| {
+                let RecordKind::Acknowledged(envelope) = &mut record.kind else {
+                    panic!("another kind")
+                };
+                envelope.signatures[0].sig[0] ^= 1;
+            });
+        }
+        let note = checkpoint_of(&world, &shown);
+        let whole = copy_of(&place, "whole", &note, &shown);
+        let mut withheld = shown.clone();
+        withheld[last].content = ReplayedContent::LeafHash(leaf_of(&shown[last]));
+        (withheld[last].part, withheld[last].inbox) = (None, None);
+        let part = copy_of(&place, "part", &note, &withheld);
+        let size = shown.len() as u64;
+        assert!(over(&audit, &world, &part).1.is_ok());
+        // While it is withheld there is nothing more to check.
+        let (begins, outcome) = over(&audit, &world, &part);
+        assert_eq!(begins, [Begin::Resumed(size)]);
+        assert!(outcome.is_ok());
+        let (begins, outcome) = over(&audit, &world, &whole);
+        assert_eq!(begins, [Begin::Resumed(size), Begin::Again(Again::Scope)]);
+        assert_eq!(outcome.is_err(), forged, "{outcome:?}");
+        assert_eq!(said(outcome), sequential(&world, &note, &shown));
+        let (begins, _) = over(&audit, &world, &whole);
+        match forged {
+            true => assert_eq!(begins.last(), Some(&Begin::Again(Again::Scope))),
+            false => assert_eq!(begins, [Begin::Resumed(size)]),
+        }
+    }
 }
 
 /// A state of another log or another's view is refused, also where it was to be replaced; so is one that is in use.

@@ -241,6 +241,13 @@ impl Verifier {
         .into())
     }
 
+    /// Whether a passed index now comes as a record of which an earlier run may have seen the leaf hash only: then nobody has
+    /// checked it. Which ones were withheld is not kept, only the first.
+    pub(super) fn shows_more(&self, ready: &Ready, index: u64) -> bool {
+        let is_record = matches!(ready.shown().content, ReplayedContent::Record(_));
+        is_record && self.withheld.is_some_and(|first| first <= index)
+    }
+
     /// How many records an earlier run has verified.
     pub(super) fn resumed_at(&self) -> Option<u64> {
         self.resumed.as_ref().map(|(size, _)| *size)

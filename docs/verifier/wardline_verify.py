@@ -289,7 +289,7 @@ class Bundle:
             check_consistency(seen["size"], root, self.main.size, self.main.root, proof)
             need(self.roots.setdefault(seen["size"], root) == root, "seen: two roots of one size")
         sizes = [mark.size for mark in self.marks[1:]]
-        need(sizes == sorted(sizes), "earlier: not by ascending size")
+        need(sizes == sorted(sizes) and len({m.note for m in self.marks}) == len(self.marks), "earlier: not ascending, or a note twice")
         desks = [thread["desk"] for thread in j["threads"]]
         need(len(set(desks)) == len(desks) > 0, "no thread, or one twice")
         self.directory = Directory(self.policy)

@@ -140,8 +140,8 @@ impl CosignedCheckpoint {
         sorted.sort_by(|a, b| order(a.time, b.time));
         let mut keys = BTreeSet::new();
         sorted.iter().find_map(|cosignature| {
-            keys.insert(cosignature.witness);
-            self.policy.is_met(&keys).then_some(cosignature.time)
+            let is_new = keys.insert(cosignature.witness);
+            (is_new && self.policy.is_met(&keys)).then_some(cosignature.time)
         })
     }
 

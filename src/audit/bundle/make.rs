@@ -110,11 +110,16 @@ async fn earlier(client: &Client, raw: &RawEvidence) -> Result<Vec<Earlier>, Cli
         .map(|receipt| receipt.index)
         .collect();
     let mut earlier: Vec<Earlier> = Vec::new();
+    let mut notes = BTreeSet::new();
     let mut newest: Option<(u64, Vec<crate::domain::Hash>)> = None;
     for checkpoint in client.cosigned_around(&indexes).await? {
         let (old, size) = (checkpoint.size(), raw.checkpoint.size());
         let is_it = checkpoint.note() == raw.checkpoint.note();
         if old > size || is_it || earlier.len() >= limits::BUNDLE_EARLIER_MAX {
+            continue;
+        }
+        // Whatever the relay gives: a bundle that holds a note twice is refused.
+        if !notes.insert(checkpoint.note().to_owned()) {
             continue;
         }
         let consistency = match &newest {

@@ -44,6 +44,7 @@ impl<'a> Clocks<'a> {
                 name: cosignature.name.to_string(),
             })
         });
+        let said = only_bounds(said.collect());
         let dated = tree.tokens.iter().filter(|(_, says)| says.root.is_some());
         let dated = dated.map(|(size, says)| {
             let bound = Bound {
@@ -56,7 +57,7 @@ impl<'a> Clocks<'a> {
         });
         Self {
             policy,
-            said: said.collect(),
+            said,
             dated: dated.collect(),
         }
     }
@@ -98,9 +99,11 @@ impl<'a> Clocks<'a> {
         let mut witnesses: BTreeMap<KeyId, String> = BTreeMap::new();
         let mut checkpoints = BTreeSet::new();
         for it in said {
-            if witnesses.insert(it.witness, it.name.clone()).is_none() {
-                checkpoints.insert(it.size);
+            if witnesses.contains_key(&it.witness) {
+                continue;
             }
+            witnesses.insert(it.witness, it.name.clone());
+            checkpoints.insert(it.size);
             if self.policy.is_met(&witnesses.keys().copied().collect()) {
                 let mut witnesses: Vec<String> = witnesses.into_values().collect();
                 witnesses.sort_unstable();
@@ -113,5 +116,97 @@ impl<'a> Clocks<'a> {
             }
         }
         None
+    }
+}
+
+/// Of all times at which one witness signed one size, only the earliest and the latest bound anything: whoever repeats what is
+/// honest makes no more work than this. Of equal ones the first counts, and the order stays.
+fn only_bounds(said: Vec<Cosigned>) -> Vec<Cosigned> {
+    /// A time, and where it stands.
+    type Said = (Timestamp, usize);
+    let mut bounds: BTreeMap<(u64, KeyId), (Said, Said)> = BTreeMap::new();
+    for (at, it) in said.iter().enumerate() {
+        let here = (it.time, at);
+        let (earliest, latest) = bounds.entry((it.size, it.witness)).or_insert((here, here));
+        if it.time < earliest.0 {
+            *earliest = here;
+        }
+        if it.time > latest.0 {
+            *latest = here;
+        }
+    }
+    let kept: BTreeSet<usize> = bounds
+        .into_values()
+        .flat_map(|((_, earliest), (_, latest))| [earliest, latest])
+        .collect();
+    let all = said.into_iter().enumerate();
+    all.filter(|(at, _)| kept.contains(at))
+        .map(|(_, it)| it)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use proptest::prelude::*;
+
+    use super::super::super::world::World;
+    use super::super::stage::{policy, witness};
+    use super::*;
+
+    /// The brackets as they are defined, over everything that was said.
+    fn plainly(policy: &Policy, mut said: Vec<Cosigned>, latest: bool) -> Option<Bound> {
+        match latest {
+            true => said.sort_by_key(|it| std::cmp::Reverse(it.time)),
+            false => said.sort_by_key(|it| it.time),
+        }
+        let mut witnesses = BTreeMap::new();
+        let mut checkpoints = BTreeSet::new();
+        for it in said {
+            if witnesses.insert(it.witness, it.name).is_none() {
+                checkpoints.insert(it.size);
+            }
+            if policy.is_met(&witnesses.keys().copied().collect()) {
+                return Some(Bound {
+                    time: it.time,
+                    checkpoints: checkpoints.into_iter().collect(),
+                    witnesses: {
+                        let mut names: Vec<String> = witnesses.into_values().collect();
+                        names.sort_unstable();
+                        names
+                    },
+                    authority: None,
+                });
+            }
+        }
+        None
+    }
+
+    proptest! {
+        /// Whatever was said, and however often, the brackets are those of all of it, and no more is kept than two of each
+        /// witness and size.
+        #[test]
+        fn repetition_changes_no_bracket(said in proptest::collection::vec((0u64..4, 0i64..6, 0usize..2), 0..40)) {
+            let policy = policy(&World::small());
+            let names = ["north.example", "south.example"];
+            let keys = names.map(|name| witness(name).verifier().public_key().keyid());
+            let said: Vec<Cosigned> = said
+                .into_iter()
+                .map(|(size, time, who)| Cosigned {
+                    size,
+                    time: Timestamp::from_unix_ms(time * 1_000),
+                    witness: keys[who],
+                    name: names[who].to_owned(),
+                })
+                .collect();
+            let clocks = Clocks { policy: &policy, said: only_bounds(said.clone()), dated: Vec::new() };
+            prop_assert!(clocks.said.len() <= 4 * 2 * 2);
+            for index in 0..4 {
+                let with = said.iter().filter(|it| it.size > index).cloned().collect();
+                prop_assert_eq!(clocks.with(index), plainly(&policy, with, false));
+                let without = said.iter().filter(|it| it.size <= index).cloned().collect();
+                prop_assert_eq!(clocks.without(index), plainly(&policy, without, true));
+            }
+        }
     }
 }

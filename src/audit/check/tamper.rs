@@ -196,7 +196,7 @@ fn fault_of(bundle: &Bundle, world: &World) -> BundleFault {
 fn entries_are_held_to_their_places() {
     let story = story();
     type Change = fn(&mut Bundle);
-    let table: [(&str, Change, &str); 19] = [
+    let table: [(&str, Change, &str); 20] = [
         (
             "the genesis dropped",
             |it| drop(it.directory.remove(0)),
@@ -284,6 +284,11 @@ fn entries_are_held_to_their_places() {
             "a proof with extra data",
             |it| it.threads[0].records[1].proof.extra = Some(vec![1]),
             "threads[0].records[1].proof",
+        ),
+        (
+            "an earlier checkpoint repeated",
+            |it| it.earlier.insert(0, it.earlier[0].clone()),
+            "earlier[1].checkpoint",
         ),
         (
             "two earlier checkpoints swapped",

@@ -1,7 +1,7 @@
 //! The first step of a check: the checkpoints, which the verifier's policy must know, and each entry's proof that it is in
 //! the tree. Nothing in a bundle is looked at before it has passed here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::bundle::{Bundle, BundleFault, Entry};
 use super::super::timestamp::{SignedToken, Timestamped};
@@ -69,8 +69,13 @@ impl Tree {
         let (size, root) = (checkpoint.checkpoint().size, checkpoint.checkpoint().root);
         let mut roots = BTreeMap::from([(0, EMPTY_ROOT), (size, root)]);
         let mut earlier: Vec<CosignedCheckpoint> = Vec::with_capacity(bundle.earlier.len());
+        let mut notes = BTreeSet::new();
         for (at, it) in bundle.earlier.iter().enumerate() {
             let part = format!("earlier[{at}].checkpoint");
+            // Before its signatures are verified: repeated, an honest note would cost without end.
+            if !notes.insert(it.checkpoint.as_str()) {
+                return Err(BundleFault::new(part, "the same note stands there already"));
+            }
             let opened = open(&part, &it.checkpoint)?;
             let old = opened.checkpoint();
             // Two of one size may stand there: the cosignatures of one are older.

@@ -6,14 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tracing::{error, info, warn};
 
+use super::alarm::Alarms;
 use super::evidence::{Evidence, Kept};
-use super::log::{Against, LogState, Refused};
+use super::format;
+use super::log::{Against, Kind, LogState, Refused};
 use crate::domain::Origin;
 use crate::files::FileError;
 use crate::time::{Clock, Timestamp};
 use crate::transparency::{
-    AddCheckpoint, InvalidNote, LogVerifier, Policy, SignedCheckpoint, WitnessKey, WitnessVerifier,
-    origin_hash,
+    AddCheckpoint, CosignedCheckpoint, InvalidNote, LogVerifier, Policy, SignedCheckpoint, WitnessKey,
+    WitnessVerifier, origin_hash,
 };
 
 /// Why no cosignature is given.
@@ -55,6 +57,8 @@ pub(super) trait Store: Send + Sync {
     fn save(&self, log: &Origin, bytes: &[u8]) -> Result<(), FileError>;
     /// Keeps a file of evidence.
     fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), FileError>;
+    /// Drops one that says nothing any more.
+    fn discard(&self, name: &str) -> Result<(), FileError>;
 }
 
 /// A witness of some logs.
@@ -63,6 +67,7 @@ pub struct Witness {
     logs: BTreeMap<Origin, Watched>,
     store: Box<dyn Store>,
     kept: Kept,
+    alarms: Alarms,
     clock: Arc<dyn Clock>,
 }
 
@@ -80,7 +85,23 @@ pub(super) struct Watched {
 struct Guarded {
     state: LogState,
     /// Our own cosignature on a later state has been seen: this one is not the last.
-    forgotten: bool,
+    forgotten: Option<Forgotten>,
+}
+
+struct Forgotten {
+    /// What takes the place of the state, so that a later start refuses it too.
+    bytes: Vec<u8>,
+    /// Whether it has.
+    durable: bool,
+}
+
+/// This witness's own word on a note that it is shown.
+struct OwnWord {
+    size: u64,
+    /// Of its last cosignature.
+    time: Timestamp,
+    /// With the log's and this witness's signature.
+    note: String,
 }
 
 impl Watched {
@@ -91,7 +112,7 @@ impl Watched {
             policy,
             state: Mutex::new(Guarded {
                 state,
-                forgotten: false,
+                forgotten: None,
             }),
             shown: RwLock::new(shown),
         }
@@ -115,6 +136,7 @@ impl Witness {
             logs,
             store,
             kept,
+            alarms: Alarms::default(),
             clock,
         }
     }
@@ -173,12 +195,20 @@ impl Witness {
         let own = self.own_word(watched, &request);
         // A panic elsewhere poisons the lock; the state behind it is still the last durable one.
         let mut guarded = watched.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if own.is_some_and(|own| is_later(own, &guarded.state)) && !guarded.forgotten {
-            guarded.forgotten = true;
-            error!(origin = %watched.log.origin(), size = offered.size(), known = guarded.state.size(),
+        if let Some(own) = own.filter(|own| is_later(own, &guarded.state))
+            && guarded.forgotten.is_none()
+        {
+            error!(origin = %watched.log.origin(), size = own.size, known = guarded.state.size(),
                 "this witness's own cosignature is later than its state: the state was lost, and the log is cosigned no more");
+            let held = guarded.state.held().map(CosignedCheckpoint::note);
+            let bytes = format::lost_bytes(&watched.log, held, &own.note);
+            guarded.forgotten = Some(Forgotten {
+                bytes,
+                durable: false,
+            });
         }
-        if guarded.forgotten {
+        if let Some(forgotten) = &mut guarded.forgotten {
+            self.remember_loss(watched, forgotten);
             return Err(Refusal::Forgotten);
         }
         if let Err(refused) = guarded.state.judge(&request, &offered) {
@@ -186,17 +216,39 @@ impl Witness {
             drop(guarded);
             return Err(self.refuse(watched, &request, &offered, refused, size));
         }
-        self.cosign(watched, &mut guarded.state, offered)
+        let line = self.cosign(watched, &mut guarded.state, offered.clone())?;
+        drop(guarded);
+        self.explained(watched, &offered);
+        Ok(line)
     }
 
-    /// The size and the last time of this witness's own cosignatures on a note that it is shown. Nobody else can make one.
-    fn own_word(&self, watched: &Watched, request: &AddCheckpoint) -> Option<(u64, Timestamp)> {
+    /// Makes it durable that the state was lost, before anything is answered; what could not be is tried again at the next
+    /// request, and until then this process alone knows.
+    fn remember_loss(&self, watched: &Watched, forgotten: &mut Forgotten) {
+        if forgotten.durable {
+            return;
+        }
+        let origin = watched.log.origin();
+        match self.store.save(origin, &forgotten.bytes) {
+            Ok(()) => forgotten.durable = true,
+            Err(error) => {
+                error!(%error, %origin, "that the state was lost could not be stored: do not start this witness again before a person has looked");
+            }
+        }
+    }
+
+    /// This witness's own cosignatures on a note that it is shown. Nobody else can make one.
+    fn own_word(&self, watched: &Watched, request: &AddCheckpoint) -> Option<OwnWord> {
         if !request.note.contains(self.key.verifier().name().as_str()) {
             return None;
         }
         let own = watched.policy.open(&request.note).ok()?;
         let times = own.cosignatures().iter().map(|own| own.time);
-        times.max().map(|time| (own.checkpoint().size, time))
+        times.max().map(|time| OwnWord {
+            size: own.checkpoint().size,
+            time,
+            note: own.note().to_owned(),
+        })
     }
 
     fn cosign(
@@ -217,7 +269,7 @@ impl Witness {
             // Asked again within the second: the same bytes, which are durable.
             return Ok(line);
         }
-        let bytes = super::format::state_bytes(&watched.log, Some(cosigned.note()));
+        let bytes = format::state_bytes(&watched.log, Some(cosigned.note()));
         if let Err(error) = self.store.save(watched.log.origin(), &bytes) {
             // Either may be on the disk now. What was published is on it for certain, and stays what we go by.
             error!(%error, origin = %watched.log.origin(), "the state could not be stored; nothing was cosigned");
@@ -241,20 +293,7 @@ impl Witness {
         size: u64,
     ) -> Refusal {
         if let Some((kind, held)) = refused.contradicts {
-            let origin = watched.log.origin();
-            if let Some(name) = self.kept.take(kind, origin, offered) {
-                let evidence = Evidence::of(kind, &watched.log, &held, offered, request, self.clock.now());
-                match self.store.keep(&name, &evidence.to_bytes()) {
-                    Ok(()) => {
-                        warn!(%origin, kind = kind.word(), size = offered.size(), held = held.size(), file = name,
-                            "a checkpoint is at odds with what the log signed before; both are kept");
-                    }
-                    Err(error) => {
-                        self.kept.give_back(&name);
-                        error!(%error, %origin, "evidence against a log could not be kept");
-                    }
-                }
-            }
+            self.hold_against(watched, request, offered, kind, &held);
         }
         match refused.why {
             Against::Stale => Refusal::Stale(size),
@@ -262,9 +301,59 @@ impl Witness {
             Against::Inconsistent => Refusal::Inconsistent,
         }
     }
+    /// Keeps what a log signed against itself, if it is new and there is room, and says so in any case.
+    fn hold_against(
+        &self,
+        watched: &Watched,
+        request: &AddCheckpoint,
+        offered: &SignedCheckpoint,
+        kind: Kind,
+        held: &SignedCheckpoint,
+    ) {
+        let origin = watched.log.origin();
+        let now = self.clock.now();
+        if let Some(name) = self.kept.take(kind, origin, offered) {
+            let evidence = Evidence::of(kind, &watched.log, held, offered, request, now);
+            if let Err(error) = self.store.keep(&name, &evidence.to_bytes()) {
+                self.kept.give_back(&name);
+                error!(%error, %origin, "evidence against a log could not be kept");
+            }
+        }
+        if let Some(unsaid) = self.alarms.due(origin, kind, now) {
+            let file = self.kept.find(kind, origin, offered);
+            let file = file.as_deref().unwrap_or("none: there is no room, or no disk");
+            warn!(%origin, kind = kind.word(), size = offered.size(), root = %offered.root(), held = held.size(), file, unsaid,
+                "a checkpoint is at odds with what the log signed before");
+        }
+        // It may have been cosigned while this was being kept.
+        let guarded = watched.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let proven = guarded.state.has_cosigned(offered);
+        drop(guarded);
+        if proven {
+            self.explained(watched, offered);
+        }
+    }
+
+    /// A checkpoint was proven and cosigned: that it once came with a wrong proof says nothing of the log, and takes no
+    /// room of what was never explained.
+    fn explained(&self, watched: &Watched, cosigned: &SignedCheckpoint) {
+        let origin = watched.log.origin();
+        let Some(name) = self.kept.find(Kind::Inconsistent, origin, cosigned) else {
+            return;
+        };
+        match self.store.discard(&name) {
+            Ok(()) => {
+                self.kept.give_back(&name);
+                info!(%origin, size = cosigned.size(), file = name, "a refused growth was proven: its evidence is dropped");
+            }
+            Err(error) => {
+                error!(%error, %origin, file = name, "evidence that says nothing any more could not be dropped")
+            }
+        }
+    }
 }
 
 /// Whether this witness once said more than its state remembers: then the state is an old copy.
-fn is_later((size, time): (u64, Timestamp), state: &LogState) -> bool {
-    size > state.size() || Some(time) > state.time()
+fn is_later(own: &OwnWord, state: &LogState) -> bool {
+    own.size > state.size() || Some(own.time) > state.time()
 }

@@ -4,19 +4,19 @@
 //! |---|---|
 //! | `key.pem` | the secret key, 0600 |
 //! | `witness` | the witness's verifier key and the logs' |
-//! | `logs/HASH` | of the log whose origin has this SHA-256: its verifier key, and `none` or the last cosigned note |
+//! | `logs/HASH` | of the log whose origin has this SHA-256: its verifier key, and `none`, the last cosigned note or `lost` |
 //! | `evidence/` | what contradicts what a log signed before |
 //! | `lock` | held by the one process that uses the directory |
 //!
-//! A log of `witness` without its file in `logs` is not one that was never cosigned: its state was lost, and the
-//! directory is refused.
+//! A log of `witness` without its file in `logs`, or whose file says `lost`, is not one that was never cosigned: its state
+//! was lost, and the directory is refused.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::cosign::{Store, Watched, Witness};
 use super::evidence::Kept;
-use super::format::{Conf, parse_state, repeated, state_bytes};
+use super::format::{Conf, Stored, parse_state, repeated, state_bytes};
 use super::log::LogState;
 use crate::domain::Origin;
 use crate::files::{self, FileError, Lock};
@@ -78,9 +78,9 @@ pub enum OpenError {
     /// The key is another one than the directory was made with.
     #[error("{0} is not the key of this witness")]
     OtherKey(PathBuf),
-    /// What was cosigned last of a log is not there.
+    /// What was cosigned last of a log is not there, or was found to be an old copy.
     #[error(
-        "what was cosigned last of {0} is lost ({1} is missing); nothing is cosigned until a person says what it was"
+        "what was cosigned last of {0} is lost ({1} is missing, or says so); nothing is cosigned until a person says what it was"
     )]
     Lost(Origin, PathBuf),
     /// What was cosigned last of a log cannot be believed.
@@ -278,7 +278,10 @@ impl Places {
             Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => return Err(broken()),
             Err(error) => return Err(error.into()),
         };
-        parse_state(&bytes, &conf.verifier, log).ok_or_else(broken)
+        match parse_state(&bytes, &conf.verifier, log).ok_or_else(broken)? {
+            Stored::Last(held) => Ok(held),
+            Stored::Lost => Err(OpenError::Lost(log.origin().clone(), path)),
+        }
     }
 }
 
@@ -296,5 +299,9 @@ impl Store for Directory {
     fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), FileError> {
         files::create_directory(&self.places.evidence())?;
         files::replace(&self.places.evidence().join(name), bytes)
+    }
+
+    fn discard(&self, name: &str) -> Result<(), FileError> {
+        files::remove(&self.places.evidence().join(name))
     }
 }

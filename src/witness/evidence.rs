@@ -103,14 +103,14 @@ impl Evidence {
     }
 }
 
-/// The name of a file of evidence: one for each kind and checkpoint.
+/// The name of a file of evidence: one for each kind and checkpoint. The root is whole: with a part of it a log could find
+/// two roots of one name, and have the evidence of one dropped by the proof of the other.
 fn name(kind: Kind, origin: &Origin, offered: &SignedCheckpoint) -> String {
-    let short = |hex: String| hex.chars().take(16).collect::<String>();
     format!(
         "{}{}-{}.json",
         prefix(kind, origin),
         offered.size(),
-        short(offered.root().to_string())
+        offered.root()
     )
 }
 
@@ -142,7 +142,14 @@ impl Kept {
         (count < WITNESS_EVIDENCE_MAX && kept.insert(name.clone())).then_some(name)
     }
 
-    /// Gives a name back: it could not be kept.
+    /// The name under which this is kept, if it is.
+    pub(super) fn find(&self, kind: Kind, origin: &Origin, offered: &SignedCheckpoint) -> Option<String> {
+        let name = name(kind, origin, offered);
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.contains(&name).then_some(name)
+    }
+
+    /// Gives a name back: it could not be kept, or need not be any more.
     pub(super) fn give_back(&self, name: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }

@@ -20,20 +20,35 @@ pub(super) fn state_bytes(log: &LogVerifier, note: Option<&str>) -> Vec<u8> {
     .into_bytes()
 }
 
-pub(super) fn parse_state(
-    bytes: &[u8],
-    witness: &WitnessVerifier,
-    log: &LogVerifier,
-) -> Option<Option<CosignedCheckpoint>> {
+/// What takes the place of a log's state when the witness was shown its own later word: no state, but for a person what it
+/// held, and what it was shown.
+pub(super) fn lost_bytes(log: &LogVerifier, held: Option<&str>, shown: &str) -> Vec<u8> {
+    let held = held.map_or_else(|| "none\n".to_owned(), |held| format!("note\n{held}"));
+    format!("{STATE_FIRST_LINE}\nlog {log}\nlost\n{held}\nshown\n{shown}").into_bytes()
+}
+
+/// What a state file says.
+pub(super) enum Stored {
+    /// What was cosigned last; `None`: nothing ever.
+    Last(Option<CosignedCheckpoint>),
+    /// That this is not known any more.
+    Lost,
+}
+
+pub(super) fn parse_state(bytes: &[u8], witness: &WitnessVerifier, log: &LogVerifier) -> Option<Stored> {
     let text = std::str::from_utf8(bytes).ok()?;
     let rest = text.strip_prefix(&format!("{STATE_FIRST_LINE}\nlog {log}\n"))?;
     if rest == "none\n" {
-        return Some(None);
+        return Some(Stored::Last(None));
+    }
+    // What follows is for a person, and decides nothing.
+    if rest.starts_with("lost\n") {
+        return Some(Stored::Lost);
     }
     let cosigned = Policy::of_one(log.clone(), witness.clone())
         .open(rest.strip_prefix("note\n")?)
         .ok()?;
-    cosigned.has_quorum().then_some(Some(cosigned))
+    cosigned.has_quorum().then_some(Stored::Last(Some(cosigned)))
 }
 
 /// The witness's verifier key and the logs'.

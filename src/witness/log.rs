@@ -122,6 +122,13 @@ impl LogState {
         }
     }
 
+    /// Whether this very checkpoint was cosigned, as far back as is remembered.
+    pub(super) fn has_cosigned(&self, offered: &SignedCheckpoint) -> bool {
+        let held = self.held.as_ref().map(CosignedCheckpoint::signed);
+        let mut known = self.remembered.iter().chain(held);
+        known.any(|known| known.size() == offered.size() && known.root() == offered.root())
+    }
+
     /// Takes a checkpoint for the last. The caller has judged it, cosigned it and made it durable.
     pub(super) fn hold(&mut self, cosigned: CosignedCheckpoint) {
         let before = self.held.replace(cosigned);

@@ -9,6 +9,7 @@ use crate::files::FileError;
 use crate::transparency::{LogVerifier, Policy, WitnessKey};
 use crate::witness::cosign::{Store, Watched};
 use crate::witness::evidence::Kept;
+use crate::witness::format::{Stored, parse_state};
 use crate::witness::log::LogState;
 
 fn log_of(n: u8, origin: &str) -> LogVerifier {
@@ -58,6 +59,10 @@ impl Store for Disk {
     fn keep(&self, _: &str, _: &[u8]) -> Result<(), FileError> {
         Ok(())
     }
+
+    fn discard(&self, _: &str) -> Result<(), FileError> {
+        Ok(())
+    }
 }
 
 impl Disk {
@@ -69,8 +74,10 @@ impl Disk {
         };
         let log = log_key().verifier().clone();
         let state = self.0.lock().unwrap().state.clone();
-        let held = state
-            .and_then(|bytes| crate::witness::format::parse_state(&bytes, key().verifier(), &log).unwrap());
+        let held = state.and_then(|bytes| match parse_state(&bytes, key().verifier(), &log) {
+            Some(Stored::Last(held)) => held,
+            Some(Stored::Lost) | None => panic!("no state"),
+        });
         let policy = Policy::of_one(log.clone(), key().verifier().clone());
         let watched = Watched::new(log, policy, LogState::of(held));
         Witness::new(key(), [watched], Box::new(self.clone()), Kept::default(), clock())
@@ -209,6 +216,98 @@ fn an_old_copy_is_found_out() {
     assert_eq!(old.add_checkpoint(&ask(&log, 5, 6)), Err(Refusal::Forgotten));
     // The witness itself has not forgotten it.
     assert!(witness.add_checkpoint(&ask(&log, 9, 9)).is_ok());
+}
+
+/// A witness that was shown its own later word refuses its directory at each later start, whatever log asks; the file says
+/// what it held and what it was shown. A person who says what was cosigned last brings the log back, with no fork of it;
+/// and the file, cut or changed anywhere, is never taken for a state.
+#[test]
+fn what_was_forgotten_stays_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    init(directory.path());
+    let clock = clock();
+    let (log, fork) = (history(20, 20), history(20, 7));
+    let path = state_file(directory.path());
+    let witness = open(directory.path(), &clock);
+    witness.add_checkpoint(&ask(&log, 0, 5)).unwrap();
+    let old = std::fs::read(&path).unwrap();
+    let held = witness.last(&origin_hash(&ORIGIN.parse().unwrap())).unwrap();
+    clock.advance_ms(1_000);
+    let line = witness.add_checkpoint(&ask(&log, 5, 9)).unwrap();
+    drop(witness);
+    std::fs::write(&path, old).unwrap();
+    let witness = open(directory.path(), &clock);
+    let mut asked = AddCheckpoint::parse(&ask(&log, 5, 9)).unwrap();
+    asked.note.push_str(&line);
+    assert_eq!(
+        witness.add_checkpoint(&asked.to_string()),
+        Err(Refusal::Forgotten)
+    );
+    let lost = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(
+        lost,
+        format!(
+            "wardline-witness-log/v1\nlog {}\nlost\nnote\n{held}\nshown\n{}",
+            log_key().verifier(),
+            asked.note
+        )
+    );
+    assert_eq!(witness.add_checkpoint(&ask(&fork, 5, 8)), Err(Refusal::Forgotten));
+    drop(witness);
+    let opened = || Witness::open(directory.path(), Arc::clone(&clock) as _).map(drop);
+    for cut in 0..lost.len() {
+        std::fs::write(&path, &lost.as_bytes()[..cut]).unwrap();
+        let refused = |opened| matches!(opened, Err(OpenError::Lost(..) | OpenError::Broken(..)));
+        assert!(refused(opened()), "cut at {cut}");
+        let mut changed = lost.clone().into_bytes();
+        changed[cut] ^= 1;
+        std::fs::write(&path, &changed).unwrap();
+        assert!(refused(opened()), "changed at {cut}");
+    }
+    std::fs::write(&path, &lost).unwrap();
+    assert!(matches!(opened(), Err(OpenError::Lost(..))));
+    let mut new = NewLog {
+        log: log_key().verifier().clone(),
+        last: None,
+    };
+    let add = |new: &NewLog| add_log(directory.path(), new, &*clock).map(drop);
+    assert!(matches!(add(&new), Err(BeginError::NeedsLast(_))));
+    new.last = Some(lost.split_once("\nshown\n").unwrap().1.to_owned());
+    add(&new).unwrap();
+    let witness = open(directory.path(), &clock);
+    assert_eq!(witness.add_checkpoint(&asked.to_string()), Err(Refusal::Stale(9)));
+    assert_eq!(
+        witness.add_checkpoint(&ask(&fork, 9, 12)),
+        Err(Refusal::Inconsistent)
+    );
+    witness.add_checkpoint(&ask(&log, 9, 12)).unwrap();
+}
+
+/// If the disk fails when a witness has found out that it forgot, it refuses all the same, and tries again at the next
+/// request, whatever that is, until the loss is stored.
+#[test]
+fn a_loss_is_stored_as_soon_as_the_disk_can() {
+    let disk = Disk::default();
+    let (log, fork) = (history(20, 20), history(20, 7));
+    let line = disk.start().add_checkpoint(&ask(&log, 0, 9)).unwrap();
+    disk.0.lock().unwrap().state = None;
+    disk.0.lock().unwrap().faults = [Some(Fault::Lost), Some(Fault::Lost), None].into();
+    let witness = disk.start();
+    let mut asked = AddCheckpoint::parse(&ask(&log, 0, 9)).unwrap();
+    asked.note.push_str(&line);
+    let is_lost = || {
+        let state = disk.0.lock().unwrap().state.clone();
+        state.is_some_and(|bytes| bytes.windows(6).any(|part| part == b"\nlost\n"))
+    };
+    for (request, stored) in [
+        (asked.to_string(), false),
+        (ask(&fork, 0, 8), false),
+        (ask(&fork, 0, 8), true),
+        (ask(&fork, 0, 8), true),
+    ] {
+        assert_eq!(witness.add_checkpoint(&request), Err(Refusal::Forgotten));
+        assert_eq!(is_lost(), stored);
+    }
 }
 
 /// A directory is one process's; a key is never written over; another key, a cut list of logs and nothing at all are

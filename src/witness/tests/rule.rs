@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::domain::{Hash, Origin};
-use crate::limits::WITNESS_EVIDENCE_MAX;
+use crate::limits::{ALARM_PAUSE_MS, WITNESS_EVIDENCE_MAX};
 use crate::time::Clock as _;
 use crate::transparency::{Policy, SignedCheckpoint};
+use crate::witness::alarm::Alarms;
 use crate::witness::evidence::Kept;
 use crate::witness::log::Kind;
 
@@ -202,6 +203,103 @@ fn evidence_is_bounded() {
     );
     let names: Vec<_> = (0..200).filter_map(|size| take(Kind::Fork, size)).collect();
     assert_eq!(names.len(), WITNESS_EVIDENCE_MAX);
+}
+
+/// Newer checkpoints of an honest log are sent with junk for a proof until there is no more room. As they are proven,
+/// their evidence is dropped, after a restart too, and a real fork finds its place; what was never proven stays.
+#[test]
+fn what_was_explained_takes_no_room() {
+    let directory = tempfile::tempdir().unwrap();
+    init(directory.path());
+    let clock = clock();
+    let (log, fork) = (history(200, 200), history(200, 3));
+    let max = u64::try_from(WITNESS_EVIDENCE_MAX).unwrap();
+    let mut witness = open(directory.path(), &clock);
+    witness.add_checkpoint(&ask(&log, 0, 5)).unwrap();
+    for size in 6..=5 + max {
+        let mut junk = AddCheckpoint::parse(&ask(&log, 5, size)).unwrap();
+        junk.proof = vec![log.root(1)];
+        let refused = witness.add_checkpoint(&junk.to_string());
+        assert_eq!(refused, Err(Refusal::Inconsistent));
+    }
+    let real = |held| ask(&fork, held, 150);
+    assert_eq!(witness.add_checkpoint(&real(5)), Err(Refusal::Inconsistent));
+    let count = || evidence(directory.path()).len();
+    assert_eq!(count(), WITNESS_EVIDENCE_MAX);
+    witness.add_checkpoint(&ask(&log, 5, 6)).unwrap();
+    assert_eq!(count(), WITNESS_EVIDENCE_MAX - 1);
+    drop(witness);
+    witness = open(directory.path(), &clock);
+    // From 6 to 9: what lies between was not asked for, and is not explained.
+    witness.add_checkpoint(&ask(&log, 6, 9)).unwrap();
+    assert_eq!(count(), WITNESS_EVIDENCE_MAX - 2);
+    assert_eq!(witness.add_checkpoint(&real(9)), Err(Refusal::Inconsistent));
+    assert_eq!(count(), WITNESS_EVIDENCE_MAX - 1);
+    witness.add_checkpoint(&ask(&log, 9, 150)).unwrap();
+    let kept = evidence(directory.path());
+    assert!(kept.keys().any(|name| name.contains(&fork.root(150).to_string())));
+}
+
+/// When junk has taken all the room of a log's refused growths, a real one is still said: once a minute, with how many were
+/// not said since, in what the witness logs.
+#[test]
+fn what_has_no_room_is_still_said() {
+    #[derive(Clone, Default)]
+    struct Said(Arc<std::sync::Mutex<Vec<u8>>>);
+    impl std::io::Write for Said {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let said = Said::default();
+    let writer = said.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .finish();
+    let count = || {
+        let said = String::from_utf8(said.0.lock().unwrap().clone()).unwrap();
+        said.matches("at odds with").count()
+    };
+    let directory = tempfile::tempdir().unwrap();
+    init(directory.path());
+    let clock = clock();
+    let witness = open(directory.path(), &clock);
+    let (log, fork) = (history(200, 200), history(200, 3));
+    tracing::subscriber::with_default(subscriber, || {
+        witness.add_checkpoint(&ask(&log, 0, 5)).unwrap();
+        for size in 6..100 {
+            let _ = witness.add_checkpoint(&ask(&fork, 5, size));
+        }
+        assert_eq!(evidence(directory.path()).len(), WITNESS_EVIDENCE_MAX);
+        assert_eq!(count(), 1);
+        clock.advance_ms(ALARM_PAUSE_MS);
+        let _ = witness.add_checkpoint(&ask(&fork, 5, 150));
+        assert_eq!(count(), 2);
+    });
+}
+
+/// However often a log's signatures are at odds, it is said once a minute for each log and kind, whether or not there was
+/// room to keep them, with how many were not said; a clock that is set back silences nothing.
+#[test]
+fn each_kind_is_told_once_a_minute() {
+    let alarms = Alarms::default();
+    let (a, b): (Origin, Origin) = (ORIGIN.parse().unwrap(), "b.invalid".parse().unwrap());
+    let pause = ALARM_PAUSE_MS;
+    for (log, kind, ms, said) in [
+        (&a, Kind::Inconsistent, 0, Some(0)),
+        (&a, Kind::Inconsistent, 0, None),
+        (&a, Kind::Fork, 1, Some(0)),
+        (&b, Kind::Inconsistent, 1, Some(0)),
+        (&a, Kind::Inconsistent, pause - 1, None),
+        (&a, Kind::Inconsistent, pause, Some(2)),
+        (&a, Kind::Inconsistent, -1, Some(0)),
+    ] {
+        let now = Timestamp::from_unix_ms(1_700_000_000_500).saturating_add_ms(ms);
+        assert_eq!(alarms.due(log, kind, now), said, "{log} {kind:?} {ms}");
+    }
 }
 
 /// The time of a log's cosignatures never goes back, whatever the clock does, over a restart too.

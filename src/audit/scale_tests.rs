@@ -200,6 +200,16 @@ fn blocks(shown: &[ReplayedRecord]) -> Vec<usize> {
         .collect()
 }
 
+/// A report in which it makes no difference whether a part was shown.
+fn shown_or_not(report: &super::Report) -> super::Report {
+    let mut report = report.clone();
+    let counts = &mut report.counts;
+    counts.bodies_kept += std::mem::take(&mut counts.bodies_absent);
+    counts.texts_kept += std::mem::take(&mut counts.texts_absent);
+    counts.inbox_numbers += std::mem::take(&mut counts.inbox_numbers_absent);
+    report
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
@@ -241,9 +251,16 @@ proptest! {
         prop_assert!(!begins.contains(&Begin::Start) || size == 0, "{begins:?}");
         let resumed = said(resumed);
         if resumed != expected {
-            // The state is worth more: it knows another history, that the log's own key has signed.
+            // The state is worth more: it knows another history, that the log's own key has signed. Of a copy that is bad by
+            // itself it may say so first.
             let contradicts = resumed.as_ref().is_err_and(|fault| fault.contains("when it was verified before"));
-            prop_assert!(at_the_source && contradicts, "{resumed:?}\n{expected:?}");
+            let bad = at_the_source || expected.is_err();
+            // What lies beside a record is counted as the run saw it that checked the record: it may have been erased since.
+            let same_but_parts = match (&resumed, &expected) {
+                (Ok(resumed), Ok(expected)) => shown_or_not(resumed) == shown_or_not(expected),
+                (Ok(_) | Err(_), _) => false,
+            };
+            prop_assert!((bad && contradicts) || same_but_parts, "{resumed:?}\n{expected:?}");
         }
     }
 }

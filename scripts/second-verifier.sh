@@ -1,13 +1,13 @@
 #!/bin/sh
 # Installs what the second verifier (docs/verifier) needs beside Python, into target/python, and says where: the tests take the
-# interpreter from WARDLINE_PYTHON.   eval "$(scripts/second-verifier.sh)"
+# interpreter from VERIFIER_PYTHON.   eval "$(scripts/second-verifier.sh)"
 set -eu
 cd "$(dirname "$0")/.."
 if python3 -c 'import cryptography' 2>/dev/null; then
-    echo "export WARDLINE_PYTHON=python3"
+    echo "export VERIFIER_PYTHON=python3"
     exit 0
 fi
 venv="$PWD/target/python"
 python3 -m venv "$venv" >&2
 "$venv/bin/pip" install --quiet cryptography >&2
-echo "export WARDLINE_PYTHON=$venv/bin/python3"
+echo "export VERIFIER_PYTHON=$venv/bin/python3"

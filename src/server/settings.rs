@@ -74,6 +74,12 @@ impl RelaySettings {
         Self::check(Settings::load(KEYS, file, environment, flags)?)
     }
 
+    /// Loads the file and the flags, and nothing of the environment: a relay that a tool makes for itself is not the one
+    /// that somebody has set variables for.
+    pub fn load_apart(file: &Path, flags: &[FlagSetting]) -> Result<Self, ConfigError> {
+        Self::check(Settings::load(KEYS, Some(file), [], flags)?)
+    }
+
     /// Checks settings that were loaded.
     pub fn check(settings: Settings) -> Result<Self, ConfigError> {
         let data_dir: PathBuf = settings.required("data_dir")?;

@@ -29,13 +29,16 @@ const EXPECTED: [(&str, &str, &[&str]); 10] = [
 ];
 
 /// Runs the demo with `--json`. Eight warnings are told, each recipient at its step by its own signatures; the relay was
-/// killed and started again, and no receipt was lost; those who were silent are named; and nothing is left running.
+/// killed and started again, and no receipt was lost; those who were silent are named; and nothing is left running. What
+/// somebody has in the environment for a relay of their own, or for what no relay knows, changes nothing of it.
 #[test]
 fn the_demo_tells_what_happened() {
     let temporary = tempfile::tempdir().unwrap();
     let directory = temporary.path().join("demo");
     let output = wardline(temporary.path(), &["--json", "demo", "--dir"])
         .arg(&directory)
+        .env("WARDLINE_DATA_DIR", temporary.path().join("theirs"))
+        .env("WARDLINE_UNKNOWN", "setting")
         .output()
         .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);

@@ -143,7 +143,7 @@ fn the_bundles_are_held() {
 /// The second verifier, which has no line of ours, says the same of each vector.
 #[test]
 fn the_second_verifier_agrees() {
-    let python = std::env::var("WARDLINE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let python = std::env::var("VERIFIER_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let there = Command::new(&python)
         .args(["-c", "import cryptography"])
         .output()

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::Serving;
 use crate::cli::{Exit, Fault};
+use crate::config::ENVIRONMENT_PREFIX;
 use crate::limits;
 
 /// A relay that runs. Dropping it kills it.
@@ -45,7 +46,14 @@ impl RelayProcess {
             .append(true)
             .open(&log)
             .map_err(failed)?;
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        for (name, _) in std::env::vars_os() {
+            // Its configuration is the file that it is given: what somebody has set for a relay of their own is not for it.
+            if name.as_encoded_bytes().starts_with(ENVIRONMENT_PREFIX.as_bytes()) {
+                command.env_remove(name);
+            }
+        }
+        let mut child = command
             .args(["--json", "relay", "run", "--config"])
             .arg(config)
             .stdin(Stdio::null())

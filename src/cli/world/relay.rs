@@ -49,7 +49,7 @@ pub(super) fn configured(config: &Path, plan: &WorldPlan) -> Result<Origin, Faul
         let origin = format!("{}/{}", plan.host, hex::encode(random));
         write(config, &origin, plan, SocketAddr::from(([127, 0, 0, 1], 0)))?;
     }
-    Ok(RelaySettings::load(Some(config), &[])?.origin)
+    Ok(RelaySettings::load_apart(config, &[])?.origin)
 }
 
 fn write(config: &Path, origin: &str, plan: &WorldPlan, listen: SocketAddr) -> Result<(), Fault> {
@@ -80,7 +80,7 @@ fn write(config: &Path, origin: &str, plan: &WorldPlan, listen: SocketAddr) -> R
 impl World {
     /// Writes the genesis, unless the log has begun.
     pub(super) async fn begin(&self) -> Result<(), Fault> {
-        let settings = RelaySettings::load(Some(&self.config()), &[])?;
+        let settings = RelaySettings::load_apart(&self.config(), &[])?;
         match server::begin(&settings, certificates::read(&settings)?).await {
             Ok(_) | Err(BeginError::Create(CreateError::NotEmpty)) => Ok(()),
             Err(error) => Err(error.into()),
@@ -90,7 +90,7 @@ impl World {
     /// The settings to run the relay with, some laid over: on the port that it had, or on another if somebody else has that now.
     pub fn relay_settings(&self, set: &[FlagSetting]) -> Result<RelaySettings, Fault> {
         let config = self.config();
-        let settings = RelaySettings::load(Some(&config), set)?;
+        let settings = RelaySettings::load_apart(&config, set)?;
         // Tried before the relay starts, because it records its start before it binds.
         if TcpListener::bind(settings.listen).is_ok() {
             return Ok(settings);
@@ -101,13 +101,13 @@ impl World {
             value: SocketAddr::new(settings.listen.ip(), 0).to_string(),
         };
         let set: Vec<FlagSetting> = set.iter().cloned().chain([any]).collect();
-        Ok(RelaySettings::load(Some(&config), &set)?)
+        Ok(RelaySettings::load_apart(&config, &set)?)
     }
 
     /// Keeps the port for the next start.
     pub fn remember(&self, listen: SocketAddr) -> Result<(), Fault> {
         let config = self.config();
-        if RelaySettings::load(Some(&config), &[])?.listen == listen {
+        if RelaySettings::load_apart(&config, &[])?.listen == listen {
             return Ok(());
         }
         write(&config, self.origin.as_str(), &self.plan, listen)

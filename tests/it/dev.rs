@@ -34,6 +34,9 @@ impl Dev {
     fn start(directory: &Path, agencies: &str) -> Self {
         let mut child = here(&["--json", "relay", "dev", "--agencies", agencies])
             .arg(directory)
+            // Of a relay of one's own, and of nothing: neither is for this one.
+            .env("WARDLINE_LOG_KEY_FILE", directory.join("theirs.pem"))
+            .env("WARDLINE_UNKNOWN", "setting")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

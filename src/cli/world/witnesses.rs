@@ -37,7 +37,7 @@ pub struct LocalWitnesses {
 impl World {
     /// Begins the witnesses that are not there yet, and serves all of them on ports that the system chooses.
     pub async fn serve_witnesses(&self) -> Result<LocalWitnesses, Fault> {
-        let settings = RelaySettings::load(Some(&self.config()), &[])?;
+        let settings = RelaySettings::load_apart(&self.config(), &[])?;
         let secret = SecretKey::read_from(&settings.log_key_file).map_err(Fault::usage)?;
         let log = LogKey::new(settings.origin, secret).verifier().clone();
         let root = self.directory().join("witnesses");

@@ -2,6 +2,7 @@
 //! Nothing of it is shown with `--json`, or where nobody looks.
 
 use std::io::{self, IsTerminal as _};
+use std::ops::Range;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -19,15 +20,29 @@ const STEP: u64 = 64;
 /// Somebody who follows an audit, with a bar beside.
 pub(super) struct Told<W> {
     inner: W,
+    /// Indexes that are printed on the terminal that has the bar.
+    printed: Range<u64>,
     shows: bool,
     json: bool,
     bar: Option<ProgressBar>,
 }
 
 impl<W> Told<W> {
+    /// Follows with somebody who prints nothing.
     pub(super) fn new(context: &Context, inner: W) -> Self {
+        Self::printing(context, 0..0, inner)
+    }
+
+    /// With somebody who prints these indexes on standard output. Only for them is the bar taken away and drawn again: that
+    /// costs more than a record's verification.
+    pub(super) fn printing(context: &Context, indexes: Range<u64>, inner: W) -> Self {
+        let printed = match io::stdout().is_terminal() {
+            true => indexes,
+            false => 0..0,
+        };
         Self {
             inner,
+            printed,
             shows: !context.json && io::stderr().is_terminal(),
             json: context.json,
             bar: None,
@@ -67,8 +82,10 @@ impl<W: Watch<Fault>> Watch<Fault> for Told<W> {
         }
         match &self.bar {
             // What is printed does not run into the bar.
-            Some(bar) => bar.suspend(|| self.inner.passed(shown, record)),
-            None => self.inner.passed(shown, record),
+            Some(bar) if self.printed.contains(&shown.index) => {
+                bar.suspend(|| self.inner.passed(shown, record))
+            }
+            Some(_) | None => self.inner.passed(shown, record),
         }
     }
 }

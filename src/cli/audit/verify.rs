@@ -108,7 +108,8 @@ pub(super) async fn replay(command: &ReplayCommand, context: &Context) -> Result
         Ok::<(), Fault>(())
     };
     let audit = audit.passing_from(command.from);
-    let verdict = audit.over_network(&client, Told::new(context, print)).await?;
+    let told = Told::printing(context, command.from..until, print);
+    let verdict = audit.over_network(&client, told).await?;
     eprintln!("{}", counts::sentence(&verdict.report));
     Ok(Exit::Done)
 }

@@ -100,6 +100,7 @@ async fn a_reconnecting_client_stops_at_the_other_relay() {
                 &["watch", "--count", "1", "--exec", &exec][..],
                 &["status", &digest],
                 &["directory", "show", "ru.ctc"],
+                &["list"],
             ] {
                 let ended = run(profile, command, "").await;
                 stopped(&ended, &format!("{attempt} {verified} {command:?}"));

@@ -1,11 +1,12 @@
 //! How far an audit is, for a person who waits: a bar on a terminal's standard error, and the sentences that say where it began.
 //! Nothing of it is shown with `--json`, or where nobody looks.
 
+use std::fmt::Write;
 use std::io::{self, IsTerminal as _};
 use std::ops::Range;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::audit::{Again, Begin, Watch};
 use crate::cli::{Context, Fault};
@@ -92,9 +93,13 @@ impl<W: Watch<Fault>> Watch<Fault> for Told<W> {
 
 fn bar(begin: Begin, size: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(size), ProgressDrawTarget::stderr_with_hz(DRAWN_HZ));
-    let template = "{wide_bar} {human_pos} of {human_len} records, {per_sec}, {eta} left";
+    let template = "{wide_bar} {human_pos} of {human_len} records, {speed}/s, {eta} left";
     if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+        let speed = |state: &ProgressState, text: &mut dyn Write| {
+            // A column that cannot be written is left out.
+            let _ = write!(text, "{:.0}", state.per_sec());
+        };
+        bar.set_style(style.with_key("speed", speed));
     }
     if let Begin::Resumed(size) = begin {
         // The rate is this run's.

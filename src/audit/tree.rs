@@ -97,9 +97,7 @@ impl Tree {
 
     /// Appends a leaf hash; fails beyond the largest log.
     pub(super) fn append(&mut self, leaf: Hash) -> Result<(), InvalidFrontier> {
-        let stored = self.frontier.append(leaf)?;
-        self.recent.extend(stored);
-        Ok(())
+        self.frontier.append_to(leaf, &mut self.recent)
     }
 
     /// Writes what is only in memory if that is much; keeps the newest of it at hand. To be called now and then.

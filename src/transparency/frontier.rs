@@ -39,10 +39,17 @@ impl Frontier {
     /// Appends a leaf hash. Gives the hashes that a store of hashes appends, in stored order: the leaf's, then that
     /// of each subtree that it completes.
     pub fn append(&mut self, leaf: Hash) -> Result<Vec<Hash>, InvalidFrontier> {
+        let mut stored = Vec::new();
+        self.append_to(leaf, &mut stored)?;
+        Ok(stored)
+    }
+
+    /// The same, with the hashes put behind those that are there.
+    pub fn append_to(&mut self, leaf: Hash, stored: &mut Vec<Hash>) -> Result<(), InvalidFrontier> {
         if self.size >= LOG_SIZE_MAX {
             return Err(InvalidFrontier);
         }
-        let mut stored = vec![leaf];
+        stored.push(leaf);
         let mut top = leaf;
         for _ in 0..self.size.trailing_ones() {
             // There is one subtree for each one-bit of the size.
@@ -52,7 +59,7 @@ impl Frontier {
         }
         self.subtrees.push(top);
         self.size = self.size.saturating_add(1);
-        Ok(stored)
+        Ok(())
     }
 
     /// The root of the log at this size.

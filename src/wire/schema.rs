@@ -14,6 +14,7 @@ pub(super) const FIELDS_MAX: usize = 32;
 /// Every message of the protocol.
 #[derive(Debug)]
 pub(super) struct Schema {
+    /// Sorted by name.
     messages: Vec<Message>,
 }
 
@@ -92,7 +93,8 @@ impl Schema {
 
     /// Of every message of a pool.
     pub(super) fn of(pool: &DescriptorPool) -> Self {
-        let descriptors: Vec<MessageDescriptor> = pool.all_messages().collect();
+        let mut descriptors: Vec<MessageDescriptor> = pool.all_messages().collect();
+        descriptors.sort_by(|one, other| one.name().cmp(other.name()));
         let messages = descriptors
             .iter()
             .map(|message| {
@@ -112,7 +114,10 @@ impl Schema {
 
     /// The message of this name (without its package).
     pub(super) fn message(&self, name: &str) -> Option<&Message> {
-        self.messages.iter().find(|message| message.name == name)
+        let found = self
+            .messages
+            .binary_search_by(|message| message.name.as_str().cmp(name));
+        self.at(found.ok()?)
     }
 
     /// The message of this index.

@@ -501,6 +501,8 @@ pub const AUDIT_BATCH_SLACK_BYTES: usize = 8 * 1024;
 pub const AUDIT_BATCH_RECORDS_FIRST: usize = 16;
 /// Batches under way, for each thread: those that are worked on, wait for it, or for their place in the order.
 pub const AUDIT_BATCHES_PER_THREAD: usize = 8;
+/// And at least so many: the threads go on while facts are moved to disk, which takes some tens of milliseconds.
+pub const AUDIT_BATCHES_MIN: usize = 64;
 /// Threads of one audit.
 pub const AUDIT_THREADS_MAX: usize = 256;
 /// After so many records a long audit over the network has its part proven to be of the signed log, and keeps it.

@@ -115,7 +115,10 @@ pub(super) fn begin(threads: usize, keys: Arc<KnownKeys>, leaves_below: u64, tel
             .name(format!("audit-{number}"))
             .spawn(work);
     }
-    let (due, line) = ordered::channel(limits::AUDIT_BATCHES_PER_THREAD.saturating_mul(threads));
+    let under_way = limits::AUDIT_BATCHES_PER_THREAD
+        .saturating_mul(threads)
+        .max(limits::AUDIT_BATCHES_MIN);
+    let (due, line) = ordered::channel(under_way);
     (Feed { jobs, due }, Line { due: line })
 }
 

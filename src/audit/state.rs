@@ -180,6 +180,7 @@ impl StateDir {
             directory,
             store,
             is_current: true,
+            temporary: self.temporary,
         };
         Ok(Some((state, tree, verified)))
     }
@@ -219,6 +220,7 @@ impl StateDir {
             directory,
             store,
             is_current: false,
+            temporary: self.temporary,
         };
         Ok((state, tree))
     }
@@ -274,9 +276,16 @@ pub(super) struct State {
     directory: PathBuf,
     pub(super) store: Store,
     is_current: bool,
+    /// Nobody goes on from it.
+    temporary: bool,
 }
 
 impl State {
+    /// Whether it is gone when the run ends: nothing of it need be durable.
+    pub(super) fn is_temporary(&self) -> bool {
+        self.temporary
+    }
+
     /// Makes all of it durable as what was verified, and the one that counts.
     pub(super) fn commit(&mut self, tree: &mut Tree, verified: &Verified) -> Result<(), StateError> {
         tree.sync()?;

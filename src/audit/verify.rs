@@ -293,9 +293,9 @@ impl Verifier {
         self.routings.is_none() && !self.directory.is_open()
     }
 
-    /// Keeps all so far as verified, if there is a state: the caller has shown that the signed checkpoint begins with it.
+    /// Keeps all so far as verified, if there is a state for a later run: the caller has shown that the signed checkpoint begins with it.
     pub(super) fn keep(&mut self) -> Result<(), StateError> {
-        if self.facts.state().is_none() {
+        if self.facts.state().is_none_or(State::is_temporary) {
             return Ok(());
         }
         self.facts.flush()?;

@@ -17,6 +17,7 @@ use super::state::{StateDir, StateError};
 use super::verify::{Stop, Verdict, Verifier};
 use crate::client::{Client, ClientError, Replay};
 use crate::domain::{Hash, Record, ReplayedContent, ReplayedRecord};
+use crate::error::ErrorCode;
 use crate::limits;
 
 /// Why an audit gave no verdict.
@@ -131,11 +132,11 @@ impl Audit {
         let resumed = kept.is_some();
         let replay = match client.replay(from, 0, true).await {
             Ok(replay) => replay,
-            // There is no such index: either this log is shorter, or somebody says so.
+            // Either this log is shorter, or somebody says so.
             Err(error) => {
-                return Err(match (held, error) {
-                    (Some(held), ClientError::Refused(_)) => Ended::Again((Again::Longer, held)),
-                    (_, error) => failed(error.into()),
+                return Err(match held.filter(|_| knows_no_such_index(&error)) {
+                    Some(held) => Ended::Again((Again::Longer, held)),
+                    None => failed(error.into()),
                 });
             }
         };
@@ -272,5 +273,35 @@ impl Prover for Client {
     type Error = ClientError;
     async fn consistency(&self, old: u64, new: u64) -> Result<Vec<Hash>, ClientError> {
         self.consistency_proof(old, new).await
+    }
+}
+
+/// Whether a relay refuses a replay because its log ends before that index, and not because it is busy or does not serve us.
+fn knows_no_such_index(error: &ClientError) -> bool {
+    error.code() == Some(ErrorCode::InvalidRequest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Refusal;
+    use crate::error::{Refused, SideEffect};
+
+    /// Only what says that there is no such index begins an audit anew; a relay that is full, drains or refuses us ends it.
+    #[test]
+    fn only_a_shorter_log_begins_anew() {
+        for (code, anew) in [
+            (ErrorCode::InvalidRequest, true),
+            (ErrorCode::Overloaded, false),
+            (ErrorCode::Draining, false),
+            (ErrorCode::PermissionDenied, false),
+        ] {
+            let refused = ClientError::from(Refusal {
+                refused: Refused::new(code, "no"),
+                side_effect: SideEffect::None,
+                rejected_at: None,
+            });
+            assert_eq!(knows_no_such_index(&refused), anew, "{code:?}");
+        }
     }
 }

@@ -66,8 +66,9 @@ pub enum UnusablePolicy {
 impl Trusted {
     /// Reads a verifier's policy: a directory, or a C2SP policy alone.
     pub fn read(path: &Path) -> Result<Self, UnusablePolicy> {
+        let policy = Self::read_policy(path)?;
         if !path.is_dir() {
-            return Ok(Self::new(policy_in(path)?, None));
+            return Ok(Self::new(policy, None));
         }
         let roots_path = path.join("roots");
         let roots = match files::read(&roots_path, limits::TRUSTED_ROOTS_BYTES_MAX)? {
@@ -83,8 +84,16 @@ impl Trusted {
         };
         Ok(Self {
             authorities: TsaRoots::read(&path.join("tsa"))?,
-            ..Self::new(policy_in(&path.join("log.policy"))?, roots)
+            ..Self::new(policy, roots)
         })
+    }
+
+    /// The same without the roots, for what nobody but the log has signed.
+    pub fn read_policy(path: &Path) -> Result<Policy, UnusablePolicy> {
+        match path.is_dir() {
+            true => policy_in(&path.join("log.policy")),
+            false => policy_in(path),
+        }
     }
 
     /// Also trusts timestamp authorities under these roots.

@@ -217,9 +217,21 @@ async fn an_audit_goes_on_and_a_copy_travels() {
     };
     let policy = temporary.path().join("log.policy");
     std::fs::write(&policy, format!("log {log}\nquorum none\n")).unwrap();
+    // One that knows another key of the same origin first, and one that knows that one only.
+    let other = LogKey::new(world.origin().clone(), SecretKey::from_seed(&[9; 32]));
+    let another = other.verifier().to_string();
+    let two_keys = temporary.path().join("two.policy");
+    std::fs::write(&two_keys, format!("log {another}\nlog {log}\nquorum none\n")).unwrap();
+    let wrong_key = temporary.path().join("wrong.policy");
+    std::fs::write(&wrong_key, format!("log {another}\nquorum none\n")).unwrap();
+    let no_policy = temporary.path().join("no.policy");
     for (trusting, code) in [
         (&["--log", &log][..], 0),
         (&["--policy", policy.to_str().unwrap()], 0),
+        (&["--policy", two_keys.to_str().unwrap()], 0),
+        (&["--policy", wrong_key.to_str().unwrap()], 5),
+        // As of every command that takes one.
+        (&["--policy", no_policy.to_str().unwrap()], 1),
         (&[], 2),
     ] {
         let (text, _) = verify(trusting, code);
@@ -237,13 +249,12 @@ async fn an_audit_goes_on_and_a_copy_travels() {
     let (text, _) = verify(&["--log", &log, "--state", state], 0);
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(report["resumed_at"], report["checkpoint_size"]);
-    let other = LogKey::new(world.origin().clone(), SecretKey::from_seed(&[9; 32]));
-    let (_, stderr) = verify(&["--log", &other.verifier().to_string(), "--state", state], 2);
+    let (_, stderr) = verify(&["--log", &another, "--state", state], 2);
     assert!(stderr.contains("the state is of another log"), "{stderr}");
     let of_the_auditor = auditor.audit();
     let (_, stderr) = verify(&["--log", &log, "--state", of_the_auditor.to_str().unwrap()], 2);
     assert!(stderr.contains("may see"), "{stderr}");
-    verify(&["--log", &other.verifier().to_string()], 5);
+    verify(&["--log", &another], 5);
 
     // A byte of it is not what it was.
     let good = std::fs::read(&path).unwrap();

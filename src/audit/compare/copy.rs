@@ -1,7 +1,7 @@
 //! A whole copy of the log, as it is compared: its leaf hashes in order, read again as often as is asked. Proofs are made of
 //! it in one pass each, so that a copy of any length takes no memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::super::copy::Copy;
@@ -59,6 +59,34 @@ impl From<ProofError<Self>> for CopyError {
     }
 }
 
+/// The roots of a copy at these sizes, all in one pass over its leaves.
+pub(super) fn roots_at(
+    copy: &dyn LeafSource,
+    sizes: &BTreeSet<u64>,
+) -> Result<BTreeMap<u64, Hash>, CopyError> {
+    let mut frontier = Frontier::new();
+    let mut roots = BTreeMap::new();
+    let mut due = sizes.iter().copied().peekable();
+    let mut leaves = copy.leaves()?;
+    while let Some(size) = due.next_if(|size| *size <= copy.size()) {
+        while frontier.size() < size {
+            let (_, leaf) = leaves.next().ok_or_else(shorter)??;
+            append(&mut frontier, leaf, &mut Vec::new())?;
+        }
+        roots.insert(size, frontier.root());
+    }
+    Ok(roots)
+}
+
+fn append(frontier: &mut Frontier, leaf: Hash, stored: &mut Vec<Hash>) -> Result<(), CopyError> {
+    let appended = frontier.append_to(leaf, stored);
+    appended.map_err(|error| CopyError(error.to_string()))
+}
+
+fn shorter() -> CopyError {
+    CopyError("it is shorter than its note says".to_owned())
+}
+
 /// The stored hashes of a copy's tree, found in one pass over its leaves.
 pub(super) struct Streamed<'a>(&'a dyn LeafSource);
 
@@ -75,6 +103,7 @@ impl HashReader for Streamed<'_> {
         let mut wanted: BTreeMap<u64, Option<Hash>> = stored_indexes.iter().map(|at| (*at, None)).collect();
         let mut frontier = Frontier::new();
         let mut next = 0u64;
+        let mut stored = Vec::new();
         for leaf in self.0.leaves()? {
             let (index, leaf) = leaf?;
             if index != frontier.size() {
@@ -83,12 +112,11 @@ impl HashReader for Streamed<'_> {
                     frontier.size()
                 )));
             }
-            let stored = frontier
-                .append(leaf)
-                .map_err(|error| CopyError(error.to_string()))?;
-            for hash in stored {
+            stored.clear();
+            append(&mut frontier, leaf, &mut stored)?;
+            for hash in &stored {
                 if let Some(place) = wanted.get_mut(&next) {
-                    *place = Some(hash);
+                    *place = Some(*hash);
                 }
                 next = next.saturating_add(1);
             }
@@ -97,10 +125,9 @@ impl HashReader for Streamed<'_> {
             }
         }
         let found = |at: &u64| wanted.get(at).copied().flatten();
-        let missing = || CopyError("it is shorter than its note says".to_owned());
         stored_indexes
             .iter()
-            .map(|at| found(at).ok_or_else(missing))
+            .map(|at| found(at).ok_or_else(shorter))
             .collect()
     }
 }

@@ -21,7 +21,7 @@ pub use misbehaviour::{Conviction, Kind, MISBEHAVIOUR_FORMAT, Misbehaviour, Side
 use self::copy::Streamed;
 use self::exhibit::{HeldEntry, HeldRoot};
 use crate::domain::{DeskAddress, Digest, Hash};
-use crate::transparency::{TlogProof, consistency_proof, inclusion_proof, root_at};
+use crate::transparency::{TlogProof, consistency_proof, inclusion_proof};
 
 /// What came of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,14 +148,13 @@ impl Pool<'_> {
             }
         }
         for copy in &self.copies {
-            let reader = Streamed::of(*copy);
-            for root in by_size.values().filter(|root| root.size <= copy.size()) {
-                let here = root_at(root.size, &reader).map_err(CopyError::from)?;
-                if here == root.root {
+            let sizes = by_size.keys().copied().collect();
+            for (size, here) in copy::roots_at(*copy, &sizes)? {
+                let Some(root) = by_size.get(&size).filter(|root| root.root != here) else {
                     continue;
-                }
-                let consistency =
-                    consistency_proof(root.size, copy.size(), &reader).map_err(CopyError::from)?;
+                };
+                let consistency = consistency_proof(root.size, copy.size(), &Streamed::of(*copy))
+                    .map_err(CopyError::from)?;
                 let side = Side::Root {
                     checkpoint: copy.note().to_owned(),
                     size: root.size,

@@ -9,6 +9,8 @@
 )]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
@@ -205,6 +207,8 @@ fn two_records_of_one_directory_number_convict() {
 struct Leaved {
     note: String,
     leaves: Vec<Hash>,
+    /// How often it was read.
+    reads: Arc<AtomicUsize>,
 }
 
 impl LeafSource for Leaved {
@@ -215,11 +219,16 @@ impl LeafSource for Leaved {
         u64::try_from(self.leaves.len()).unwrap()
     }
     fn leaves(&self) -> Result<Leaves<'_>, CopyError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         Ok(Box::new((0..).zip(self.leaves.iter().copied()).map(Ok)))
     }
 }
 
 fn copied(world: &World, size: u64) -> Exhibit {
+    read_copy(world, size, &Arc::default())
+}
+
+fn read_copy(world: &World, size: u64, reads: &Arc<AtomicUsize>) -> Exhibit {
     let note = note_at(world, size);
     let checkpoint = world.verifier().open(&note).unwrap();
     let leaves = world.shown.iter().take(usize::try_from(size).unwrap());
@@ -228,8 +237,30 @@ fn copied(world: &World, size: u64) -> Exhibit {
         "copy",
         &world.verifier(),
         &checkpoint,
-        Box::new(Leaved { note, leaves }),
+        Box::new(Leaved {
+            note,
+            leaves,
+            reads: Arc::clone(reads),
+        }),
     )
+}
+
+/// A copy is read once for the roots of all notes that it is held against and once for the leaves, however many notes there
+/// are: whoever chooses their number does not choose how long it takes.
+#[test]
+fn a_copy_is_read_twice_at_most() {
+    let (one, _, _) = forked();
+    let files = Files::new(&one);
+    let directory = files.directory.path().join("notes");
+    std::fs::create_dir(&directory).unwrap();
+    for size in 1..one.size() {
+        std::fs::write(directory.join(format!("{size}.checkpoint")), note_at(&one, size)).unwrap();
+    }
+    let notes = Exhibit::read(&directory, files.trusted.policy()).unwrap();
+    let reads = Arc::default();
+    let compared = super::compare(&read_copy(&one, one.size(), &reads), &notes).unwrap();
+    assert!(matches!(compared, Comparison::Consistent { .. }), "{compared:?}");
+    assert_eq!(reads.load(Ordering::Relaxed), 2);
 }
 
 /// A copy against an older note, a receipt, and another copy of another length: each contradiction becomes a proof that needs

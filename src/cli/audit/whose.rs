@@ -3,14 +3,12 @@
 use std::path::Path;
 
 use crate::audit::copy::Copy;
-use crate::audit::{AuditError, Fault as AuditFault, Wrong};
+use crate::audit::{AuditError, Fault as AuditFault, Trusted, Wrong};
 use crate::cli::session::profile;
 use crate::cli::{Context, Exit, Fault};
 use crate::client::Settings;
 use crate::domain::Origin;
-use crate::files;
-use crate::limits;
-use crate::transparency::{InvalidNote, LogVerifier, Policy};
+use crate::transparency::{InvalidNote, LogVerifier};
 
 /// The log's key: given, of a policy that knows the copy's log by its origin, or the profile's.
 pub(super) fn log(
@@ -32,22 +30,20 @@ pub(super) fn log(
     }
 }
 
-fn of_policy(copy: &Path, policy: &Path) -> Result<LogVerifier, Fault> {
-    let file = match policy.is_dir() {
-        true => policy.join("log.policy"),
-        false => policy.to_owned(),
-    };
-    let unusable = |what: String| Fault::usage(format!("{}: {what}", file.display()));
-    let bytes = files::read(&file, limits::POLICY_BYTES_MAX).map_err(Fault::usage)?;
-    let bytes = bytes.ok_or_else(|| unusable("there is no such file".to_owned()))?;
-    let policy = Policy::parse(&bytes).map_err(|error| unusable(error.to_string()))?;
+fn of_policy(copy: &Path, path: &Path) -> Result<LogVerifier, Fault> {
+    let policy = Trusted::read_policy(path)?;
     let copy = Copy::open(copy).map_err(AuditError::from)?;
-    // The first line of a note is the origin of its log; that it is signed is checked with the key that this finds.
+    // A policy may have several keys of one log: the one that has signed, or any, which then finds that it has not.
+    if let Some(log) = policy.signers_of(copy.note()).first() {
+        return Ok((*log).clone());
+    }
     let origin: Option<Origin> = copy.note().lines().next().and_then(|line| line.parse().ok());
-    let found = origin.as_ref().and_then(|origin| policy.log_for(origin));
-    match (found, origin) {
+    match (origin.as_ref().and_then(|it| policy.log_for(it)), origin) {
         (Some(log), _) => Ok(log.clone()),
-        (None, Some(origin)) => Err(unusable(format!("it does not know the log {origin}"))),
+        (None, Some(origin)) => {
+            let sentence = format!("{}: it does not know the log {origin}", path.display());
+            Err(Fault::usage(sentence))
+        }
         (None, None) => {
             let fault = AuditFault {
                 index: None,

@@ -12,6 +12,7 @@
 //! | [`time`] | `Timestamp` and `Clock`, the only reader of the wall clock |
 //! | [`error`] | `ErrorCode`: closed, append-only |
 //! | [`config`], [`telemetry`] | settings with where each came from; log lines |
+//! | `alarm` | what a person must see, said often enough and no oftener |
 //! | [`fetch`] | the one client that asks others over HTTP, bounded |
 //! | [`serve`] | HTTP for the public, bounded |
 //! | [`domain`] | ids, addresses, warnings, acknowledgements, directory entries, records: plain types that parse or fail |
@@ -28,6 +29,7 @@
 //! | [`audit`] | replay and verification; needs no relay logic |
 //! | [`cli`] | the commands of the one binary |
 
+mod alarm;
 pub mod audit;
 pub mod cli;
 pub mod client;

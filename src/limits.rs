@@ -478,7 +478,7 @@ pub const RELAY_STOP_MS_MAX: u64 = 20_000;
 pub const DEMO_WAIT_MS_MAX: u64 = 60_000;
 /// How often the heartbeat file is rewritten.
 pub const HEARTBEAT_MS: u64 = 5_000;
-/// How long one principal's alarm is not repeated in the log.
+/// How long one alarm of one cause (a principal, a witness, a log) is not repeated in the log.
 pub const ALARM_PAUSE_MS: i64 = 60_000;
 /// Log lines that wait to be written; more are dropped, as a log that nobody reads must hold up nothing.
 pub const LOG_LINES_MAX: usize = 8 * 1024;

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::alarm::Alarms;
 use super::answers::{Caller, Ending, Failure};
 use super::budget::Budgets;
 use super::delivery::SessionTimes;
@@ -17,7 +16,8 @@ use super::meters::Meters;
 use super::reads::Reads;
 use super::sequencer::{Phase, Queue};
 use super::witnesses::Witnesses;
-use crate::domain::{DetachedPart, KeyId, Origin, Receipt, Record};
+use crate::alarm::Alarms;
+use crate::domain::{DetachedPart, KeyId, Origin, Principal, Receipt, Record};
 use crate::error::{ErrorCode, Refused};
 use crate::journal::{Index, Journal, PartKind};
 use crate::ledger::Directory;
@@ -33,7 +33,8 @@ pub(super) struct Engine {
     pub(super) queue: Queue,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) budgets: Arc<Budgets>,
-    pub(super) alarms: Alarms,
+    /// Of what signers have seen.
+    pub(super) alarms: Alarms<Principal>,
     pub(super) reads: Arc<Reads>,
     pub(super) hub: Arc<Hub>,
     pub(super) meters: Arc<Meters>,

@@ -3,7 +3,6 @@
 //! who may see what is the ledger's `scope`.
 
 mod admission;
-mod alarm;
 mod answers;
 mod budget;
 mod delivery;

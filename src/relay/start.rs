@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Relay;
-use super::alarm::Alarms;
 use super::budget::{Budgets, Quotas};
 use super::delivery::SessionTimes;
 use super::delivery::hub::Hub;
@@ -20,6 +19,7 @@ use super::meters::Meters;
 use super::reads::Reads;
 use super::sequencer::{self, Answer, Phase, Sequencer, SystemNonces};
 use super::witnesses::{BehindWitnesses, WitnessOptions, Witnesses, WitnessesError};
+use crate::alarm::Alarms;
 use crate::domain::{Deadlines, Genesis, Precedence, RelayStarted, SignedEnvelope};
 use crate::error::Refused;
 use crate::journal::{AppendError, Block, Head, Index, IndexError, Journal, ReadError};

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tracing::{error, info, warn};
 
-use super::alarm::Alarms;
 use super::evidence::{Evidence, Kept};
 use super::format;
 use super::log::{Against, Kind, LogState, Refused};
+use crate::alarm::Alarms;
 use crate::domain::Origin;
 use crate::files::FileError;
 use crate::time::{Clock, Timestamp};
@@ -67,7 +67,7 @@ pub struct Witness {
     logs: BTreeMap<Origin, Watched>,
     store: Box<dyn Store>,
     kept: Kept,
-    alarms: Alarms,
+    alarms: Alarms<(Origin, Kind)>,
     clock: Arc<dyn Clock>,
 }
 
@@ -319,7 +319,7 @@ impl Witness {
                 error!(%error, %origin, "evidence against a log could not be kept");
             }
         }
-        if let Some(unsaid) = self.alarms.due(origin, kind, now) {
+        if let Some(unsaid) = self.alarms.due(&(origin.clone(), kind), now) {
             let file = self.kept.find(kind, origin, offered);
             let file = file.as_deref().unwrap_or("none: there is no room, or no disk");
             warn!(%origin, kind = kind.word(), size = offered.size(), root = %offered.root(), held = held.size(), file, unsaid,

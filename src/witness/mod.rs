@@ -6,7 +6,6 @@
 //! directory whose state is missing, broken or known to be old is refused until a person says what was cosigned last. What a log signed
 //! that contradicts what it signed before is kept.
 
-mod alarm;
 mod cosign;
 mod directory;
 mod evidence;

@@ -13,6 +13,7 @@ const LAYERS: &[&str] = &[
     "error",
     "config",
     "telemetry",
+    "alarm",
     "fetch",
     "serve",
     "domain",

@@ -27,6 +27,7 @@ use tokio::sync::watch;
 use self::keeper::Keeper;
 use self::state::State;
 use super::threads::Threads;
+use crate::alarm::Alarms;
 use crate::fetch::Fetch;
 use crate::journal::Index;
 use crate::limits;
@@ -93,6 +94,8 @@ pub(super) struct Witnesses {
     keeper: Keeper,
     /// In the policy's order.
     states: Mutex<Vec<State>>,
+    /// Of what a person must look at, by place and kind.
+    alarms: Alarms<(usize, &'static str)>,
     /// Beside the store; none: in memory.
     contradictions: Option<PathBuf>,
 }
@@ -139,6 +142,7 @@ impl Witnesses {
             threads,
             keeper,
             states: Mutex::new(states),
+            alarms: Alarms::default(),
             contradictions,
         }))
     }

@@ -6,7 +6,6 @@ use std::sync::{MutexGuard, PoisonError};
 use super::Witnesses;
 use super::exchange::Refusal;
 use super::policy::Asked;
-use crate::limits;
 use crate::time::Timestamp;
 
 /// One witness.
@@ -22,7 +21,6 @@ pub(super) struct State {
     heard: Option<Timestamp>,
     refusal: Option<Refusal>,
     refusals: BTreeMap<&'static str, u64>,
-    alarmed: Option<Timestamp>,
 }
 
 /// The witnesses, as an operator sees them.
@@ -100,7 +98,11 @@ impl Witnesses {
     /// A witness has not. Said once while it stays the same; what a person must look at, at once and then once a minute.
     pub(super) fn refused_by(&self, asked: &Asked, refusal: Refusal) {
         let now = self.clock.now();
-        let (is_new, alarm) = {
+        // Of a kind that is not the last one too: one that takes turns says no more than one that does not.
+        let alarm = refusal
+            .alarm()
+            .and_then(|meaning| Some((meaning, self.alarms.due(&(asked.place, refusal.label()), now)?)));
+        let is_new = {
             let mut states = self.states();
             let Some(state) = states.get_mut(asked.place) else {
                 return;
@@ -108,19 +110,12 @@ impl Witnesses {
             let count = state.refusals.entry(refusal.label()).or_default();
             *count = count.saturating_add(1);
             let is_new = state.refusal.as_ref().map(Refusal::label) != Some(refusal.label());
-            let due = state
-                .alarmed
-                .is_none_or(|last| now.ms_since(last) >= limits::ALARM_PAUSE_MS);
-            let alarm = refusal.alarm().filter(|_| due || is_new);
-            if alarm.is_some() {
-                state.alarmed = Some(now);
-            }
             state.refusal = Some(refusal.clone());
-            (is_new, alarm)
+            is_new
         };
         match alarm {
-            Some(meaning) => tracing::error!(
-                witness = asked.name, why = %refusal, %meaning,
+            Some((meaning, unsaid)) => tracing::error!(
+                witness = asked.name, why = %refusal, %meaning, unsaid,
                 "a witness contradicts this log: a person must look"
             ),
             None if is_new => {

@@ -5,7 +5,6 @@ use crate::domain::{Hash, Origin};
 use crate::limits::{ALARM_PAUSE_MS, WITNESS_EVIDENCE_MAX};
 use crate::time::Clock as _;
 use crate::transparency::{Policy, SignedCheckpoint};
-use crate::witness::alarm::Alarms;
 use crate::witness::evidence::Kept;
 use crate::witness::log::Kind;
 
@@ -279,27 +278,6 @@ fn what_has_no_room_is_still_said() {
         let _ = witness.add_checkpoint(&ask(&fork, 5, 150));
         assert_eq!(count(), 2);
     });
-}
-
-/// However often a log's signatures are at odds, it is said once a minute for each log and kind, whether or not there was
-/// room to keep them, with how many were not said; a clock that is set back silences nothing.
-#[test]
-fn each_kind_is_told_once_a_minute() {
-    let alarms = Alarms::default();
-    let (a, b): (Origin, Origin) = (ORIGIN.parse().unwrap(), "b.invalid".parse().unwrap());
-    let pause = ALARM_PAUSE_MS;
-    for (log, kind, ms, said) in [
-        (&a, Kind::Inconsistent, 0, Some(0)),
-        (&a, Kind::Inconsistent, 0, None),
-        (&a, Kind::Fork, 1, Some(0)),
-        (&b, Kind::Inconsistent, 1, Some(0)),
-        (&a, Kind::Inconsistent, pause - 1, None),
-        (&a, Kind::Inconsistent, pause, Some(2)),
-        (&a, Kind::Inconsistent, -1, Some(0)),
-    ] {
-        let now = Timestamp::from_unix_ms(1_700_000_000_500).saturating_add_ms(ms);
-        assert_eq!(alarms.due(log, kind, now), said, "{log} {kind:?} {ms}");
-    }
 }
 
 /// The time of a log's cosignatures never goes back, whatever the clock does, over a restart too.

@@ -17,6 +17,8 @@ use crate::limits;
 pub(super) struct Reads {
     at_once: Arc<Semaphore>,
     by_principal: Mutex<BTreeMap<Principal, Own>>,
+    #[cfg(test)]
+    waiting: std::sync::atomic::AtomicUsize,
 }
 
 /// One principal's.
@@ -58,6 +60,8 @@ impl Reads {
         Arc::new(Self {
             at_once: Arc::new(Semaphore::new(limits::READS_AT_ONCE_MAX)),
             by_principal: Mutex::default(),
+            #[cfg(test)]
+            waiting: std::sync::atomic::AtomicUsize::default(),
         })
     }
 
@@ -106,6 +110,12 @@ impl Reads {
         self.by_principal().values().map(|own| own.readers).sum()
     }
 
+    /// How many wait for a turn.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
     /// Nothing that holds the lock panics halfway.
     fn by_principal(&self) -> MutexGuard<'_, BTreeMap<Principal, Own>> {
         self.by_principal.lock().unwrap_or_else(PoisonError::into_inner)
@@ -115,6 +125,8 @@ impl Reads {
 impl Reader {
     /// Waits for a turn: the principal's own first, so that those who wait for all are few. Dropping the future withdraws it.
     pub(super) async fn turn(&self) -> Turn {
+        #[cfg(test)]
+        let _waits = Waits::of(&self.reads);
         // Neither semaphore is ever closed.
         let own = Arc::clone(&self.turns).acquire_owned().await.ok();
         let shared = Arc::clone(&self.reads.at_once).acquire_owned().await.ok();
@@ -122,6 +134,25 @@ impl Reader {
             _own: own,
             _shared: shared,
         }
+    }
+}
+
+/// Somebody waits for a turn.
+#[cfg(test)]
+struct Waits<'a>(&'a Reads);
+
+#[cfg(test)]
+impl<'a> Waits<'a> {
+    fn of(reads: &'a Reads) -> Self {
+        reads.waiting.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Self(reads)
+    }
+}
+
+#[cfg(test)]
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
     }
 }
 

@@ -1,17 +1,16 @@
 //! `audit replay`, `verify` and `timeline` as an auditor types them: the real binary over real TLS against a relay that
 //! runs as a process of its own.
 
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use wardline::cli::world::{RelayProcess, World, WorldPlan};
+use wardline::cli::world::World;
 use wardline::client::{AcknowledgementDraft, Client, Draft, ProfileDir, Sent, bench};
 use wardline::domain::{AcknowledgementKind, AgencyId, RefusalReason};
 use wardline::seal::SecretKey;
 use wardline::transparency::LogKey;
 
-use crate::support::{PROGRAM, wardline};
+use crate::support::{running, wardline};
 
 /// What it printed; it must have ended so.
 fn printed(profile: &ProfileDir, arguments: &[&str], code: i32) -> String {
@@ -73,16 +72,9 @@ async fn refuse(client: &Client, warning: &Sent) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_auditor_sees_all_of_it() {
     let temporary = tempfile::tempdir().unwrap();
-    let agencies: Vec<AgencyId> = ["fr.ctc", "ru.ctc", "us.ctc"]
-        .map(|id| id.parse().unwrap())
-        .to_vec();
-    let plan = WorldPlan::new("audit.wardline.invalid", &agencies).unwrap();
-    let world = World::open(&temporary.path().join("world"), plan).await.unwrap();
-    let relay = RelayProcess::start(Path::new(PROGRAM), &world.config())
-        .await
-        .unwrap();
-    world.remember(relay.serving().listen).unwrap();
-    world.enrol(relay.serving()).await.unwrap();
+    let directory = temporary.path().join("world");
+    let names = ["fr.ctc", "ru.ctc", "us.ctc"];
+    let (world, relay, agencies) = running(&directory, "audit.wardline.invalid", &names).await;
     let client = |agency: &AgencyId| Client::open(&world.agency(agency)).unwrap();
     let (ru, us) = (client(&agencies[1]), client(&agencies[2]));
     let refused = us.submit(&draft("ru.ctc", "The first")).await.unwrap();
@@ -162,14 +154,9 @@ async fn an_auditor_sees_all_of_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_audit_goes_on_and_a_copy_travels() {
     let temporary = tempfile::tempdir().unwrap();
-    let agencies: Vec<AgencyId> = ["ru.ctc", "us.ctc"].map(|id| id.parse().unwrap()).to_vec();
-    let plan = WorldPlan::new("copy.wardline.invalid", &agencies).unwrap();
-    let world = World::open(&temporary.path().join("world"), plan).await.unwrap();
-    let relay = RelayProcess::start(Path::new(PROGRAM), &world.config())
-        .await
-        .unwrap();
-    world.remember(relay.serving().listen).unwrap();
-    world.enrol(relay.serving()).await.unwrap();
+    let directory = temporary.path().join("world");
+    let names = ["ru.ctc", "us.ctc"];
+    let (world, relay, agencies) = running(&directory, "copy.wardline.invalid", &names).await;
     let us = Client::open(&world.agency(&agencies[1])).unwrap();
     us.submit(&draft("ru.ctc", "The first")).await.unwrap();
     let auditor = world.auditor();

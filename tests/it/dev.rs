@@ -13,7 +13,7 @@ use serde_json::Value;
 use wardline::cli::world::{RelayProcess, World, WorldPlan};
 use wardline::client::Client;
 
-use crate::support::{PROGRAM, wardline};
+use crate::support::{PATIENCE, PROGRAM, until_blocking, wardline};
 
 /// Far more than anything here takes: a test that hangs fails.
 const BOUND: Duration = Duration::from_secs(120);
@@ -158,16 +158,14 @@ fn three_terminals_are_enough() {
     // What proves it to a stranger, checked under the policy that the world wrote.
     // The world's witnesses cosign a moment after the answer; a bundle ends where they do.
     let answer = answered["index"].as_u64().unwrap();
-    let evidence = (0..)
-        .map(|attempt| directory.join(format!("evidence-{attempt}.json")))
-        .find(|file| {
-            let arguments = ["audit", "bundle", id, "-o", file.to_str().unwrap()];
-            let made = &dev.run("us.ctc", &arguments)[0];
-            let [size, cosignatures] =
-                ["checkpoint_size", "cosignatures"].map(|it| made[it].as_u64().unwrap());
-            size > answer && cosignatures >= 2
-        });
-    let evidence = evidence.unwrap();
+    let mut attempts = 0..;
+    let evidence = until_blocking(PATIENCE, "a cosigned bundle of the answer", || {
+        let file = directory.join(format!("evidence-{}.json", attempts.next().unwrap()));
+        let arguments = ["audit", "bundle", id, "-o", file.to_str().unwrap()];
+        let made = &dev.run("us.ctc", &arguments)[0];
+        let [size, cosignatures] = ["checkpoint_size", "cosignatures"].map(|it| made[it].as_u64().unwrap());
+        (size > answer && cosignatures >= 2).then_some(file)
+    });
     let evidence = evidence.to_str().unwrap();
     let policy = dev.serving["policy"].as_str().unwrap();
     let arguments = ["--json", "audit", "check", evidence, "--policy", policy];

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use serde_json::Value;
 use wardline::relay::WitnessTimes;
 
-use crate::support::{WitnessProcess, World, draft, wardline};
+use crate::support::{self, PATIENCE, WitnessProcess, World, draft, wardline};
 
 /// Patient with an answer, so that what is held is held for all of the test; and soon sure that the quorum is missing.
 const TIMES: WitnessTimes = WitnessTimes {
@@ -64,13 +64,10 @@ fn status(world: &World) -> Value {
 
 /// Waits until the status is like this.
 async fn until(world: &World, holds: impl Fn(&Value) -> bool) -> Value {
-    loop {
-        let status = status(world);
-        if holds(&status) {
-            return status;
-        }
-        tokio::task::yield_now().await;
-    }
+    support::until(PATIENCE, "the status to be so", async || {
+        Some(status(world)).filter(|status| holds(status))
+    })
+    .await
 }
 
 fn quorum_size(status: &Value) -> u64 {

@@ -7,11 +7,10 @@ use std::process::Output;
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use wardline::cli::world::{RelayProcess, World, WorldPlan};
 use wardline::client::{AcknowledgementDraft, Client, bench};
-use wardline::domain::{AcknowledgementKind, AgencyId, RefusalReason};
+use wardline::domain::{AcknowledgementKind, RefusalReason};
 
-use crate::support::{PROGRAM, wardline};
+use crate::support::{running, wardline};
 
 /// Runs it here; it must end so.
 fn run(here: &Path, arguments: &[&str], code: i32) -> Output {
@@ -32,14 +31,8 @@ fn sha256(path: &Path) -> String {
 async fn a_page_is_made_of_evidence() {
     let temporary = tempfile::tempdir().unwrap();
     let here = temporary.path();
-    let agencies: Vec<AgencyId> = ["ru.ctc", "us.ctc"].map(|id| id.parse().unwrap()).to_vec();
-    let plan = WorldPlan::new("report.wardline.invalid", &agencies).unwrap();
-    let world = World::open(&here.join("world"), plan).await.unwrap();
-    let relay = RelayProcess::start(Path::new(PROGRAM), &world.config())
-        .await
-        .unwrap();
-    world.remember(relay.serving().listen).unwrap();
-    world.enrol(relay.serving()).await.unwrap();
+    let names = ["ru.ctc", "us.ctc"];
+    let (world, relay, agencies) = running(&here.join("world"), "report.wardline.invalid", &names).await;
     world.write_policy(&relay.serving().log, None).unwrap();
     let (ru, us) = (world.agency(&agencies[0]), world.agency(&agencies[1]));
     let mut draft = bench::draft("ru.ctc".parse().unwrap(), 200).unwrap();

@@ -8,7 +8,7 @@ use crate::error::{ErrorCode, SideEffect};
 use crate::ledger::{Command, HandOver, ThreadKey};
 use crate::limits;
 use crate::relay::{Failure, Proven};
-use crate::world::{World, parsed};
+use crate::world::{PATIENCE, World, parsed, until};
 
 /// A relay whose writer is busy with a first block, and a handover.
 async fn writing() -> (Stage, HandOver, tokio::task::JoinHandle<Result<Proven, Failure>>) {
@@ -124,6 +124,7 @@ async fn answers_and_revocations_have_room_of_their_own() {
         let admitted = crate::ledger::admit::warning(&directory, &us, submission)
             .ok()
             .unwrap();
+        let before = queue.let_in();
         let mut greedy = Vec::new();
         // One of them is `us.ctc`, which has its first warning under way.
         for agency in 0..9 {
@@ -139,9 +140,13 @@ async fn answers_and_revocations_have_room_of_their_own() {
                 }));
             }
         }
-        for _ in 0..10_000 {
-            tokio::task::yield_now().await;
-        }
+        // Each is let in, and waits for the journal, or is shed, and has ended.
+        until(PATIENCE, "all who are greedy", async || {
+            let shed = greedy.iter().filter(|task| task.is_finished()).count();
+            (queue.let_in() - before + shed == greedy.len()).then_some(())
+        })
+        .await;
+        let let_in = queue.let_in();
         let mut answers = Vec::new();
         let sent = stage.world.warning("fr.ctc", &["ru.ctc"]);
         for agency in ["us.ctc", "ru.ctc"] {
@@ -157,9 +162,10 @@ async fn answers_and_revocations_have_room_of_their_own() {
         let revocation = stage.world.revocation("root:ru", KeyRole::Root, "ru.ctc", key);
         let (relay, ru) = (stage.relay.clone(), stage.caller("ru.ctc"));
         let revoked = tokio::spawn(async move { relay.publish_key(&ru, revocation).await });
-        for _ in 0..10_000 {
-            tokio::task::yield_now().await;
-        }
+        until(PATIENCE, "room for two answers and a revocation", async || {
+            (queue.let_in() == let_in + answers.len() + 1).then_some(())
+        })
+        .await;
         stage.journal.release();
         first.await.unwrap().unwrap();
         revoked.await.unwrap().unwrap();

@@ -1,7 +1,5 @@
 //! `watch` through the real binary: who takes a warning, who only looks on, and what an outage does to either.
 
-use std::path::Path;
-
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
 use wardline::client::ThreadFact;
@@ -9,7 +7,7 @@ use wardline::domain::{DeskAddress, Step, WarningName};
 
 use super::commands::{Ended, Going, exercise, run};
 use super::honest::next_warning;
-use crate::support::{World, draft};
+use crate::support::{World, copy, draft};
 use crate::world::parsed;
 
 fn events<'a>(ended: &'a Ended, event: &str) -> Vec<&'a Value> {
@@ -210,17 +208,4 @@ async fn the_inbox_is_shown_after_the_directory_was_thrown_away() {
 async fn digest_of(world: &World) -> String {
     let us = world.client("us.ctc");
     us.submit(&draft(&["ru.ctc"])).await.unwrap().digest.to_string()
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let (entry, to) = (entry.unwrap(), to.to_owned());
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), &to).unwrap();
-        }
-    }
 }

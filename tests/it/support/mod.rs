@@ -4,13 +4,16 @@
 mod home;
 mod process;
 mod raw;
+mod running;
 mod session;
 mod witness;
 mod world;
 
+pub(crate) use crate::world::{PATIENCE, until, until_blocking};
 pub(crate) use home::{Home, ORIGIN, Served, channel, copy};
 pub(crate) use process::{PROGRAM, RelayProcess, wardline};
 pub(crate) use raw::{call, call_stream, http_get};
+pub(crate) use running::running;
 pub(crate) use session::{Session, receive, submit};
 pub(crate) use witness::{Answered, WitnessProcess, ask};
 pub(crate) use world::{OPERATOR, World, draft, exercise, revocation_of_tls_key};

@@ -16,10 +16,12 @@
 )]
 
 mod exchange;
+mod patience;
 mod scene;
 mod trust;
 
 pub use exchange::Draft;
+pub use patience::{PATIENCE, until, until_blocking};
 pub use scene::{Log, ROLES, Scene, SeededNonces, code_of, indexes_of};
 
 use bytes::Bytes;

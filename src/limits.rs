@@ -416,10 +416,14 @@ pub const WITNESS_CLOCK_MS_MAX: i64 = 5 * 60 * 1000;
 pub const WITNESS_QUORUM_MS_MAX: i64 = 3 * 60 * 1000;
 /// How often that is said while it lasts.
 pub const WITNESS_ALARM_EVERY_MS: u64 = 60_000;
-/// How long a start waits for the witnesses, all together.
+/// How long a start waits for the witnesses and the followers, all together.
 pub const WITNESS_START_MS_MAX: u64 = 5_000;
 /// Threads that read the tree for the witnesses' proofs.
 pub const WITNESS_READERS: usize = 1;
+/// Reads that wait for them: a few for each witness of a policy and each follower.
+pub const WITNESS_READS_WAITING_MAX: usize = 256;
+/// Whoever keeps copies of the log's checkpoints and is asked at a start.
+pub const LOG_FOLLOWERS_MAX: usize = 16;
 /// Cosigned notes that wait to be stored.
 pub const COSIGNED_QUEUE_MAX: usize = 1024;
 /// How long a stored cosignature may wait for stable storage: each sync competes with the journal's.

@@ -27,7 +27,9 @@ use crate::domain::{KeyId, SignedEnvelope};
 use crate::grpc::{self, CallMeters, Edge, HealthReporter};
 use crate::http::{self, PublicMeters, Readiness, Shown};
 use crate::journal::{Index, Journal as _, OpenError as JournalError, SledJournal};
-use crate::relay::{CreateError, CreateOptions, OpenError, Relay, RelayOptions, WitnessOptions};
+use crate::relay::{
+    CreateError, CreateOptions, FollowerOptions, OpenError, Relay, RelayOptions, WitnessOptions,
+};
 use crate::seal::SecretKey;
 use crate::time::SystemClock;
 use crate::tls::{self, AcceptLimits, ConnectionMeters, Doors, TlsIdentity};
@@ -193,6 +195,11 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
             store: Some(settings.data_dir.join("cosigned.redb")),
             times: settings.witness_times,
         }),
+        followers: FollowerOptions {
+            urls: settings.followers.clone(),
+            start_ms_max: settings.witness_times.start_ms_max,
+        },
+        contradictions: Some(settings.data_dir.join("cosigned.contradictions")),
     })
     .await?;
 

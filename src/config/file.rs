@@ -85,6 +85,11 @@ impl Reader<'_> {
                 Some(vec![number.to_string()])
             }
             Kind::Path => Some(vec![self.path(value.as_str()?)]),
+            Kind::Texts => value
+                .as_array()?
+                .iter()
+                .map(|text: &Spanned<DeValue<'_>>| Some(text.get_ref().as_str()?.to_owned()))
+                .collect(),
             Kind::Paths => value
                 .as_array()?
                 .iter()

@@ -48,6 +48,8 @@ pub enum Kind {
     Path,
     /// A list of paths; in a variable or flag separated by commas.
     Paths,
+    /// A list of texts; in a variable or flag separated by commas.
+    Texts,
 }
 
 impl Kind {
@@ -57,6 +59,7 @@ impl Kind {
             Self::Integer => "a whole number",
             Self::Path => "a path in quotes",
             Self::Paths => "a list of paths in quotes",
+            Self::Texts => "a list of texts in quotes",
         }
     }
 }
@@ -179,6 +182,22 @@ impl Settings {
         }
     }
 
+    /// All values of a list; none if it is absent.
+    pub fn list<T>(&self, key: &str) -> Result<Vec<T>, ConfigError>
+    where
+        T: FromStr,
+        T::Err: fmt::Display,
+    {
+        let values = self
+            .values
+            .get(key)
+            .map_or(&[][..], |effective| &effective.values);
+        let parsed = values.iter().map(|text| text.parse());
+        parsed
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.refuse(key, error))
+    }
+
     /// The names under `table.`, each with its values.
     pub fn table(&self, table: &str) -> impl Iterator<Item = (&str, &Effective)> {
         self.values.iter().filter_map(move |(key, effective)| {
@@ -240,7 +259,7 @@ fn set(
             Ok(number) => vec![number.to_string()],
             Err(_) => return Err(wrong_kind(key, name, source)),
         },
-        Kind::Paths => text.split(',').map(|path| path.trim().to_owned()).collect(),
+        Kind::Paths | Kind::Texts => text.split(',').map(|part| part.trim().to_owned()).collect(),
     };
     values.insert(
         name.to_owned(),

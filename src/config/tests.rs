@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 
-const KEYS: [Key; 5] = [
+const KEYS: [Key; 6] = [
     Key {
         name: "origin",
         kind: Kind::Text,
@@ -23,6 +23,12 @@ const KEYS: [Key; 5] = [
     Key {
         name: "operators.*",
         kind: Kind::Paths,
+        default: None,
+        help: "",
+    },
+    Key {
+        name: "followers",
+        kind: Kind::Texts,
         default: None,
         help: "",
     },

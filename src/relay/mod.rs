@@ -5,11 +5,13 @@
 mod admission;
 mod answers;
 mod budget;
+mod contradictions;
 mod delivery;
 mod directory;
 mod durable;
 mod engine;
 mod follow;
+mod followers;
 mod heartbeat;
 mod list;
 mod meters;
@@ -40,6 +42,7 @@ pub use answers::{
 pub use budget::{HourlyQuota, Quotas};
 pub use delivery::{DeliverySession, SessionHandle, SessionTimes};
 pub use durable::Durable;
+pub use followers::FollowerOptions;
 pub use meters::{Counter, Gauge, Histogram, Meters};
 pub use public::{NoTile, PublicLog};
 pub use replay::Replay;

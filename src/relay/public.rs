@@ -51,10 +51,7 @@ impl Relay {
             limits::PUBLIC_READERS,
             limits::PUBLIC_READS_WAITING_MAX,
         )?;
-        let source = Source {
-            durable: self.durable(),
-            witnesses: self.engine.witnesses.clone(),
-        };
+        let source = self.public_source();
         let (sender, published) = watch::channel(source.next(None));
         tokio::spawn(source.publish(sender));
         Ok(PublicLog {
@@ -62,6 +59,14 @@ impl Relay {
             index: self.engine.index.clone(),
             threads,
         })
+    }
+
+    /// Where the published checkpoint comes from.
+    pub(super) fn public_source(&self) -> Source {
+        Source {
+            durable: self.durable(),
+            witnesses: self.engine.witnesses.clone(),
+        }
     }
 }
 
@@ -86,8 +91,8 @@ impl PublicLog {
     }
 }
 
-/// Where the published checkpoint comes from.
-struct Source {
+/// The newest durable checkpoint, and how it stands with the witnesses.
+pub(super) struct Source {
     durable: watch::Receiver<Arc<Durable>>,
     witnesses: Option<Arc<Witnesses>>,
 }
@@ -128,7 +133,7 @@ impl Source {
 
     /// What is shown next: the newest checkpoint with the quorum, as long as that is fresh; else the newest durable one, with
     /// the cosignatures that are kept of it. The size never goes back.
-    fn next(&self, before: Option<&Published>) -> Published {
+    pub(super) fn next(&self, before: Option<&Published>) -> Published {
         let durable = Arc::clone(&self.durable.borrow());
         let mut next = Published {
             size: durable.size(),

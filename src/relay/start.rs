@@ -9,11 +9,13 @@ use tokio::task::JoinSet;
 
 use super::Relay;
 use super::budget::{Budgets, Quotas};
+use super::contradictions::Contradictions;
 use super::delivery::SessionTimes;
 use super::delivery::hub::Hub;
 use super::durable::Durable;
 use super::engine::Engine;
 use super::follow::{FollowError, Followed, follow};
+use super::followers::{self, FollowerOptions};
 use super::heartbeat;
 use super::meters::Meters;
 use super::reads::Reads;
@@ -22,6 +24,7 @@ use super::witnesses::{BehindWitnesses, WitnessOptions, Witnesses, WitnessesErro
 use crate::alarm::Alarms;
 use crate::domain::{Deadlines, Genesis, Precedence, RelayStarted, SignedEnvelope};
 use crate::error::Refused;
+use crate::fetch::Fetch;
 use crate::journal::{AppendError, Block, Head, Index, IndexError, Journal, ReadError};
 use crate::ledger::{Command, Decision, Directory, Facts, MemoryFacts, apply, decide};
 use crate::time::{Clock, Timestamp};
@@ -90,6 +93,10 @@ pub struct RelayOptions {
     pub session_times: SessionTimes,
     /// Who cosigns its checkpoints; none: nobody is asked.
     pub witnesses: Option<WitnessOptions>,
+    /// Who keeps its checkpoints, and is asked at a start.
+    pub followers: FollowerOptions,
+    /// The directory for what the log's key has signed and is not on this log; none: it is said only.
+    pub contradictions: Option<PathBuf>,
 }
 
 /// Why a relay did not start.
@@ -200,6 +207,8 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
         heartbeat,
         session_times,
         witnesses,
+        followers,
+        contradictions,
     } = options;
     let Followed {
         head,
@@ -224,15 +233,12 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
     let hub = Arc::new(Hub::default());
     let shared_directory = Arc::new(directory.clone());
     let durable = Arc::new(Durable::new(head, &log_key, Arc::clone(&shared_directory)));
-    let (witnesses, witnesses_reached) = match witnesses {
-        None => (None, 0),
-        Some(options) => {
-            let verifier = log_key.verifier().clone();
-            let witnesses = Witnesses::open(options, verifier, index.clone(), Arc::clone(&clock)).await?;
-            let reached = witnesses.begin(&durable.checkpoint, head).await?;
-            (Some(witnesses), reached)
-        }
+    let others = Others {
+        witnesses,
+        followers,
+        contradictions,
     };
+    let (witnesses, witnesses_reached) = ask_others(others, &durable, &index, &log_key, &clock).await?;
     let (durable_sender, durable) = watch::channel(durable);
     let (directories_sender, directories) = watch::channel(shared_directory);
     let phase = watch::Sender::new(Phase::Running);
@@ -300,6 +306,58 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
             heartbeat: heartbeat.map(|path| heartbeat::start(path, clock)),
         }),
     })
+}
+
+/// Who may know more of the log than this relay.
+struct Others {
+    witnesses: Option<WitnessOptions>,
+    followers: FollowerOptions,
+    contradictions: Option<PathBuf>,
+}
+
+/// Asks the witnesses and the followers at once whether the log is behind its own history: the witnesses, to be asked on, and
+/// how many of them answered.
+async fn ask_others(
+    others: Others,
+    durable: &Durable,
+    index: &Index,
+    log_key: &LogKey,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Option<Arc<Witnesses>>, u32), OpenError> {
+    let Others {
+        witnesses,
+        followers,
+        contradictions,
+    } = others;
+    if witnesses.is_none() && followers.urls.is_empty() {
+        return Ok((None, 0));
+    }
+    let system = |error: &dyn std::fmt::Display| OpenError::System(error.to_string());
+    let contradictions = Contradictions::open(log_key.verifier().clone(), index.clone(), contradictions);
+    let contradictions = Arc::new(contradictions.map_err(|e| system(&e))?);
+    // It reads the system's roots.
+    let fetch = tokio::task::spawn_blocking(Fetch::new)
+        .await
+        .map_err(|e| system(&e))?;
+    let fetch = fetch.map_err(|e| system(&e))?;
+    let witnesses = match witnesses {
+        None => None,
+        Some(options) => {
+            let known = Arc::clone(&contradictions);
+            Some(Witnesses::open(options, known, index.clone(), fetch.clone(), Arc::clone(clock)).await?)
+        }
+    };
+    let asking = async {
+        match &witnesses {
+            Some(witnesses) => witnesses.begin(&durable.checkpoint, durable.head).await,
+            None => Ok(0),
+        }
+    };
+    let following = followers::ask(&followers, &fetch, &contradictions, durable.head);
+    let (reached, agreed) = tokio::join!(asking, following);
+    let reached = reached?;
+    agreed?;
+    Ok((witnesses, reached))
 }
 
 /// The genesis names the log and its key, which never change.

@@ -46,6 +46,12 @@ pub const KEYS: &[Key] = &[
         "who cosigns the checkpoints, and how many are enough (C2SP tlog-policy, with URLs); absent: nobody is asked",
     ),
     key(
+        "followers",
+        Kind::Texts,
+        None,
+        "URLs of others' copies of the newest checkpoint, asked at each start; absent: none",
+    ),
+    key(
         "log_key_file",
         Kind::Path,
         None,

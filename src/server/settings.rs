@@ -11,6 +11,8 @@ use sha2::{Digest as _, Sha256};
 use super::keys::KEYS;
 use crate::config::{ConfigError, FlagSetting, Settings};
 use crate::domain::{Deadlines, OperatorName, Origin, Precedence};
+use crate::fetch::Url;
+use crate::files;
 use crate::grpc::EdgeLimits;
 use crate::limits;
 use crate::relay::SessionTimes;
@@ -33,7 +35,9 @@ pub struct RelaySettings {
     pub public_listen: Option<SocketAddr>,
     /// Who cosigns the log's checkpoints.
     pub witness_policy: Option<WitnessPolicy>,
-    /// How the witnesses are asked. No setting of its own.
+    /// Where others show copies of the log's newest checkpoint.
+    pub followers: Vec<Url>,
+    /// How the witnesses are asked, and at a start the followers. No setting of its own.
     pub witness_times: WitnessTimes,
     /// The log's secret key.
     pub log_key_file: PathBuf,
@@ -92,6 +96,7 @@ impl RelaySettings {
         Ok(Self {
             digest: digest(&settings, witness_policy.as_ref()),
             witness_policy,
+            followers: followers(&settings)?,
             witness_times: WitnessTimes::default(),
             origin,
             listen: settings.required("listen")?,
@@ -179,10 +184,19 @@ impl RelaySettings {
         rows
     }
 
-    /// What a file that a setting names says, in words.
+    /// What a setting means beyond its value, in words: what the file says that it names, or what is done with it.
     fn means(&self, key: &str) -> Option<String> {
         match key {
             "witness_policy" => self.witness_policy.as_ref().map(WitnessPolicy::explain),
+            "followers" if !self.followers.is_empty() => Some(format!(
+                "at each start {} asked for a checkpoint of {}; one that this log's key has signed and that is not on this log \
+                 stops the start",
+                match self.followers.len() {
+                    1 => "this one is".to_owned(),
+                    count => format!("these {count} are"),
+                },
+                self.origin
+            )),
             _ => None,
         }
     }
@@ -223,7 +237,7 @@ pub struct Explained {
     pub source: String,
     /// What it is for.
     pub help: &'static str,
-    /// What the file says that it names, in words.
+    /// What that means beyond the value, in words: what the file says that it names, or what is done with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub means: Option<String>,
 }
@@ -266,14 +280,21 @@ fn witness_policy(settings: &Settings, origin: &Origin) -> Result<Option<Witness
         return Ok(None);
     };
     let read = || {
-        let length = std::fs::metadata(&path).map_err(|error| error.to_string())?.len();
-        if length > limits::POLICY_BYTES_MAX as u64 {
-            return Err(format!("is longer than {} bytes", limits::POLICY_BYTES_MAX));
-        }
-        let bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
+        let bytes = files::read(&path, limits::POLICY_BYTES_MAX).map_err(|error| error.source.to_string())?;
+        let bytes = bytes.ok_or("is not there")?;
         WitnessPolicy::read(&bytes, origin).map_err(|error| error.to_string())
     };
     read().map(Some).map_err(|reason| settings.refuse(KEY, reason))
+}
+
+/// Where others show the log's checkpoints.
+fn followers(settings: &Settings) -> Result<Vec<Url>, ConfigError> {
+    const KEY: &str = "followers";
+    let urls: Vec<Url> = settings.list(KEY)?;
+    match urls.len() > limits::LOG_FOLLOWERS_MAX {
+        true => Err(settings.refuse(KEY, format!("takes at most {}", limits::LOG_FOLLOWERS_MAX))),
+        false => Ok(urls),
+    }
 }
 
 /// Of the settings; what the policy says counts too, not only where it lies.
@@ -447,6 +468,33 @@ mod tests {
         assert_eq!(row("http_listen").value, None);
     }
 
+    /// Followers are URLs, each whole, and not too many; they are explained.
+    #[test]
+    fn followers_are_urls() {
+        let many = vec!["http://a"; limits::LOG_FOLLOWERS_MAX + 1].join(",");
+        for (value, reason) in [
+            ("", "takes http:// or https://, a host and a path"),
+            (
+                "http://a/checkpoint,b",
+                "takes http:// or https://, a host and a path",
+            ),
+            (many.as_str(), "takes at most 16"),
+        ] {
+            let refused = check(&[("followers", value)]).unwrap_err();
+            assert!(refused.contains(reason), "{value}: {refused}");
+        }
+        let settings = check(&[("followers", "https://a.example/x/checkpoint, http://b")]).unwrap();
+        let urls: Vec<_> = settings.followers.iter().map(ToString::to_string).collect();
+        assert_eq!(urls, ["https://a.example/x/checkpoint", "http://b/"]);
+        let row = settings
+            .explain()
+            .into_iter()
+            .find(|row| row.key == "followers")
+            .unwrap();
+        let means = row.means.unwrap();
+        assert!(means.starts_with("at each start these 2 are asked"), "{means}");
+    }
+
     /// A policy that is not there, is none, or is another log's is refused like any other value, with the line; one that can be
     /// used is explained, and what it says counts in the configuration's digest; a table.
     #[test]
@@ -459,7 +507,7 @@ mod tests {
             check(&[("witness_policy", path)])
         };
         let refused = check(&[("witness_policy", path)]).unwrap_err();
-        assert!(refused.contains("No such file"), "{refused}");
+        assert!(refused.ends_with(": is not there"), "{refused}");
         let key = crate::seal::SecretKey::from_seed(&[1; 32]);
         let witness =
             crate::transparency::WitnessVerifier::new("w.example".parse().unwrap(), key.public_key());

@@ -9,7 +9,7 @@ use wardline::relay::WitnessTimes;
 use wardline::server::RelaySettings;
 use wardline::transparency::{LogVerifier, Policy};
 
-use crate::support::{Home, Served, WitnessProcess, World, draft, http_get, wardline};
+use crate::support::{Home, PATIENCE, Served, WitnessProcess, World, copy, draft, http_get, until, wardline};
 
 /// Patient enough for a busy machine, and quick where nothing is waited for in vain.
 const TIMES: WitnessTimes = WitnessTimes {
@@ -81,16 +81,14 @@ impl Witnesses {
 
 /// Waits until a metric is what it should be. It need not be there at first.
 async fn until_metric(relay: &Served, name: &str, holds: impl Fn(u64) -> bool) {
-    loop {
+    until(PATIENCE, name, async || {
         let metrics = http_get(relay.http_address.unwrap(), "/metrics").await;
         let value = metrics
             .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        if value.is_some_and(|value| holds(value.parse().unwrap())) {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+        holds(value.parse().unwrap()).then_some(())
+    })
+    .await;
 }
 
 /// Two witnesses of three are enough. With all, with one killed and with all killed warnings are accepted; the quorum is
@@ -113,16 +111,14 @@ async fn warnings_flow_whoever_of_the_witnesses_is_there() {
     until_metric(relay, "wardline_witness_quorum_size", |size| size > sent.index).await;
     until_metric(relay, "wardline_witness_quorum", |met| met == 1).await;
     let policy = witnesses.policy();
-    loop {
+    let shown = until(PATIENCE, "the warning under the public checkpoint", async || {
         let answer = http_get(relay.public_address.unwrap(), "/checkpoint").await;
         let (_, note) = answer.split_once("\r\n\r\n").unwrap();
         let shown = policy.open(note).unwrap();
-        if shown.checkpoint().size > sent.index {
-            assert!(shown.has_quorum());
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+        (shown.checkpoint().size > sent.index).then_some(shown)
+    })
+    .await;
+    assert!(shown.has_quorum());
 
     running[2].kill();
     let sent = us.submit(&draft(&["ru.ctc"])).await.unwrap();
@@ -179,18 +175,6 @@ async fn warnings_flow_whoever_of_the_witnesses_is_there() {
     world.served.stop().await;
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &target),
-            false => drop(std::fs::copy(entry.path(), target).unwrap()),
-        }
-    }
-}
-
 /// A log that has begun, and its copy in another home: the same data, key and all.
 async fn forked() -> (Home, Home, LogVerifier) {
     let one = Home::new();
@@ -222,16 +206,15 @@ async fn two_relays_of_one_log_are_caught_by_one_witness() {
 
     // Kept a moment after it was counted.
     let kept = second.1.path().join("data/cosigned.contradictions");
-    let note = loop {
-        let mut files = std::fs::read_dir(&kept).into_iter().flatten();
-        if let Some(Ok(file)) = files.next() {
-            let note = std::fs::read_to_string(file.path()).unwrap();
-            if !note.is_empty() {
-                break note;
-            }
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    };
+    let note = until(PATIENCE, "the proof", async || {
+        let files = std::fs::read_dir(&kept).into_iter().flatten();
+        // Whole as soon as it has its name.
+        let file = files
+            .flatten()
+            .find(|file| file.path().extension().is_some_and(|it| it == "note"))?;
+        Some(std::fs::read_to_string(file.path()).unwrap())
+    })
+    .await;
     let shown = log.open(&note).unwrap();
     assert_eq!(witnesses.policy().open(&note).unwrap().cosignatures().len(), 1);
     let own = http_get(second.0.public_address.unwrap(), "/checkpoint").await;
@@ -278,4 +261,80 @@ async fn a_relay_over_an_old_copy_does_not_start() {
     let relay = now.serve_with(&witnesses.settings(&now)).await;
     until_metric(&relay, "wardline_witness_quorum", |met| met == 1).await;
     relay.stop().await;
+}
+
+/// A relay over an old copy of its data does not start while a follower shows a later checkpoint under the log's own key: the
+/// public read side of the relay that went on. Exit 5 with the proof kept, and without any witness. What the log's key has not
+/// signed, a status and nobody at all stop no start; nor does a follower that has less.
+#[tokio::test]
+async fn a_relay_behind_its_follower_does_not_start() {
+    let (now, old, _) = forked().await;
+    let ahead = now
+        .serve_with(&now.settings(&[("public_listen", "127.0.0.1:0")]))
+        .await;
+    let public = format!("http://{}", ahead.public_address.unwrap());
+    let nobody = format!("http://{}/checkpoint", free_port());
+    let (checkpoint, missing) = (format!("{public}/checkpoint"), format!("{public}/missing"));
+    let tile = format!("{public}/tile/0/000.p/1");
+
+    let set = format!("followers={nobody},{missing},{tile},{checkpoint}");
+    let explain = ["relay", "check", "relay.toml", "--set", &set];
+    let explained = wardline(old.path(), &explain).output().unwrap();
+    let explained = String::from_utf8(explained.stdout).unwrap();
+    assert!(
+        explained.contains("these 4 are asked for a checkpoint"),
+        "{explained}"
+    );
+
+    let run = ["--json", "relay", "run", "--config", "relay.toml", "--set", &set];
+    let mut starting = wardline(old.path(), &run);
+    // On another thread: the follower is served by this one.
+    let ended = tokio::task::spawn_blocking(move || starting.output().unwrap())
+        .await
+        .unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(5), "{said}");
+    let names = format!("the follower {checkpoint} shows a checkpoint of size");
+    assert!(said.contains(&names), "{said}");
+    assert_eq!(
+        said.matches("a follower of this log says nothing").count(),
+        3,
+        "{said}"
+    );
+    let kept = std::fs::read_dir(old.path().join("data/cosigned.contradictions")).unwrap();
+    let kept: Vec<PathBuf> = kept.map(|file| file.unwrap().path()).collect();
+    let note = std::fs::read_to_string(&kept[0]).unwrap();
+    let shown = http_get(ahead.public_address.unwrap(), "/checkpoint").await;
+    assert_eq!(
+        (kept.len(), note.as_str()),
+        (1, shown.split_once("\r\n\r\n").unwrap().1)
+    );
+
+    let others = format!("{nobody},{missing},{tile}");
+    let settings = old.settings(&[("followers", &others), ("public_listen", "127.0.0.1:0")]);
+    let behind = old.serve_with(&settings).await;
+    // It has written another record of its start by now: what it shows is another tree of the size that the first has.
+    ahead.stop().await;
+    let other = format!("http://{}/checkpoint", behind.public_address.unwrap());
+    let refused = wardline::server::start(&now.settings(&[("followers", &other)])).await;
+    let refused = refused.err().unwrap().to_string();
+    assert!(
+        refused.contains(&format!("the follower {other} shows")),
+        "{refused}"
+    );
+    behind.stop().await;
+
+    // Its own earlier checkpoint, which a mirror may still show, is on the log.
+    let mirror = mirror(note).await;
+    let again = now.serve_with(&now.settings(&[("followers", &mirror)])).await;
+    again.stop().await;
+}
+
+/// Where this note is shown.
+async fn mirror(note: String) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/checkpoint", listener.local_addr().unwrap());
+    let router = axum::Router::new().route("/checkpoint", axum::routing::get(move || async move { note }));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::domain::*;
 use crate::journal::{Index, Journal, MemoryJournal};
 use crate::relay::{
-    Caller, CreateOptions, Failure, OpenError, Proven, Quotas, Relay, RelayOptions, WitnessOptions,
+    Caller, CreateOptions, Failure, FollowerOptions, OpenError, Proven, Quotas, Relay, RelayOptions,
+    WitnessOptions,
 };
 use crate::seal::SecretKey;
 use crate::time::ManualClock;
@@ -51,7 +52,11 @@ async fn open_with(
         quotas,
         heartbeat: None,
         session_times: super::super::SessionTimes::default(),
+        contradictions: witnesses
+            .as_ref()
+            .and_then(|witnesses| Some(witnesses.store.as_ref()?.with_extension("contradictions"))),
         witnesses,
+        followers: FollowerOptions::default(),
     })
     .await
 }

@@ -9,7 +9,6 @@ use super::keeper::Cosigned;
 use super::policy::Asked;
 use crate::domain::Hash;
 use crate::fetch::Bounds;
-use crate::journal::Head;
 use crate::limits;
 use crate::transparency::{
     AddCheckpoint, CosignedCheckpoint, SignedCheckpoint, consistency_proof, origin_hash,
@@ -39,7 +38,7 @@ pub(super) enum Asking {
 impl Witnesses {
     /// A candidate from a signed note of this log's own.
     pub(super) fn candidate(&self, note: &Arc<str>) -> Result<Candidate, String> {
-        let opened = self.log.open(note).map_err(|e| e.to_string())?;
+        let opened = self.contradictions.log().open(note).map_err(|e| e.to_string())?;
         let checkpoint = self
             .policy
             .policy()
@@ -52,13 +51,14 @@ impl Witnesses {
         })
     }
 
-    /// Asks one witness. `known` is the size that it has cosigned, as far as is known; `newest` is the log's.
+    /// Asks one witness. `known` is the size that it has cosigned, as far as is known; `newest` gives the log's size, and is
+    /// asked when an answer has come: the log grows meanwhile.
     pub(super) async fn ask(
         &self,
         asked: &Asked,
         candidate: &Candidate,
         known: &mut Option<u64>,
-        newest: u64,
+        newest: impl Fn() -> u64,
     ) -> Result<Asking, Refusal> {
         let url = asked.url.below("add-checkpoint");
         let url = url.map_err(|error| Refusal::Relay(error.to_string()))?;
@@ -88,7 +88,7 @@ impl Witnesses {
                     });
                     return Ok(Asking::Cosigned);
                 }
-                Reply::Conflict(Some(size)) if size > newest => return Err(Refusal::Larger(size)),
+                Reply::Conflict(Some(size)) if size > newest() => return Err(Refusal::Larger(size)),
                 // It has just that size, and does not take this tree of it.
                 Reply::Conflict(size)
                     if old > 0 && old == candidate.size && size.is_none_or(|size| size == old) =>
@@ -111,7 +111,8 @@ impl Witnesses {
         let index = self.index.clone();
         let read = move || consistency_proof(old, new, &index).map_err(|e| e.to_string());
         let relay = |error: String| Refusal::Relay(error);
-        self.threads
+        self.contradictions
+            .threads()
             .run(read)
             .await
             .map_err(|busy| relay(busy.to_string()))?
@@ -121,25 +122,12 @@ impl Witnesses {
     /// The last note of this log that a witness shows, if it shows one under this log's signature. A witness of Wardline's
     /// shows it below the hash of the origin; others may show nothing.
     pub(super) async fn shown(&self, asked: &Asked) -> Option<SignedCheckpoint> {
-        let path = format!("{}/checkpoint", origin_hash(self.log.origin()));
+        let path = format!("{}/checkpoint", origin_hash(self.contradictions.log().origin()));
         let url = asked.url.below(&path).ok()?;
         let answer = self.fetch.get(&url, self.bounds()).await.ok()?;
-        let note = std::str::from_utf8(&answer.body).ok()?;
         (answer.status == http::StatusCode::OK)
-            .then(|| self.log.open(note).ok())
+            .then(|| self.contradictions.signed(&answer.body))
             .flatten()
-    }
-
-    /// Whether a note under this log's signature is not on this log, which has this head.
-    pub(super) async fn contradicts(&self, shown: &SignedCheckpoint, head: Head) -> Result<bool, Refusal> {
-        if shown.size() > head.size {
-            return Ok(true);
-        }
-        let (size, index) = (shown.size(), self.index.clone());
-        let read = move || crate::transparency::root_at(size, &index).map_err(|e| e.to_string());
-        let root = self.threads.run(read).await;
-        let root = root.map_err(|busy| Refusal::Relay(busy.to_string()))?;
-        Ok(root.map_err(Refusal::Relay)? != shown.root())
     }
 
     fn bounds(&self) -> Bounds {

@@ -11,9 +11,7 @@ use super::Witnesses;
 use super::ask::{Asking, Candidate};
 use super::exchange::Refusal;
 use super::policy::Asked;
-use crate::limits;
 use crate::relay::durable::Durable;
-use crate::transparency::SignedCheckpoint;
 
 /// What the witnesses are asked about now.
 #[derive(Debug, Clone)]
@@ -94,7 +92,7 @@ impl Witnesses {
                     false => Arc::clone(&now.newest),
                 }
             };
-            let newest = durable.borrow().size();
+            let newest = || durable.borrow().size();
             match self.ask(&asked, &candidate, &mut known, newest).await {
                 Ok(Asking::Cosigned) => (done, backoff) = (candidate.size, pause),
                 // About that size it is asked again as soon as that is a candidate: its answer may have been lost.
@@ -127,33 +125,8 @@ impl Witnesses {
             return;
         };
         let head = durable.borrow().head;
-        if let Ok(true) = self.contradicts(&shown, head).await {
-            self.keep_contradiction(&asked.name, &shown).await;
-        }
-    }
-
-    /// Says and keeps what contradicts this log.
-    pub(super) async fn keep_contradiction(&self, witness: &str, shown: &SignedCheckpoint) {
-        let root = shown.root();
-        tracing::error!(
-            witness, size = shown.size(), %root,
-            "this log's own key has signed a checkpoint that is not on this log: a person must look"
-        );
-        let Some(directory) = self.contradictions.clone() else {
-            return;
-        };
-        let (name, note) = (format!("{}-{root}.note", shown.size()), shown.note().to_owned());
-        let write = move || {
-            std::fs::create_dir_all(&directory)?;
-            let kept = std::fs::read_dir(&directory)?.count();
-            let file = directory.join(name);
-            match kept < limits::CONTRADICTIONS_KEPT_MAX && !file.exists() {
-                true => std::fs::write(file, note),
-                false => Ok(()),
-            }
-        };
-        if let Ok(Err(error)) = self.threads.run(write).await {
-            tracing::error!(%error, "what contradicts this log could not be kept");
+        if let Ok(true) = self.contradictions.contradicts(&shown, head).await {
+            self.contradictions.keep(&asked.named(), &shown).await;
         }
     }
 

@@ -1,5 +1,5 @@
-//! Before a relay begins it asks the witnesses whether it is behind its own history (FORMATS.md, "Beginning"). A checkpoint
-//! under its own key that is not on its log stops it, and so does a quorum that says a larger size. One witness's bare word
+//! Before a relay begins it asks the witnesses whether it is behind its own history (the rule: docs/operations.md, "What a
+//! start asks"). A checkpoint under its own key that is not on its log stops it, and so does a quorum that says a larger size. One witness's bare word
 //! is an alarm and no more, for a hostile witness must not stop a relay; and nobody's silence does.
 
 use std::collections::BTreeSet;
@@ -36,12 +36,12 @@ pub(super) enum Heard {
 pub enum BehindWitnesses {
     /// Proven.
     #[error(
-        "the witness {witness} shows a checkpoint of size {size} that this log's own key has signed and that is not on this log: \
+        "{by} shows a checkpoint of size {size} that this log's own key has signed and that is not on this log: \
          the journal is an old or another copy, or another relay runs with this key"
     )]
     Signed {
-        /// Who shows it.
-        witness: String,
+        /// Who shows it: a witness or a follower.
+        by: String,
         /// Its size.
         size: u64,
     },
@@ -74,7 +74,7 @@ pub(super) fn judge(
             }
             Heard::Shows(shown) => {
                 return Err(BehindWitnesses::Signed {
-                    witness: name.clone(),
+                    by: name.clone(),
                     size: shown.size(),
                 });
             }
@@ -102,11 +102,11 @@ impl Witnesses {
         let heard: Vec<_> = asked
             .iter()
             .zip(heard)
-            .map(|(asked, heard)| (asked.name.clone(), asked.verifier.public_key().keyid(), heard))
+            .map(|(asked, heard)| (asked.named(), asked.verifier.public_key().keyid(), heard))
             .collect();
         for (name, _, heard) in &heard {
             if let Heard::Shows(shown) = heard {
-                self.keep_contradiction(name, shown).await;
+                self.contradictions.keep(name, shown).await;
             }
         }
         let reached = judge(self.policy.policy(), head.size, &heard)?;
@@ -117,11 +117,11 @@ impl Witnesses {
     async fn hear(&self, asked: &Asked, candidate: &Candidate, head: Head) -> Heard {
         let bound = Duration::from_millis(self.times.start_ms_max);
         let mut known = None;
-        let asking = tokio::time::timeout(bound, self.ask(asked, candidate, &mut known, head.size));
+        let asking = tokio::time::timeout(bound, self.ask(asked, candidate, &mut known, || head.size));
         let showing = tokio::time::timeout(bound, self.shown(asked));
         let (answered, shown) = tokio::join!(asking, showing);
         if let Ok(Some(shown)) = shown
-            && let Ok(true) = self.contradicts(&shown, head).await
+            && let Ok(true) = self.contradictions.contradicts(&shown, head).await
         {
             return Heard::Shows(Box::new(shown));
         }

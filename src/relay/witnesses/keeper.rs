@@ -131,10 +131,13 @@ impl Keeper {
         &self.store
     }
 
-    /// Returns when all that was added is on stable storage.
+    /// Returns when all that was added before is on stable storage, or could not be put there, which is said.
     pub(super) async fn close(&self) {
-        let (sender, done) = oneshot::channel();
-        if self.sender.try_send(Work::Close(sender)).is_ok() {
+        let (asked, done) = oneshot::channel();
+        let sender = self.sender.clone();
+        // The queue may be full: this waits for its turn like all that was added.
+        let queued = tokio::task::spawn_blocking(move || sender.send(Work::Close(asked)).is_ok());
+        if let Ok(true) = queued.await {
             // An error: the thread has ended, after the same.
             let _ = done.await;
         }
@@ -409,5 +412,52 @@ impl Entry {
             keys.insert(key);
             policy.is_met(&keys).then_some(at)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::domain::Hash;
+    use crate::seal::SecretKey;
+    use crate::transparency::{LogKey, WitnessKey};
+    use futures_util::FutureExt as _;
+
+    /// While the disk holds up the thread and its queue is full, `close` waits; when it returns, all that was added before
+    /// is stored.
+    #[tokio::test]
+    async fn closing_waits_for_a_full_queue() {
+        let log = LogKey::new("log.invalid".parse().unwrap(), SecretKey::from_seed(&[8; 32]));
+        let witness = WitnessKey::new("w.invalid".parse().unwrap(), SecretKey::from_seed(&[9; 32]));
+        let policy = Policy::of_one(log.verifier().clone(), witness.verifier().clone());
+        let at = Timestamp::from_unix_ms(1_709_823_600_000);
+        let cosigned = |size: u64| {
+            let note = log.sign_checkpoint(size, Hash([7; 32]));
+            let checkpoint = policy.open(&note).unwrap();
+            Cosigned {
+                line: witness.cosign(checkpoint.checkpoint(), at),
+                witness: witness.verifier().public_key().keyid(),
+                checkpoint,
+                at,
+            }
+        };
+        let keeper = Keeper::open(None, &policy, log.verifier()).unwrap();
+        let held_up = keeper.store().hold_up();
+        let mut standing = keeper.standing().clone();
+        keeper.add(cosigned(1));
+        // Said before it is written, which nothing is now.
+        standing.changed().await.unwrap();
+        let last = 1 + u64::try_from(limits::COSIGNED_QUEUE_MAX).unwrap();
+        for size in 2..=last {
+            keeper.add(cosigned(size));
+        }
+        let asked = oneshot::channel().0;
+        assert!(keeper.sender.try_send(Work::Close(asked)).is_err(), "it is full");
+        let mut closing = std::pin::pin!(keeper.close());
+        assert!(closing.as_mut().now_or_never().is_none());
+        drop(held_up);
+        closing.await;
+        assert!(keeper.store().at(last).unwrap().is_some());
     }
 }

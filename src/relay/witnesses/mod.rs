@@ -26,13 +26,12 @@ use tokio::sync::watch;
 
 use self::keeper::Keeper;
 use self::state::State;
-use super::threads::Threads;
+use super::contradictions::Contradictions;
 use crate::alarm::Alarms;
 use crate::fetch::Fetch;
 use crate::journal::Index;
 use crate::limits;
 use crate::time::{Clock, Timestamp};
-use crate::transparency::LogVerifier;
 
 /// Whom a relay asks, and where it keeps what they say.
 #[derive(Debug, Clone)]
@@ -84,20 +83,17 @@ impl Default for WitnessTimes {
 /// The witnesses of a running relay.
 pub(super) struct Witnesses {
     policy: WitnessPolicy,
-    log: LogVerifier,
     times: WitnessTimes,
     clock: Arc<dyn Clock>,
     began: Timestamp,
     fetch: Fetch,
     index: Index,
-    threads: Threads,
     keeper: Keeper,
     /// In the policy's order.
     states: Mutex<Vec<State>>,
     /// Of what a person must look at, by place and kind.
     alarms: Alarms<(usize, &'static str)>,
-    /// Beside the store; none: in memory.
-    contradictions: Option<PathBuf>,
+    contradictions: Arc<Contradictions>,
 }
 
 /// No store, no threads, no TLS.
@@ -109,37 +105,29 @@ impl Witnesses {
     /// Opens the store. Asks nobody yet.
     pub(super) async fn open(
         options: WitnessOptions,
-        log: LogVerifier,
+        contradictions: Arc<Contradictions>,
         index: Index,
+        fetch: Fetch,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, WitnessesError> {
         let WitnessOptions { policy, store, times } = options;
         let failed = |error: &dyn std::fmt::Display| WitnessesError(error.to_string());
-        if !policy.is_about(&log) {
+        if !policy.is_about(contradictions.log()) {
             return Err(WitnessesError(
                 "the policy names this log with another key than its own".to_owned(),
             ));
         }
-        let contradictions = store.as_ref().map(|store| store.with_extension("contradictions"));
-        let (rule, verifier) = (policy.policy().clone(), log.clone());
-        let opened = tokio::task::spawn_blocking(move || {
-            let keeper = Keeper::open(store.as_deref(), &rule, &verifier).map_err(|e| e.to_string())?;
-            let fetch = Fetch::new().map_err(|e| e.to_string())?;
-            Ok::<_, String>((keeper, fetch))
-        });
-        let (keeper, fetch) = opened.await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
-        let threads = Threads::start("witnesses", limits::WITNESS_READERS, limits::COSIGNED_QUEUE_MAX)
-            .map_err(|e| failed(&e))?;
+        let (rule, verifier) = (policy.policy().clone(), contradictions.log().clone());
+        let opened = tokio::task::spawn_blocking(move || Keeper::open(store.as_deref(), &rule, &verifier));
+        let keeper = opened.await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
         let states = policy.witnesses().iter().map(|_| State::default()).collect();
         Ok(Arc::new(Self {
             policy,
-            log,
             times,
             began: clock.now(),
             clock,
             fetch,
             index,
-            threads,
             keeper,
             states: Mutex::new(states),
             alarms: Alarms::default(),
@@ -192,7 +180,7 @@ impl Witnesses {
         Ok(distinct)
     }
 
-    /// Returns when all that was cosigned is on stable storage.
+    /// Returns when all that was cosigned is on stable storage, or could not be put there.
     pub(super) async fn close(&self) {
         self.keeper.close().await;
     }

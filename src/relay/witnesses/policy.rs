@@ -52,6 +52,13 @@ pub enum BadWitnessPolicy {
     Url(String, InvalidUrl),
 }
 
+impl Asked {
+    /// It in a sentence.
+    pub(super) fn named(&self) -> String {
+        format!("the witness {}", self.name)
+    }
+}
+
 impl WitnessPolicy {
     /// Reads the policy of the relay of this log.
     pub fn read(bytes: &[u8], origin: &Origin) -> Result<Self, BadWitnessPolicy> {

@@ -134,6 +134,13 @@ impl Store {
         Ok(write.commit()?)
     }
 
+    /// Nothing is written until what this gives is dropped.
+    #[cfg(test)]
+    pub(super) fn hold_up(&self) -> redb::WriteTransaction {
+        #[expect(clippy::unwrap_used, reason = "a test's")]
+        self.0.begin_write().unwrap()
+    }
+
     /// What is kept of a size.
     pub(super) fn at(&self, size: u64) -> Result<Option<Kept>, StoreError> {
         let read = self.0.begin_read()?;

@@ -26,6 +26,8 @@ pub(super) enum Manner {
     Honest,
     /// Takes the request and never answers.
     Silent,
+    /// Takes the request and answers with a size when it is told to.
+    Waits,
     /// One byte now and then, for ever.
     Drips,
     /// No signature line.
@@ -66,6 +68,10 @@ struct Inner {
     asked: watch::Sender<usize>,
     /// How many will never be answered.
     held: watch::Sender<usize>,
+    /// How many wait to be answered.
+    waiting: watch::Sender<usize>,
+    /// The size that they are answered with.
+    answer: watch::Sender<Option<u64>>,
 }
 
 impl Fake {
@@ -83,6 +89,8 @@ impl Fake {
             manner: watch::Sender::new(manner),
             asked: watch::Sender::new(0),
             held: watch::Sender::new(0),
+            waiting: watch::Sender::new(0),
+            answer: watch::Sender::new(None),
         }));
         let shown = format!("/w/{}/checkpoint", origin_hash(origin));
         let router = Router::new()
@@ -125,6 +133,17 @@ impl Fake {
     pub(super) async fn holds(&self) {
         let mut held = self.0.held.subscribe();
         held.wait_for(|count| *count > 0).await.unwrap();
+    }
+
+    /// Waits until somebody waits for its answer.
+    pub(super) async fn waits(&self) {
+        let mut waiting = self.0.waiting.subscribe();
+        waiting.wait_for(|count| *count > 0).await.unwrap();
+    }
+
+    /// Answers those who wait, and all later ones, with this size.
+    pub(super) fn answer(&self, size: u64) {
+        self.0.answer.send_replace(Some(size));
     }
 
     fn sign(&self, checkpoint: &Checkpoint) -> String {
@@ -180,6 +199,12 @@ async fn add_checkpoint(State(fake): State<Fake>, body: String) -> Response {
         Manner::Silent => {
             fake.0.held.send_modify(|count| *count += 1);
             std::future::pending().await
+        }
+        Manner::Waits => {
+            fake.0.waiting.send_modify(|count| *count += 1);
+            let mut answer = fake.0.answer.subscribe();
+            let size = answer.wait_for(Option::is_some).await.unwrap().unwrap();
+            (StatusCode::CONFLICT, format!("{size}\n")).into_response()
         }
         Manner::Drips => {
             let drops = futures_util::stream::unfold((), |()| async {

@@ -7,15 +7,18 @@ mod fake;
 mod starting;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use self::fake::{Fake, Manner};
+use super::ask::Asking;
+use super::exchange::Refusal;
 use super::{WitnessOptions, WitnessPolicy, WitnessTimes, WitnessesStatus};
 use crate::domain::{RecordKind, WarningName};
 use crate::journal::MemoryJournal;
 use crate::relay::OpenError;
 use crate::relay::tests::stage::{Stage, log_key};
 use crate::transparency::{CosignedCheckpoint, Policy};
-use crate::world::World;
+use crate::world::{self, PATIENCE, World};
 
 /// Quick, but for what a test waits for in vain.
 const TIMES: WitnessTimes = WitnessTimes {
@@ -68,13 +71,10 @@ async fn stage(manners: &[Manner], threshold: &str, times: WitnessTimes) -> (Sta
 
 /// Waits until the witnesses stand like this.
 async fn until(stage: &Stage, mut holds: impl FnMut(&WitnessesStatus) -> bool) -> WitnessesStatus {
-    loop {
-        let status = stage.relay.witnesses().unwrap();
-        if holds(&status) {
-            return status;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-    }
+    world::until(PATIENCE, "the witnesses to stand so", async || {
+        Some(stage.relay.witnesses().unwrap()).filter(|status| holds(status))
+    })
+    .await
 }
 
 /// Waits until the quorum has cosigned all that is durable.
@@ -148,14 +148,12 @@ async fn the_first_and_the_newest_note_are_kept() {
     let later = until(&stage, |status| status.witnesses[0].cosigned > Some(began)).await;
     fakes[0].asked(3).await;
     let us = stage.caller("us.ctc");
-    let newest = loop {
+    let newest = world::until(PATIENCE, "the newest note to be kept", async || {
         let found = stage.relay.find_cosigned(&us, &[size]).await.unwrap();
         let newest = opened(&policy, found.last().unwrap());
-        if newest.quorum_time() == later.witnesses[0].cosigned {
-            break newest;
-        }
-        tokio::task::yield_now().await;
-    };
+        (newest.quorum_time() == later.witnesses[0].cosigned).then_some(newest)
+    })
+    .await;
     let found = stage.relay.find_cosigned(&us, &[size - 1]).await.unwrap();
     let first = opened(&policy, found.last().unwrap());
     assert_eq!(first.checkpoint(), newest.checkpoint());
@@ -239,13 +237,11 @@ async fn a_missing_quorum_is_seen() {
     assert_eq!((quorum.met, quorum.size, quorum.time), (false, 0, None));
     let witnesses = stage.relay.engine.witnesses.clone().unwrap();
     assert_eq!(witnesses.missing(), None, "a start takes a while");
-    let some = loop {
+    let some = world::until(PATIENCE, "a cosigned note of that size", async || {
         let note = opened(&policy, &stage.relay.cosigned().unwrap());
-        if note.checkpoint().size >= size {
-            break note;
-        }
-        tokio::task::yield_now().await;
-    };
+        (note.checkpoint().size >= size).then_some(note)
+    })
+    .await;
     assert!(!some.has_quorum());
 
     stage.clock.advance_ms(TIMES.quorum_ms_max + 1);
@@ -273,8 +269,7 @@ async fn a_missing_quorum_is_seen() {
     assert!(witnesses.missing().is_some());
 }
 
-/// What was cosigned is there after a restart, before any witness has answered; a store that cannot be read is put aside, and
-/// the relay starts all the same.
+/// What was cosigned is there after a restart, before any witness has answered.
 #[tokio::test]
 async fn what_was_cosigned_outlasts_a_restart() {
     let directory = tempfile::tempdir().unwrap();
@@ -295,14 +290,117 @@ async fn what_was_cosigned_outlasts_a_restart() {
     assert_eq!((quorum.met, quorum.size), (true, size));
 }
 
-/// The public checkpoint carries the quorum's cosignatures, and its size never goes back when that is gone.
+/// A store that cannot be read is put aside as it is, the relay starts all the same, and what is cosigned then is kept in a
+/// new one.
+#[tokio::test]
+async fn a_damaged_store_is_put_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cosigned.redb");
+    let stage = Stage::new().await;
+    let fake = Fake::start(1, Manner::Honest, &stage.world.origin, &stage.clock).await;
+    let text = policy(std::slice::from_ref(&fake), "all");
+    let damaged = b"this is no database";
+    std::fs::write(&path, damaged).unwrap();
+    std::fs::write(directory.path().join("cosigned.redb.damaged-1"), "an older one").unwrap();
+    let stage = started(stage.witnessed(options(&text, Some(path.clone()), TIMES)).await);
+    let aside = std::fs::read(directory.path().join("cosigned.redb.damaged-2")).unwrap();
+    assert_eq!(aside, damaged);
+    until_cosigned(&stage).await;
+    stage.relay.drain().await;
+    let size = stage.size();
+    fake.behave(Manner::Status(500));
+    let stage = started(stage.witnessed(options(&text, Some(path), TIMES)).await);
+    let kept = stage.relay.cosigned().unwrap();
+    assert_eq!(stage.checked(&kept).size(), size);
+}
+
+/// A witness whose answer to a request is a size that the log has reached while it was waited for contradicts nothing: it is
+/// ahead of the question, not of the log.
+#[tokio::test]
+async fn an_answer_is_held_against_the_log_as_it_is_then() {
+    let (mut stage, fakes, _) = stage(&[Manner::Silent], "all", TIMES).await;
+    let witness = &fakes[0];
+    witness.behave(Manner::Waits);
+    let witnesses = stage.relay.engine.witnesses.clone().unwrap();
+    let asked = witnesses.policy.witnesses()[0].clone();
+    let candidate = witnesses.candidate(&stage.relay.checkpoint()).unwrap();
+    let durable = stage.relay.durable();
+    let asking = tokio::spawn(async move {
+        let newest = || durable.borrow().size();
+        witnesses.ask(&asked, &candidate, &mut None, newest).await
+    });
+    witness.waits().await;
+    stage.accepted("us.ctc", &["ru.ctc"]).await;
+    let size = stage.size();
+    witness.answer(size);
+    assert_eq!(asking.await.unwrap(), Ok(Asking::Ahead(size)));
+}
+
+/// That a witness contradicts is said at once and then once a minute, by kind, and a clock that is set back silences none of it.
+#[tokio::test]
+async fn a_contradiction_is_said_whatever_the_clock_does() {
+    let (stage, _fakes, _) = stage(&[Manner::Silent], "all", TIMES).await;
+    let witnesses = stage.relay.engine.witnesses.clone().unwrap();
+    let asked = &witnesses.policy.witnesses()[0];
+    let said = Said::default();
+    let writer = said.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let pause = crate::limits::ALARM_PAUSE_MS;
+        for (advance_ms, refusal, alarms) in [
+            (0, Refusal::Larger(1_000), 1),
+            (1, Refusal::Larger(1_001), 1),
+            (0, Refusal::Contradicts(9), 2),
+            (0, Refusal::Larger(1_001), 2),
+            (pause, Refusal::Larger(1_001), 3),
+            (-24 * 3_600_000, Refusal::Larger(1_001), 4),
+            (pause - 1, Refusal::Larger(1_001), 4),
+            (1, Refusal::Larger(1_001), 5),
+        ] {
+            stage.clock.advance_ms(advance_ms);
+            witnesses.refused_by(asked, refusal.clone());
+            assert_eq!(
+                said.count("a witness contradicts this log"),
+                alarms,
+                "{advance_ms} {refusal}"
+            );
+        }
+    });
+}
+
+/// What is logged.
+#[derive(Clone, Default)]
+struct Said(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Said {
+    fn count(&self, what: &str) -> usize {
+        String::from_utf8(self.0.lock().unwrap().clone())
+            .unwrap()
+            .matches(what)
+            .count()
+    }
+}
+
+impl std::io::Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The public checkpoint carries the quorum's cosignatures; when that is gone it moves on without them; and when the quorum
+/// is fresh again for a smaller size, because the clock was set back, its size does not go back.
 #[tokio::test]
 async fn the_public_checkpoint_is_a_cosigned_one() {
     let (mut stage, fakes, policy) = stage(&[Manner::Honest, Manner::Honest], "all", TIMES).await;
     until_cosigned(&stage).await;
-    let public = stage.relay.public_log().unwrap();
-    let cosigned = opened(&policy, &public.checkpoint());
-    assert!(cosigned.has_quorum());
+    let public = stage.relay.public_source();
+    let vouched = public.next(None);
+    assert!(opened(&policy, &vouched.note).has_quorum());
 
     fakes[0].behave(Manner::Status(500));
     until(&stage, |status| !status.witnesses[0].error.is_empty()).await;
@@ -310,7 +408,11 @@ async fn the_public_checkpoint_is_a_cosigned_one() {
     let size = stage.size();
     until(&stage, |status| status.witnesses[1].size >= size).await;
     stage.clock.advance_ms(TIMES.quorum_ms_max + 1);
-    let next = stage.relay.public_log().unwrap();
-    let shown = opened(&policy, &next.checkpoint());
+    let next = public.next(Some(&vouched));
+    let shown = opened(&policy, &next.note);
     assert_eq!((shown.checkpoint().size, shown.has_quorum()), (size, false));
+
+    stage.clock.advance_ms(-TIMES.quorum_ms_max - 1);
+    assert_eq!(public.next(None), vouched, "the quorum is fresh again");
+    assert_eq!(public.next(Some(&next)), next);
 }

@@ -1,4 +1,4 @@
-//! What witnesses say at a start, and whether the relay starts (FORMATS.md, "Beginning").
+//! What witnesses say at a start, and whether the relay starts (docs/operations.md, "What a start asks").
 
 use super::super::begin::{BehindWitnesses, Heard, judge};
 use super::*;
@@ -29,7 +29,7 @@ async fn what_was_heard_is_judged() {
     let shows = |size| Heard::Shows(Box::new(signed(size, 7)));
     let signed = |n: usize, size| {
         Err(BehindWitnesses::Signed {
-            witness: format!("w{n}"),
+            by: format!("the witness w{n}"),
             size,
         })
     };
@@ -52,7 +52,7 @@ async fn what_was_heard_is_judged() {
         let heard: Vec<_> = fakes
             .iter()
             .zip(heard)
-            .map(|(fake, heard)| (fake.name().to_owned(), key(fake), heard))
+            .map(|(fake, heard)| (format!("the witness {}", fake.name()), key(fake), heard))
             .collect();
         assert_eq!(judge(policy, 50, &heard), verdict, "{heard:?}");
     }
@@ -65,7 +65,7 @@ async fn a_relay_that_is_behind_does_not_start() {
     let honest = Manner::Honest;
     // What the first shows: a size beyond the log's and a root of nobody's.
     type Shown = Option<(u64, u8)>;
-    let refused_signed = |error: &OpenError| matches!(error, OpenError::BehindWitnesses(BehindWitnesses::Signed { witness, .. }) if witness == "w1");
+    let refused_signed = |error: &OpenError| matches!(error, OpenError::BehindWitnesses(BehindWitnesses::Signed { by, .. }) if by == "the witness w1");
     let refused_quorum =
         |error: &OpenError| matches!(error, OpenError::BehindWitnesses(BehindWitnesses::Quorum { .. }));
     type Refused<'a> = Option<&'a dyn Fn(&OpenError) -> bool>;

@@ -130,7 +130,7 @@ pub const ADD_CHECKPOINT_BYTES_MAX: usize = CHECKPOINT_BYTES_MAX + ADD_CHECKPOIN
 pub const WITNESS_LOGS_MAX: usize = 64;
 /// The file that says whose witness a directory is.
 pub const WITNESS_CONF_BYTES_MAX: usize = 64 * 1024;
-/// What a witness keeps of one log: a head, and a note with two signatures.
+/// What a witness keeps of one log: a head, and a note with two signatures, or two such notes if its state was lost.
 pub const WITNESS_STATE_BYTES_MAX: usize = 4 * 1024;
 /// Checkpoints of one log that a witness remembers besides the last, to tell a late request from a fork.
 pub const WITNESS_REMEMBERED_MAX: usize = 256;
@@ -545,6 +545,7 @@ const _: () = assert!(
 const _: () = assert!(PROOF_TEXT_BYTES_MAX < GRPC_MESSAGE_BYTES_MAX);
 // A note has room for the log and each witness of a policy, with names of full length.
 const _: () = assert!(POLICY_ENTRIES_MAX < NOTE_SIGNATURES_MAX);
+const _: () = assert!(2 * (3 * ORIGIN_CHARS_MAX + WITNESS_NAME_BYTES_MAX + 512) < WITNESS_STATE_BYTES_MAX);
 const _: () = assert!((POLICY_ENTRIES_MAX + 1) * (WITNESS_NAME_BYTES_MAX + 128) < CHECKPOINT_BYTES_MAX);
 const _: () = assert!(MISBEHAVIOUR_BYTES_MAX > 2 * (2 * RECORD_BYTES_MAX + PROOF_TEXT_BYTES_MAX));
 const _: () = assert!(BUNDLE_SEEN_MAX > AUDIENCE_MAX * ACKNOWLEDGEMENTS_PER_THREAD_MAX as usize);

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{Context, Exit, Fault};
+use crate::domain::Origin;
 use crate::limits::CHECKPOINT_BYTES_MAX;
 use crate::telemetry::{self, LogFormat, LogLevel};
 use crate::time::SystemClock;
@@ -27,7 +28,8 @@ pub(super) enum WitnessCommand {
     ///
     /// HASH is the SHA-256 of a log's origin in lower-case hex; the answer is the last checkpoint of that log that was
     /// cosigned, with the log's and this witness's signature. What a log signed against its own history is kept in
-    /// DIR/evidence, one JSON file each with both signed notes.
+    /// DIR/evidence, one JSON file each with both signed notes. A log whose state was lost or is broken is not served, and
+    /// named at the start; the others are, and the exit code is then 5 in the end. If that is all of them, nothing is served.
     Run(Run),
     /// Witness one more log, or say what was cosigned last of a log whose state was lost.
     AddLog(Box<AddLog>),
@@ -65,7 +67,7 @@ pub(super) struct AddLog {
     #[arg(long = "log", value_name = "VKEY")]
     log: LogVerifier,
     /// A file with the newest checkpoint of the log that this witness can have cosigned. Needed if its state was lost: from
-    /// an older one it could cosign what contradicts its own word.
+    /// an older one it could cosign what contradicts its own word. One older than the notes of the lost state is refused.
     #[arg(long, value_name = "FILE")]
     last: Option<PathBuf>,
 }
@@ -84,6 +86,15 @@ struct Listening {
     name: String,
     vkey: String,
     logs: Vec<ShownLog>,
+    /// Whose state was lost or is broken.
+    not_served: Vec<NotServed>,
+}
+
+#[derive(Debug, Serialize)]
+struct NotServed {
+    origin: String,
+    why: String,
+    what_to_do: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -164,6 +175,15 @@ async fn serve(run: &Run, context: &Context) -> Result<Exit, Fault> {
                 origin: origin.to_string(),
             })
             .collect(),
+        not_served: witness
+            .not_served()
+            .iter()
+            .map(|(origin, why)| NotServed {
+                origin: origin.to_string(),
+                why: why.clone(),
+                what_to_do: bring_back(origin),
+            })
+            .collect(),
     };
     let mut text = format!("{} listens on http://{}", listening.name, listening.listening);
     for log in &listening.logs {
@@ -173,6 +193,12 @@ async fn serve(run: &Run, context: &Context) -> Result<Exit, Fault> {
         text.push_str(&format!(
             "\n  {}: cosigned {size}, shown at {}",
             log.origin, log.path
+        ));
+    }
+    for log in &listening.not_served {
+        text.push_str(&format!(
+            "\n  {}: NOT SERVED: {}\n    {}",
+            log.origin, log.why, log.what_to_do
         ));
     }
     context.emit(&listening, text)?;
@@ -190,7 +216,19 @@ async fn serve(run: &Run, context: &Context) -> Result<Exit, Fault> {
     witness::serve(listener, witness, stop)
         .await
         .map_err(|error| Fault::new(Exit::Retry, format!("the witness can serve no more: {error}")))?;
-    Ok(Exit::Done)
+    // Whoever stopped it is told that it was not whole.
+    Ok(match listening.not_served.is_empty() {
+        true => Exit::Done,
+        false => Exit::VerificationFailed,
+    })
+}
+
+/// What brings back a log whose state was lost.
+fn bring_back(origin: &Origin) -> String {
+    format!(
+        "find the newest checkpoint of {origin} that this witness can have cosigned (the relay and others keep them), then: \
+         wardline witness add-log DIR --log VKEY --last FILE"
+    )
 }
 
 impl From<BeginError> for Fault {
@@ -202,6 +240,8 @@ impl From<BeginError> for Fault {
             | BeginError::TooManyLogs
             | BeginError::NeedsLast(_)
             | BeginError::Last(..)
+            | BeginError::LastOlder { .. }
+            | BeginError::LastOther { .. }
             | BeginError::Random(_)
             | BeginError::Key(_)
             | BeginError::File(_) => Self::usage(error),
@@ -213,10 +253,7 @@ impl From<OpenError> for Fault {
     fn from(error: OpenError) -> Self {
         match &error {
             OpenError::Lost(origin, _) | OpenError::Broken(origin, _) => Self {
-                what_to_do: format!(
-                    "find the newest checkpoint of {origin} that this witness can have cosigned (the relay and others keep \
-                     them), then: wardline witness add-log DIR --log VKEY --last FILE"
-                ),
+                what_to_do: bring_back(origin),
                 ..Self::new(Exit::VerificationFailed, error)
             },
             OpenError::InUse(_) => Self::new(Exit::Retry, error),

@@ -65,6 +65,8 @@ pub(super) trait Store: Send + Sync {
 pub struct Witness {
     key: WitnessKey,
     logs: BTreeMap<Origin, Watched>,
+    /// Whose state was lost before the start, with the reason in a sentence.
+    not_served: BTreeMap<Origin, String>,
     store: Box<dyn Store>,
     kept: Kept,
     alarms: Alarms<(Origin, Kind)>,
@@ -134,11 +136,18 @@ impl Witness {
         Self {
             key,
             logs,
+            not_served: BTreeMap::new(),
             store,
             kept,
             alarms: Alarms::default(),
             clock,
         }
+    }
+
+    /// It, with logs that it knows and does not serve, and why.
+    pub(super) fn but_not(mut self, logs: impl IntoIterator<Item = (Origin, String)>) -> Self {
+        self.not_served.extend(logs);
+        self
     }
 
     /// What others verify this witness's cosignatures by.
@@ -158,6 +167,16 @@ impl Witness {
             .collect()
     }
 
+    /// The logs that it knows and does not serve, each with the reason in a sentence: what was cosigned last is not known.
+    pub fn not_served(&self) -> &BTreeMap<Origin, String> {
+        &self.not_served
+    }
+
+    /// Whether the log whose origin has this hash is one of these.
+    pub(super) fn is_not_served(&self, log: &str) -> bool {
+        self.not_served.keys().any(|origin| origin_hash(origin) == log)
+    }
+
     /// The last cosigned note of the log whose origin has this hash, with the log's and this witness's signature.
     pub fn last(&self, log: &str) -> Option<Arc<str>> {
         let (_, watched) = self.logs.iter().find(|(origin, _)| origin_hash(origin) == log)?;
@@ -171,12 +190,12 @@ impl Witness {
     /// Answers a request for a cosignature: the signature line. Blocks on the disk.
     pub fn add_checkpoint(&self, request: &str) -> Result<String, Refusal> {
         let request = AddCheckpoint::parse(request).map_err(|_| Refusal::Malformed)?;
-        let watched = request
-            .origin()
-            .parse::<Origin>()
-            .ok()
-            .and_then(|origin| self.logs.get(&origin))
-            .ok_or(Refusal::UnknownLog)?;
+        let origin: Origin = request.origin().parse().map_err(|_| Refusal::UnknownLog)?;
+        let watched = match self.logs.get(&origin) {
+            Some(watched) => watched,
+            None if self.not_served.contains_key(&origin) => return Err(Refusal::Forgotten),
+            None => return Err(Refusal::UnknownLog),
+        };
         let offered = watched
             .log
             .open_bare(&request.note)
@@ -192,7 +211,7 @@ impl Witness {
         if request.old_size > offered.size() {
             return Err(Refusal::OldSizeLarger);
         }
-        let own = self.own_word(watched, &request);
+        let own = self.own_word(watched, &request, &offered);
         // A panic elsewhere poisons the lock; the state behind it is still the last durable one.
         let mut guarded = watched.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = own.filter(|own| is_later(own, &guarded.state))
@@ -237,18 +256,32 @@ impl Witness {
         }
     }
 
-    /// This witness's own cosignatures on a note that it is shown. Nobody else can make one.
-    fn own_word(&self, watched: &Watched, request: &AddCheckpoint) -> Option<OwnWord> {
-        if !request.note.contains(self.key.verifier().name().as_str()) {
-            return None;
-        }
-        let own = watched.policy.open(&request.note).ok()?;
-        let times = own.cosignatures().iter().map(|own| own.time);
-        times.max().map(|time| OwnWord {
-            size: own.checkpoint().size,
-            time,
-            note: own.note().to_owned(),
-        })
+    /// This witness's own last cosignature on a note that it is shown. Nobody else can make one. What else stands on the note,
+    /// junk in its name too, is passed over, and is not kept.
+    fn own_word(
+        &self,
+        watched: &Watched,
+        request: &AddCheckpoint,
+        offered: &SignedCheckpoint,
+    ) -> Option<OwnWord> {
+        let named = format!("\u{2014} {} ", self.key.verifier().name());
+        let mut lines = request
+            .note
+            .split_inclusive('\n')
+            .filter(|line| line.starts_with(&named))
+            .peekable();
+        lines.peek()?;
+        let bare = watched.policy.open_signed(offered.clone()).ok()?;
+        lines
+            .filter_map(|line| {
+                let own = bare.merged(line).ok()?;
+                Some(OwnWord {
+                    size: own.checkpoint().size,
+                    time: own.cosignatures().first()?.time,
+                    note: own.note().to_owned(),
+                })
+            })
+            .max_by_key(|own| own.time)
     }
 
     fn cosign(

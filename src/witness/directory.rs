@@ -9,10 +9,13 @@
 //! | `lock` | held by the one process that uses the directory |
 //!
 //! A log of `witness` without its file in `logs`, or whose file says `lost`, is not one that was never cosigned: its state
-//! was lost, and the directory is refused.
+//! was lost, and it is not served. The other logs of the directory are; if there is none, the directory is refused.
 
+use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use tracing::error;
 
 use super::cosign::{Store, Watched, Witness};
 use super::evidence::Kept;
@@ -24,8 +27,8 @@ use crate::limits::{WITNESS_CONF_BYTES_MAX, WITNESS_LOGS_MAX, WITNESS_STATE_BYTE
 use crate::seal::{KeyFileError, RandomError, SecretKey};
 use crate::time::Clock;
 use crate::transparency::{
-    CosignedCheckpoint, InvalidNote, LogVerifier, Policy, WitnessKey, WitnessName, WitnessVerifier,
-    origin_hash,
+    CosignedCheckpoint, InvalidNote, LogVerifier, Policy, SignedCheckpoint, WitnessKey, WitnessName,
+    WitnessVerifier, origin_hash,
 };
 
 /// Why no witness was begun, or no log added.
@@ -49,6 +52,30 @@ pub enum BeginError {
     /// The checkpoint that is given as the last is none of that log.
     #[error("the checkpoint given for {0} is not one of it: {1}")]
     Last(Origin, #[source] InvalidNote),
+    /// The checkpoint that is given as the last is older than what this witness is known to have cosigned.
+    #[error(
+        "the checkpoint given for {log} has size {given}, and this witness has cosigned size {known}: give the newest that it can have \
+         cosigned, which is at least that one, or all that follows may contradict it"
+    )]
+    LastOlder {
+        /// Of which log.
+        log: Origin,
+        /// The size that is given.
+        given: u64,
+        /// The size that its lost state names.
+        known: u64,
+    },
+    /// The checkpoint that is given as the last is another tree than the one that this witness is known to have cosigned.
+    #[error(
+        "the checkpoint given for {log} is of another tree of size {size} than the one that this witness has cosigned: the log has two \
+         histories, and this witness stays with the first"
+    )]
+    LastOther {
+        /// Of which log.
+        log: Origin,
+        /// Their size.
+        size: u64,
+    },
     /// No randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -159,12 +186,14 @@ pub fn add_log(directory: &Path, new: &NewLog, clock: &dyn Clock) -> Result<Begu
         return Err(BeginError::SameLog(origin.clone()));
     }
     let is_lost = known.is_some();
+    let mut newest_known = None;
     if is_lost {
-        match places.read_state(&conf, &new.log) {
-            Err(OpenError::Lost(..) | OpenError::Broken(..)) => {}
+        newest_known = match places.read_stored(&conf, &new.log) {
+            Ok(Stored::Lost(newest)) => newest,
+            Err(OpenError::Lost(..) | OpenError::Broken(..)) => None,
             Err(error) => return Err(error.into()),
-            Ok(_) => return Err(BeginError::SameLog(origin.clone())),
-        }
+            Ok(Stored::Last(_)) => return Err(BeginError::SameLog(origin.clone())),
+        };
     }
     let note = match &new.last {
         None if is_lost => return Err(BeginError::NeedsLast(origin.clone())),
@@ -172,6 +201,9 @@ pub fn add_log(directory: &Path, new: &NewLog, clock: &dyn Clock) -> Result<Begu
         Some(last) => {
             let bad = |error| BeginError::Last(origin.clone(), error);
             let signed = new.log.open_bare(last).map_err(bad)?;
+            if let Some(known) = &newest_known {
+                refuse_older(origin, &signed, known.signed())?;
+            }
             let line = key.cosign(signed.checkpoint(), clock.now());
             let opened = Policy::of_one(new.log.clone(), conf.verifier.clone())
                 .open_signed(signed)
@@ -192,6 +224,23 @@ pub fn add_log(directory: &Path, new: &NewLog, clock: &dyn Clock) -> Result<Begu
     })
 }
 
+/// From an older checkpoint, or another tree, a witness could contradict its own word.
+fn refuse_older(log: &Origin, given: &SignedCheckpoint, known: &SignedCheckpoint) -> Result<(), BeginError> {
+    let log = log.clone();
+    match given.size().cmp(&known.size()) {
+        Ordering::Less => Err(BeginError::LastOlder {
+            log,
+            given: given.size(),
+            known: known.size(),
+        }),
+        Ordering::Equal if given.root() != known.root() => Err(BeginError::LastOther {
+            log,
+            size: known.size(),
+        }),
+        Ordering::Equal | Ordering::Greater => Ok(()),
+    }
+}
+
 fn refuse_same(logs: &[LogVerifier]) -> Result<(), BeginError> {
     match repeated(logs) {
         Some(log) => Err(BeginError::SameLog(log.origin().clone())),
@@ -202,7 +251,8 @@ fn refuse_same(logs: &[LogVerifier]) -> Result<(), BeginError> {
 
 impl Witness {
     /// Opens a directory, for this process alone. Every state is checked by the log's and this witness's own signature,
-    /// and is on stable storage before anything is said by it.
+    /// and is on stable storage before anything is said by it. A log whose state was lost or is broken is refused by itself
+    /// ([`Witness::not_served`]); an error if that is all of them.
     pub fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let places = Places(directory.to_owned());
         if !places.conf().exists() && !places.key().exists() {
@@ -211,17 +261,33 @@ impl Witness {
         let lock = places.lock()?;
         let conf = places.read_conf()?;
         let key = places.read_key(&conf)?;
-        let mut logs = Vec::new();
+        let (mut logs, mut refused) = (Vec::new(), Vec::new());
         for log in &conf.logs {
-            let held = places.read_state(&conf, log)?;
+            let held = match places.read_state(&conf, log) {
+                Ok(held) => held,
+                Err(why @ (OpenError::Lost(..) | OpenError::Broken(..))) => {
+                    refused.push((log.origin().clone(), why));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             // A write that was reported as failed may still be what is read here.
             files::settle(&places.state(log.origin()))?;
             let policy = Policy::of_one(log.clone(), conf.verifier.clone());
             logs.push(Watched::new(log.clone(), policy, LogState::of(held)));
         }
+        if logs.is_empty()
+            && let Some((_, why)) = refused.pop()
+        {
+            return Err(why);
+        }
+        for (origin, why) in &refused {
+            error!(%origin, %why, "a log is not served: a person must look");
+        }
+        let refused = refused.into_iter().map(|(origin, why)| (origin, why.to_string()));
         let kept = Kept::of(files::names(&places.evidence())?);
         let store = Box::new(Directory { places, _lock: lock });
-        Ok(Self::new(key, logs, store, kept, clock))
+        Ok(Self::new(key, logs, store, kept, clock).but_not(refused))
     }
 }
 
@@ -270,6 +336,13 @@ impl Places {
     }
 
     fn read_state(&self, conf: &Conf, log: &LogVerifier) -> Result<Option<CosignedCheckpoint>, OpenError> {
+        match self.read_stored(conf, log)? {
+            Stored::Last(held) => Ok(held),
+            Stored::Lost(_) => Err(OpenError::Lost(log.origin().clone(), self.state(log.origin()))),
+        }
+    }
+
+    fn read_stored(&self, conf: &Conf, log: &LogVerifier) -> Result<Stored, OpenError> {
         let path = self.state(log.origin());
         let broken = || OpenError::Broken(log.origin().clone(), path.clone());
         let bytes = match files::read(&path, WITNESS_STATE_BYTES_MAX) {
@@ -278,10 +351,7 @@ impl Places {
             Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => return Err(broken()),
             Err(error) => return Err(error.into()),
         };
-        match parse_state(&bytes, &conf.verifier, log).ok_or_else(broken)? {
-            Stored::Last(held) => Ok(held),
-            Stored::Lost => Err(OpenError::Lost(log.origin().clone(), path)),
-        }
+        parse_state(&bytes, &conf.verifier, log).ok_or_else(broken)
     }
 }
 

@@ -31,8 +31,8 @@ pub(super) fn lost_bytes(log: &LogVerifier, held: Option<&str>, shown: &str) -> 
 pub(super) enum Stored {
     /// What was cosigned last; `None`: nothing ever.
     Last(Option<CosignedCheckpoint>),
-    /// That this is not known any more.
-    Lost,
+    /// That this is not known any more; but this was, at least: the larger of what it held and what it was shown.
+    Lost(Option<CosignedCheckpoint>),
 }
 
 pub(super) fn parse_state(bytes: &[u8], witness: &WitnessVerifier, log: &LogVerifier) -> Option<Stored> {
@@ -41,14 +41,29 @@ pub(super) fn parse_state(bytes: &[u8], witness: &WitnessVerifier, log: &LogVeri
     if rest == "none\n" {
         return Some(Stored::Last(None));
     }
-    // What follows is for a person, and decides nothing.
-    if rest.starts_with("lost\n") {
-        return Some(Stored::Lost);
+    let policy = Policy::of_one(log.clone(), witness.clone());
+    let cosigned = |note: &str| policy.open(note).ok().filter(CosignedCheckpoint::has_quorum);
+    if let Some(lost) = rest.strip_prefix("lost\n") {
+        return Some(Stored::Lost(newest_of(lost, cosigned)));
     }
-    let cosigned = Policy::of_one(log.clone(), witness.clone())
-        .open(rest.strip_prefix("note\n")?)
-        .ok()?;
-    cosigned.has_quorum().then_some(Stored::Last(Some(cosigned)))
+    let held = cosigned(rest.strip_prefix("note\n")?)?;
+    Some(Stored::Last(Some(held)))
+}
+
+/// The larger of the two notes of a lost state; what is damaged is passed over, and the state is lost all the same.
+fn newest_of(
+    lost: &str,
+    cosigned: impl Fn(&str) -> Option<CosignedCheckpoint>,
+) -> Option<CosignedCheckpoint> {
+    // No note holds this: after its empty line there are signatures only.
+    let (held, shown) = lost.split_once("\n\nshown\n")?;
+    let held = held
+        .strip_prefix("note\n")
+        .and_then(|held| cosigned(&format!("{held}\n")));
+    [held, cosigned(shown)]
+        .into_iter()
+        .flatten()
+        .max_by_key(|known| known.checkpoint().size)
 }
 
 /// The witness's verifier key and the logs'.

@@ -100,7 +100,9 @@ fn refused(refusal: Refusal) -> Response {
         Refusal::UnknownLog => StatusCode::NOT_FOUND,
         Refusal::Fork => StatusCode::CONFLICT,
         Refusal::Inconsistent => StatusCode::UNPROCESSABLE_ENTITY,
-        Refusal::NotDurable | Refusal::Forgotten => StatusCode::INTERNAL_SERVER_ERROR,
+        Refusal::NotDurable => StatusCode::INTERNAL_SERVER_ERROR,
+        // Known, and of no use until a person has looked. 404 would say that nobody has configured it.
+        Refusal::Forgotten => StatusCode::SERVICE_UNAVAILABLE,
     };
     answer(status, TEXT, format!("{refusal}\n"))
 }
@@ -108,6 +110,7 @@ fn refused(refusal: Refusal) -> Response {
 async fn last(State(served): State<Served>, Path(log): Path<String>) -> Response {
     match served.witness.last(&log) {
         Some(note) => answer(StatusCode::OK, TEXT, note.to_string()),
+        None if served.witness.is_not_served(&log) => refused(Refusal::Forgotten),
         None => answer(StatusCode::NOT_FOUND, TEXT, "never cosigned here\n".to_owned()),
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Three things must hold, across crashes too. No cosignature leaves before the checkpoint that it is on is on stable
 //! storage; check and store are one step, under one lock for each log; and what was cosigned is never forgotten: a
-//! directory whose state is missing, broken or known to be old is refused until a person says what was cosigned last. What a log signed
+//! log whose state is missing, broken or known to be old is refused until a person says what was cosigned last. What a log signed
 //! that contradicts what it signed before is kept.
 
 mod cosign;

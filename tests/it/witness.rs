@@ -326,6 +326,77 @@ fn a_directory_is_one_witness_or_none() {
     assert_eq!(witness.add_checkpoint(&log.ask(5, 9)).status, 200);
 }
 
+/// One log whose state is lost keeps no other from its witness: it is named at the start with what to do, gets 503 for whatever
+/// is asked of it, and the exit code says in the end that not all was served. When a person has said what was cosigned last,
+/// all is as before.
+#[test]
+fn one_lost_log_stops_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let lost = LogKey::new("lost.invalid".parse().unwrap(), SecretKey::from_seed(&[4; 32]));
+    let vkeys = [key().verifier().vkey(), lost.verifier().vkey()];
+    WitnessProcess::init(directory.path(), "w.invalid", &vkeys);
+    let log = Log::of(9, 9);
+    let asked = |old, new| {
+        let asked = AddCheckpoint::parse(&log.ask(old, new)).unwrap();
+        let note = lost.sign_checkpoint(new, log.roots[usize::try_from(new).unwrap()]);
+        AddCheckpoint { note, ..asked }.to_string()
+    };
+    let witness = WitnessProcess::start(directory.path());
+    assert_eq!(witness.serving["not_served"], serde_json::json!([]));
+    for request in [asked(0, 5), log.ask(0, 5)] {
+        assert_eq!(witness.add_checkpoint(&request).status, 200);
+    }
+    assert_eq!(witness.terminated(), Some(0));
+    let hash = origin_hash(lost.origin());
+    std::fs::remove_file(directory.path().join("logs").join(&hash)).unwrap();
+
+    let witness = WitnessProcess::start(directory.path());
+    let [not_served] = &witness.serving["not_served"].as_array().unwrap()[..] else {
+        panic!("{}", witness.serving)
+    };
+    assert_eq!(not_served["origin"], "lost.invalid");
+    assert!(
+        not_served["what_to_do"].as_str().unwrap().contains("add-log DIR"),
+        "{not_served}"
+    );
+    assert_eq!(witness.serving["logs"].as_array().unwrap().len(), 1);
+    for request in [asked(5, 9), asked(0, 9), asked(5, 5)] {
+        let refused = witness.add_checkpoint(&request);
+        assert_eq!(refused.status, 503);
+        assert!(
+            refused.body.contains("has lost its state of that log"),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(witness.ask("GET", &format!("/{hash}/checkpoint"), "").status, 503);
+    assert_eq!(witness.add_checkpoint(&log.ask(5, 9)).status, 200);
+    assert_eq!(witness.terminated(), Some(5));
+
+    let last = directory.path().join("last");
+    std::fs::write(&last, lost.sign_checkpoint(5, log.roots[5])).unwrap();
+    let path = directory.path().to_str().unwrap();
+    let add = [
+        "witness",
+        "add-log",
+        path,
+        "--log",
+        &vkeys[1],
+        "--last",
+        last.to_str().unwrap(),
+    ];
+    assert!(
+        wardline(directory.path(), &add)
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    let witness = WitnessProcess::start(directory.path());
+    assert_eq!(witness.add_checkpoint(&asked(5, 9)).status, 200);
+    assert_eq!(witness.add_checkpoint(&log.ask(9, 9)).status, 200);
+    assert_eq!(witness.terminated(), Some(0));
+}
+
 /// Those who connect and send nothing, or half a request, hold up nobody else, nor the end.
 #[test]
 fn silent_peers_hold_up_nobody() {

@@ -76,7 +76,7 @@ impl Disk {
         let state = self.0.lock().unwrap().state.clone();
         let held = state.and_then(|bytes| match parse_state(&bytes, key().verifier(), &log) {
             Some(Stored::Last(held)) => held,
-            Some(Stored::Lost) | None => panic!("no state"),
+            Some(Stored::Lost(_)) | None => panic!("no state"),
         });
         let policy = Policy::of_one(log.clone(), key().verifier().clone());
         let watched = Watched::new(log, policy, LogState::of(held));
@@ -281,6 +281,114 @@ fn what_was_forgotten_stays_forgotten() {
         Err(Refusal::Inconsistent)
     );
     witness.add_checkpoint(&ask(&log, 9, 12)).unwrap();
+}
+
+/// However many lines are on the note that shows a witness its own later word, and junk in its name among them, what is kept
+/// is the log's line and its own: the next start says that the state was lost, and reads what was shown.
+#[test]
+fn what_is_shown_is_kept_without_others_lines() {
+    use base64::prelude::{BASE64_STANDARD, Engine as _};
+    let directory = tempfile::tempdir().unwrap();
+    init(directory.path());
+    let clock = clock();
+    let (log, path) = (history(20, 20), state_file(directory.path()));
+    let fresh = std::fs::read(&path).unwrap();
+    let witness = open(directory.path(), &clock);
+    let line = witness.add_checkpoint(&ask(&log, 0, 9)).unwrap();
+    drop(witness);
+    std::fs::write(&path, fresh).unwrap();
+    let witness = open(directory.path(), &clock);
+    let mut asked = AddCheckpoint::parse(&ask(&log, 0, 9)).unwrap();
+    let bare = asked.note.clone();
+    // The same key's name and hash, and a signature that is none.
+    let signature = line.trim_end().rsplit(' ').next().unwrap();
+    let mut junk = BASE64_STANDARD.decode(signature).unwrap();
+    *junk.last_mut().unwrap() ^= 1;
+    asked
+        .note
+        .push_str(&line.replace(signature, &BASE64_STANDARD.encode(junk)));
+    for n in 0..90 {
+        let other = WitnessKey::new(
+            format!("w{n}.{}", "x".repeat(200)).parse().unwrap(),
+            SecretKey::from_seed(&[5; 32]),
+        );
+        let checkpoint = log_key().verifier().open(&bare).unwrap();
+        asked
+            .note
+            .push_str(&other.cosign(checkpoint.checkpoint(), Timestamp::from_unix_ms(0)));
+    }
+    asked.note.push_str(&line);
+    assert_eq!(
+        witness.add_checkpoint(&asked.to_string()),
+        Err(Refusal::Forgotten)
+    );
+    drop(witness);
+    let kept = std::fs::read_to_string(&path).unwrap();
+    let told = format!("\nlost\nnone\n\nshown\n{bare}{line}");
+    assert!(kept.ends_with(&told), "{} bytes", kept.len());
+    let opened = Witness::open(directory.path(), clock).map(drop);
+    assert!(matches!(opened, Err(OpenError::Lost(..))));
+}
+
+/// What brings a lost log back is at least as large as each note of its lost state, and of the same tree at the same size; a
+/// table. Larger of what it held and what it was shown: either may be.
+#[test]
+fn a_lost_log_does_not_come_back_older() {
+    let clock = clock();
+    let (log, fork) = (history(20, 20), history(20, 3));
+    let key = log_key();
+    for (held, shown) in [(None, 9), (Some(5), 9)] {
+        let directory = tempfile::tempdir().unwrap();
+        init(directory.path());
+        let path = state_file(directory.path());
+        let witness = open(directory.path(), &clock);
+        if let Some(held) = held {
+            witness.add_checkpoint(&ask(&log, 0, held)).unwrap();
+        }
+        let before = std::fs::read(&path).unwrap();
+        let line = witness
+            .add_checkpoint(&ask(&log, held.unwrap_or(0), shown))
+            .unwrap();
+        drop(witness);
+        std::fs::write(&path, before).unwrap();
+        let witness = open(directory.path(), &clock);
+        let mut asked = AddCheckpoint::parse(&ask(&log, held.unwrap_or(0), shown)).unwrap();
+        asked.note.push_str(&line);
+        assert_eq!(
+            witness.add_checkpoint(&asked.to_string()),
+            Err(Refusal::Forgotten)
+        );
+        drop(witness);
+        let lost = std::fs::read(&path).unwrap();
+        for (last, size, older, other) in [
+            (&log, 1, true, false),
+            (&log, 5, true, false),
+            (&log, 8, true, false),
+            (&fork, 9, false, true),
+            (&log, 9, false, false),
+            (&log, 12, false, false),
+        ] {
+            std::fs::write(&path, &lost).unwrap();
+            let new = NewLog {
+                log: key.verifier().clone(),
+                last: Some(key.sign_checkpoint(size, last.root(size))),
+            };
+            let added = add_log(directory.path(), &new, &*clock).map(drop);
+            let case = format!("{held:?} {shown} {size}: {added:?}");
+            assert_eq!(
+                matches!(added, Err(BeginError::LastOlder { known: 9, .. })),
+                older,
+                "{case}"
+            );
+            assert_eq!(
+                matches!(added, Err(BeginError::LastOther { size: 9, .. })),
+                other,
+                "{case}"
+            );
+            assert_eq!(added.is_ok(), !older && !other, "{case}");
+            assert_eq!(std::fs::read(&path).unwrap() == lost, added.is_err(), "{case}");
+        }
+    }
 }
 
 /// If the disk fails when a witness has found out that it forgot, it refuses all the same, and tries again at the next

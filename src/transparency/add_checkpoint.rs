@@ -8,11 +8,17 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::{Hash, Origin};
-use crate::limits::{ADD_CHECKPOINT_BYTES_MAX, ADD_CHECKPOINT_HASHES_MAX};
+use crate::limits::{ADD_CHECKPOINT_BYTES_MAX, ADD_CHECKPOINT_HASHES_MAX, LOG_SIZE_MAX};
 use crate::transparency::checkpoint::{parse_decimal, parse_hash};
 
 /// The content type of a 409 that says which size the witness cosigned last, and of no other.
 pub const SIZE_CONTENT_TYPE: &str = "text/x.tlog.size";
+
+/// The size in the body of such an answer: decimal in its one form, and a newline. Larger than any log: none.
+pub fn parse_size(body: &[u8]) -> Option<u64> {
+    let digits = std::str::from_utf8(body).ok()?.strip_suffix('\n')?;
+    parse_decimal(digits).filter(|size| *size <= LOG_SIZE_MAX)
+}
 
 /// A request for a cosignature. Nothing in it has been verified.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -138,11 +138,10 @@ impl CosignedCheckpoint {
         }
         let mut sorted: Vec<_> = self.cosignatures.iter().collect();
         sorted.sort_by(|a, b| order(a.time, b.time));
-        let mut keys = BTreeSet::new();
-        sorted.iter().find_map(|cosignature| {
-            let is_new = keys.insert(cosignature.witness);
-            (is_new && self.policy.is_met(&keys)).then_some(cosignature.time)
-        })
+        let said = sorted
+            .iter()
+            .map(|cosignature| (cosignature.time, cosignature.witness));
+        self.policy.met_when(said)
     }
 
     /// This checkpoint with the cosignatures of these lines (a witness's answer) as well, one for each witness: the

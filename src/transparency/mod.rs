@@ -18,7 +18,7 @@ mod tile;
 mod tlog_proof;
 mod tree;
 
-pub use add_checkpoint::{AddCheckpoint, InvalidAddCheckpoint, SIZE_CONTENT_TYPE, origin_hash};
+pub use add_checkpoint::{AddCheckpoint, InvalidAddCheckpoint, SIZE_CONTENT_TYPE, origin_hash, parse_size};
 pub use checkpoint::{Checkpoint, InvalidNote, SignedCheckpoint};
 pub use cosignature::{
     Cosignature, InvalidWitnessName, InvalidWitnessVkey, WitnessKey, WitnessName, WitnessVerifier,

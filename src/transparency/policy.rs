@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{KeyId, Origin};
+use crate::time::Timestamp;
 use crate::transparency::{LogVerifier, WitnessVerifier};
 
 /// A policy that was read. Cheap to clone.
@@ -143,6 +144,16 @@ impl Policy {
             sizes.push(members.iter().take(group.threshold).sum());
         }
         self.0.quorum.map_or(0, |quorum| size_of(quorum, &sizes))
+    }
+
+    /// When enough of these have spoken, heard one after the other in this order; `None`: they are not enough. Under
+    /// `quorum none` the first is.
+    pub fn met_when(&self, said: impl IntoIterator<Item = (Timestamp, KeyId)>) -> Option<Timestamp> {
+        let mut keys = BTreeSet::new();
+        said.into_iter().find_map(|(at, key)| {
+            let is_new = keys.insert(key);
+            (is_new && self.is_met(&keys)).then_some(at)
+        })
     }
 
     /// Whether these witnesses, by their keys, are enough. Keys that the policy does not know count for nothing.

@@ -7,7 +7,7 @@ use super::policy::Asked;
 use crate::fetch::{Answer, FetchError};
 use crate::limits;
 use crate::time::Timestamp;
-use crate::transparency::{Cosignature, CosignedCheckpoint};
+use crate::transparency::{Cosignature, CosignedCheckpoint, parse_size};
 
 /// Why an asking gave no cosignature.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -128,21 +128,13 @@ pub(super) fn reply(answer: &Answer, size: u64) -> Result<Reply, Refusal> {
             Ok(lines) => Ok(Reply::Lines(lines.to_owned())),
             Err(_) => Err(Refusal::Unsigned),
         },
-        StatusCode::CONFLICT => Ok(Reply::Conflict(conflict_size(&answer.body))),
+        StatusCode::CONFLICT => Ok(Reply::Conflict(parse_size(&answer.body))),
         StatusCode::NOT_FOUND => Err(Refusal::UnknownLog),
         StatusCode::FORBIDDEN => Err(Refusal::Forbidden),
         StatusCode::BAD_REQUEST => Err(Refusal::BadRequest),
         StatusCode::UNPROCESSABLE_ENTITY => Err(Refusal::Contradicts(size)),
         other => Err(Refusal::Status(other.as_u16())),
     }
-}
-
-/// A size in decimal and a newline, in its one form.
-fn conflict_size(body: &[u8]) -> Option<u64> {
-    let digits = std::str::from_utf8(body).ok()?.strip_suffix('\n')?;
-    let plain = digits.bytes().all(|b| b.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
-    let size = plain.then(|| digits.parse().ok()).flatten()?;
-    (size <= limits::LOG_SIZE_MAX).then_some(size)
 }
 
 /// The lines of this witness's own that are on this checkpoint now: verified under the policy's key. Others' are passed over,

@@ -407,11 +407,7 @@ impl Entry {
     fn heard_by_quorum(&self, policy: &Policy) -> Option<Timestamp> {
         let mut heard: Vec<_> = self.heard.iter().map(|(key, at)| (*at, *key)).collect();
         heard.sort_unstable_by(|one, other| other.cmp(one));
-        let mut keys = std::collections::BTreeSet::new();
-        heard.into_iter().find_map(|(at, key)| {
-            keys.insert(key);
-            policy.is_met(&keys).then_some(at)
-        })
+        policy.met_when(heard)
     }
 }
 

@@ -363,7 +363,6 @@ class Bundle:
                 need(openings and all((one(o, 1, 0), one(o, 3).decode()) == (1, desk) and self.commitment(o) in self.audience for o in openings), f"{at}: not meant")
                 need(self.routed is None or leaf in self.routed, f"{at}: not among what the acceptance lists")
                 need(self.directory.heads[one(position, 1, 0)] == one(position, 2), f"{at}: routed by another directory")
-                self.complete_to = max(self.complete_to, index if one(position, 1, 0) == len(self.directory.heads) - 1 else 0)
                 self.say(index, f"the relay put the warning on {desk}'s list")
             elif kind == 35:
                 key = self.directory.at(one(body, 2).decode(), index)

@@ -408,6 +408,23 @@ impl World {
         self.does(Command::PublishKey(admitted))
     }
 
+    /// A state's first root names its second; the record.
+    pub(crate) fn succeed(&mut self, state: &str) -> u64 {
+        let root = format!("root:{state}");
+        let next = secret(&root, KeyRole::Root, 1);
+        let succession = RootSuccession {
+            common: self.common(&root, KeyRole::Root, "", None),
+            state: parsed(state),
+            public_key: next.public_key().as_bytes().to_vec(),
+            extensions: Vec::new(),
+        };
+        let payload = wire::encode_root_succession(&succession);
+        let keys = [secret(&root, KeyRole::Root, 0), next];
+        let envelope = envelope(PayloadKind::RootSuccession, payload, &keys);
+        let admitted = admit::key_statement(&self.directory, envelope).unwrap();
+        self.does(Command::PublishKey(admitted))
+    }
+
     pub(crate) fn mandate(&mut self, agency: &str) -> u64 {
         let seen = self.seen();
         let mandate = Mandate {
@@ -551,6 +568,22 @@ impl World {
         }
         self.clock.advance_ms(1_000);
         first
+    }
+
+    /// A dishonest relay writes a record that it acts as if it did not know.
+    pub(crate) fn smuggle(&mut self, record: Bytes) -> u64 {
+        let index = self.size();
+        let leaf = crate::transparency::leaf_hash(&record);
+        self.facts.append_leaf(leaf);
+        self.frontier.append(leaf).unwrap();
+        self.shown.push(ReplayedRecord {
+            index,
+            content: ReplayedContent::Record(record),
+            part: None,
+            inbox: None,
+        });
+        self.clock.advance_ms(1_000);
+        index
     }
 
     fn append(&mut self, new: NewRecord) {

@@ -361,11 +361,9 @@ pub struct Silence {
 pub struct DirectoryFinding {
     /// How many records of its chain, from the genesis on.
     pub records: u64,
-    /// The index of the last of them.
+    /// The index of the last of them: nothing is missing from it up to there. That a `ROUTED` record beyond it names this position is
+    /// no more than the relay's word that nothing came between.
     pub last: u64,
-    /// The index up to which nothing is missing from it: the last of its records, or the last `ROUTED` record, which names
-    /// the newest record of the directory.
-    pub complete_to: u64,
 }
 
 /// What is not shown.

@@ -55,7 +55,7 @@ impl Findings {
                 "headlines": headlines.map(|all| all.iter().map(words).collect::<Vec<_>>()),
                 "index": warning.index,
             },
-            "acts": self.acts.iter().map(|it| act(it, self.directory.complete_to)).collect::<Vec<_>>(),
+            "acts": self.acts.iter().map(|it| act(it, self.directory.last)).collect::<Vec<_>>(),
             "recipients": self.recipients.iter().map(recipient).collect::<Vec<_>>(),
             "all_recipients": self.all_recipients,
             "keys": self.keys.iter().map(key).collect::<Vec<_>>(),
@@ -69,7 +69,6 @@ impl Findings {
             "directory": {
                 "records": self.directory.records,
                 "last_index": self.directory.last,
-                "complete_to_index": self.directory.complete_to,
             },
             "not_shown": not_shown.collect::<Vec<_>>(),
             "sentences": {
@@ -82,7 +81,7 @@ impl Findings {
     }
 }
 
-fn act(act: &Act, complete_to: u64) -> Value {
+fn act(act: &Act, directory_last: u64) -> Value {
     let bracket = &act.bracket;
     let mut object = json!({
         "index": act.index,
@@ -92,7 +91,7 @@ fn act(act: &Act, complete_to: u64) -> Value {
         "what": act.what.word(),
         "signed_by": act.by.as_ref().map(by),
         "standing": act.standing.word(),
-        "key_shown_valid": act.by.is_none() || act.index <= complete_to,
+        "key_shown_valid": act.by.is_none() || act.index <= directory_last,
         "time_by_relay": act.relay_time.to_string(),
         "bracket": {
             "unknown_to_witnesses_until": bracket.not_before.as_ref().map(bound),

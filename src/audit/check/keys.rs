@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::super::trusted::TrustedRoots;
 use super::findings::{Ended, KeyChain, KeyFinding};
 use crate::domain::{KeyId, KeyRole, Record, RecordKind, SignedEnvelope};
-use crate::ledger::{Directory, KeyEntry};
+use crate::ledger::{Directory, KeyEntry, keyid_of};
 use crate::wire::{self, Recorded};
 
 /// Who certified which key, as the directory's chain shows it.
@@ -113,7 +113,6 @@ fn root_and_other(before: &Directory, envelope: &SignedEnvelope) -> Option<(KeyI
 }
 
 fn certified_key(envelope: &SignedEnvelope) -> Option<KeyId> {
-    use sha2::{Digest as _, Sha256};
     let certificate = wire::key_certificate(envelope).ok()?;
-    Some(KeyId(Sha256::digest(&certificate.public_key).into()))
+    Some(keyid_of(&certificate.public_key))
 }

@@ -14,6 +14,8 @@ mod telling;
 mod tree;
 
 #[cfg(test)]
+pub(crate) mod cut;
+#[cfg(test)]
 pub(crate) mod stage;
 #[cfg(test)]
 pub(crate) mod tamper;

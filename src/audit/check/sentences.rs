@@ -168,11 +168,11 @@ impl Findings {
                 by.principal
             );
         }
-        if act.by.is_some() && act.index > self.directory.complete_to {
+        if act.by.is_some() && act.index > self.directory.last {
             let _ = write!(
                 text,
                 " That the key was not revoked after record {} is the relay's word: the directory is shown so far.",
-                self.directory.complete_to
+                self.directory.last
             );
         }
         bracket(&mut text, act);

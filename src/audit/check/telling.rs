@@ -39,7 +39,6 @@ pub(super) fn tell(bundle: &Bundle, trusted: &Trusted, tree: &Tree, history: His
         .collect();
     let (keys, acts) = (std::mem::take(&mut teller.keys), std::mem::take(&mut teller.acts));
     let common = &history.header.common;
-    let routed = recipients.iter().map(|recipient| recipient.silence.from).max();
     let mut findings = Findings {
         origin: bundle.origin.clone(),
         log_vkey: tree.log.vkey(),
@@ -74,7 +73,6 @@ pub(super) fn tell(bundle: &Bundle, trusted: &Trusted, tree: &Tree, history: His
         directory: DirectoryFinding {
             records: u64::try_from(bundle.directory.len()).unwrap_or(u64::MAX),
             last: history.directory_last,
-            complete_to: routed.unwrap_or(0).max(history.directory_last),
         },
         not_shown: Vec::new(),
     };
@@ -387,7 +385,7 @@ fn not_shown(findings: &Findings) -> Vec<NotShown> {
                 .to_owned(),
         );
     }
-    let beyond = indexes(&|act| act.by.is_some() && act.index > findings.directory.complete_to);
+    let beyond = indexes(&|act| act.by.is_some() && act.index > findings.directory.last);
     let of_these = match beyond.as_str() {
         "" => String::new(),
         beyond => format!(" Signed after that: record {beyond}."),
@@ -397,7 +395,7 @@ fn not_shown(findings: &Findings) -> Vec<NotShown> {
         format!(
             "Whether a key was revoked after record {}: so far the directory is shown.{of_these} A revocation never works \
              backwards.",
-            findings.directory.complete_to
+            findings.directory.last
         ),
     );
     witnesses_not_shown(findings, &mut add);

@@ -4,12 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use bytes::Bytes;
+
 use super::super::copy::Copy;
-use crate::domain::Hash;
+use crate::domain::{Hash, ReplayedContent};
 use crate::transparency::{Frontier, HashReader, ProofError};
 
 /// The leaves of a copy, by index, from 0 on.
 pub type Leaves<'a> = Box<dyn Iterator<Item = Result<(u64, Hash), CopyError>> + 'a>;
+
+/// The records that a copy shows, by index.
+pub type Records<'a> = Box<dyn Iterator<Item = Result<(u64, Bytes), CopyError>> + 'a>;
 
 /// A copy of the log whose leaves give the root of its note: whoever makes one has checked that, and its note's signature.
 pub trait LeafSource: std::fmt::Debug {
@@ -19,6 +24,10 @@ pub trait LeafSource: std::fmt::Debug {
     fn size(&self) -> u64;
     /// All of them, from the first on.
     fn leaves(&self) -> Result<Leaves<'_>, CopyError>;
+    /// The records that are shown whole, with their indexes, ascending. None: all are leaf hashes only.
+    fn records(&self) -> Result<Records<'_>, CopyError> {
+        Ok(Box::new(std::iter::empty()))
+    }
 }
 
 /// A copy in a file (`audit replay --save`).
@@ -42,6 +51,20 @@ impl LeafSource for FileCopy {
         let unreadable = |error: super::super::copy::CopyError| CopyError(error.to_string());
         let copy = Copy::open(&self.path).map_err(unreadable)?;
         Ok(Box::new(copy.leaves().map(move |leaf| leaf.map_err(unreadable))))
+    }
+
+    fn records(&self) -> Result<Records<'_>, CopyError> {
+        let unreadable = |error: super::super::copy::CopyError| CopyError(error.to_string());
+        let copy = Copy::open(&self.path).map_err(unreadable)?;
+        Ok(Box::new(copy.filter_map(
+            move |shown| match shown.map_err(unreadable) {
+                Ok(shown) => match shown.content {
+                    ReplayedContent::Record(bytes) => Some(Ok((shown.index, bytes))),
+                    ReplayedContent::LeafHash(_) => None,
+                },
+                Err(error) => Some(Err(error)),
+            },
+        )))
     }
 }
 

@@ -4,7 +4,8 @@
 //! ```text
 //! { "format": "wardline-misbehaviour/v1",
 //!   "origin": "relay.example/2024",
-//!   "kind": "TWO_ROOTS" | "TWO_LEAVES" | "TWO_IN_THREAD" | "TWO_IN_DIRECTORY",
+//!   "kind": "TWO_ROOTS" | "TWO_LEAVES" | "TWO_IN_THREAD" | "TWO_IN_DIRECTORY" |
+//!           "KEY_ENDED" | "OLD_DIRECTORY",
 //!   "a": SIDE, "b": SIDE }
 //! SIDE of TWO_ROOTS = { "checkpoint": "<signed note>", "size": n, "root": "<base64>", "consistency": ["<base64>", …] }
 //!                     the log of the note begins with n records of this root (RFC 6962 §2.1.2)
@@ -12,7 +13,9 @@
 //! ```
 //! `TWO_ROOTS`: one size, two roots. `TWO_LEAVES`: one index, two leaves. `TWO_IN_THREAD`: two records with one `seq` in the
 //! thread of one warning and desk, at two indexes or with two leaves. `TWO_IN_DIRECTORY`: the same in the directory's chain.
-//! The last two need both records.
+//! `KEY_ENDED`: `a` revokes a key, or names its successor as root; `b`, at a higher index, is signed by that key. `OLD_DIRECTORY`:
+//! `a` has a number in the directory's chain; `b`, `ROUTED` at a higher index, names a lower one as the newest. All but the
+//! first two need both records.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
@@ -21,6 +24,7 @@ use serde_json::{Value, json};
 
 use super::super::bundle::BundleFault;
 use super::super::trusted::Trusted;
+use super::ended::{ends, names_newest, signers as signers_in};
 use crate::domain::{Hash, Origin, Record};
 use crate::limits;
 use crate::transparency::{CosignedCheckpoint, TlogProof, leaf_hash, verify_consistency, verify_inclusion};
@@ -53,14 +57,20 @@ pub enum Kind {
     TwoInThread,
     /// Two records of one number in the directory's chain.
     TwoInDirectory,
+    /// A record that ends a key, and a later one that the key has signed.
+    KeyEnded,
+    /// A record of the directory, and a later `ROUTED` that names an older one as the newest.
+    OldDirectory,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::TwoRoots,
         Self::TwoLeaves,
         Self::TwoInThread,
         Self::TwoInDirectory,
+        Self::KeyEnded,
+        Self::OldDirectory,
     ];
 
     /// As it is written.
@@ -70,6 +80,8 @@ impl Kind {
             Self::TwoLeaves => "TWO_LEAVES",
             Self::TwoInThread => "TWO_IN_THREAD",
             Self::TwoInDirectory => "TWO_IN_DIRECTORY",
+            Self::KeyEnded => "KEY_ENDED",
+            Self::OldDirectory => "OLD_DIRECTORY",
         }
     }
 }
@@ -282,7 +294,76 @@ impl Misbehaviour {
                     "Each number is given once: whoever was shown one of the two was not shown the other in its place.".to_owned(),
                 ]
             }
-            (Kind::TwoRoots | Kind::TwoLeaves | Kind::TwoInThread | Kind::TwoInDirectory, _, _) => {
+            (
+                Kind::KeyEnded,
+                Opened::Record {
+                    index,
+                    leaf,
+                    record: Some(record),
+                    ..
+                },
+                Opened::Record {
+                    index: later,
+                    leaf: other,
+                    record: Some(other_record),
+                    ..
+                },
+            ) => {
+                let ended = ends(record).filter(|keyid| signers_in(other_record).contains(keyid));
+                let Some(keyid) = ended.filter(|_| index < later) else {
+                    return no_contradiction(
+                        "the one does not end a key that has signed the other, which comes later",
+                    );
+                };
+                vec![
+                    format!("that its record {index} with the leaf hash {leaf} ends the key {keyid} ({})", a.under()),
+                    format!("that its record {later} with the leaf hash {other} is signed by the key {keyid} ({})", b.under()),
+                    "From its end on a key signs nothing that a log takes, and no key is enrolled twice: whoever was shown the                      later record was told that the key was valid."
+                        .to_owned(),
+                ]
+            }
+            (
+                Kind::OldDirectory,
+                Opened::Record {
+                    index,
+                    leaf,
+                    record: Some(record),
+                    ..
+                },
+                Opened::Record {
+                    index: later,
+                    leaf: other,
+                    record: Some(other_record),
+                    ..
+                },
+            ) => {
+                let seq = record.directory.as_ref().map(|link| link.seq);
+                let pair = seq.zip(names_newest(other_record));
+                let Some((seq, named)) = pair.filter(|(seq, named)| index < later && named < seq) else {
+                    return no_contradiction(
+                        "the one is no record of the directory that the other, which comes later, leaves out",
+                    );
+                };
+                vec![
+                    format!("that number {seq} of the directory's chain is its record {index} with the leaf hash {leaf} ({})", a.under()),
+                    format!(
+                        "that number {named} of it was the newest at its record {later}, ROUTED, with the leaf hash {other} ({})",
+                        b.under()
+                    ),
+                    "What is routed names the newest record of the directory: whoever was shown the later record was told that the                      earlier one, which may revoke a key, is not there."
+                        .to_owned(),
+                ]
+            }
+            (
+                Kind::TwoRoots
+                | Kind::TwoLeaves
+                | Kind::TwoInThread
+                | Kind::TwoInDirectory
+                | Kind::KeyEnded
+                | Kind::OldDirectory,
+                _,
+                _,
+            ) => {
                 return no_contradiction("they do not hold what this kind needs");
             }
         };

@@ -3,18 +3,21 @@
 //!
 //! All that the two hold of what one key has signed goes into one pool, so what one of them contradicts in itself is found too. Nothing is held against
 //! the log but what its key has signed: two roots of one size, two leaves at one index, two records in one place of a thread
-//! or of the directory's chain. What the two give no means to compare is said.
+//! or of the directory's chain, a record after the end of a key that signed it, a `ROUTED` record that names an older directory. What the two give no means to compare is said.
 
 mod copy;
+mod ended;
 mod exhibit;
 mod misbehaviour;
 
+#[cfg(test)]
+mod ended_tests;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use copy::{CopyError, LeafSource, Leaves};
+pub use copy::{CopyError, LeafSource, Leaves, Records};
 pub use exhibit::{Exhibit, NoExhibit};
 pub use misbehaviour::{Conviction, Kind, MISBEHAVIOUR_FORMAT, Misbehaviour, Side};
 
@@ -135,7 +138,10 @@ impl Pool<'_> {
         if let Some(found) = self.two_roots()? {
             return Ok(Some(found));
         }
-        Ok(self.two_leaves()?.or_else(|| self.two_in_one_place()))
+        match self.two_leaves()?.or_else(|| self.two_in_one_place()) {
+            Some(found) => Ok(Some(found)),
+            None => ended::find(&self.entries, &self.copies),
+        }
     }
 
     /// Two roots of one size.

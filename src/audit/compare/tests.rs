@@ -24,20 +24,20 @@ use super::*;
 use crate::domain::*;
 use crate::transparency::{LogKey, Policy, inclusion_proof};
 
-struct Files {
-    directory: tempfile::TempDir,
-    trusted: Trusted,
+pub(super) struct Files {
+    pub(super) directory: tempfile::TempDir,
+    pub(super) trusted: Trusted,
 }
 
 impl Files {
-    fn new(world: &World) -> Self {
+    pub(super) fn new(world: &World) -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
             trusted: trusted(world),
         }
     }
 
-    fn put(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    pub(super) fn put(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.directory.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
@@ -45,7 +45,7 @@ impl Files {
     }
 
     /// A receipt as a profile keeps it.
-    fn receipt(&self, world: &World, index: u64, size: u64, name: &str) -> PathBuf {
+    pub(super) fn receipt(&self, world: &World, index: u64, size: u64, name: &str) -> PathBuf {
         let shown = &world.shown[usize::try_from(index).unwrap()];
         let proof = TlogProof {
             index,
@@ -57,7 +57,18 @@ impl Files {
         self.put(&format!("{name}.tlog-proof"), proof.to_string())
     }
 
-    fn compare(&self, one: &Path, other: &Path) -> Comparison {
+    /// A copy as `audit replay --save` writes it.
+    pub(super) fn copy(&self, world: &World, size: u64, name: &str) -> PathBuf {
+        let path = self.directory.path().join(name);
+        let mut writer = super::super::copy::CopyWriter::create(&path, &note_at(world, size)).unwrap();
+        for shown in world.shown.iter().take(usize::try_from(size).unwrap()) {
+            writer.push(shown).unwrap();
+        }
+        writer.finish().unwrap();
+        path
+    }
+
+    pub(super) fn compare(&self, one: &Path, other: &Path) -> Comparison {
         let policy = self.trusted.policy();
         let (one, other) = (
             Exhibit::read(one, policy).unwrap(),
@@ -67,7 +78,7 @@ impl Files {
     }
 
     /// The proof that two files make, which must verify as a stranger reads it.
-    fn convicts(&self, one: &Path, other: &Path, kind: Kind) -> Misbehaviour {
+    pub(super) fn convicts(&self, one: &Path, other: &Path, kind: Kind) -> Misbehaviour {
         let Comparison::Convicted(proof) = self.compare(one, other) else {
             panic!("{kind:?} is not found");
         };

@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{FromDer as _, SubjectPublicKeyInfo};
 
 use super::make::{nothing_there, write_request};
@@ -14,11 +13,6 @@ use crate::limits;
 use crate::seal::{
     FileSigner, Fingerprint, PayloadKind, PublicKey, Signer, add_signature, verify_envelope_as,
 };
-
-/// SHA-256 of a public key's bytes.
-pub(super) fn keyid_of(public_key: &[u8]) -> KeyId {
-    KeyId(Sha256::digest(public_key).into())
-}
 
 /// Who certifies, for which log, and the key that does it.
 pub struct Certifier {

@@ -13,7 +13,7 @@ use crate::ledger::admit::{Admitted, KeyStatement};
 use crate::ledger::directory::Directory;
 
 /// The id of a key of any kind: SHA-256 of its public key's bytes.
-pub(in crate::ledger) fn keyid_of(public_key: &[u8]) -> KeyId {
+pub fn keyid_of(public_key: &[u8]) -> KeyId {
     KeyId(Sha256::digest(public_key).into())
 }
 

@@ -1,5 +1,6 @@
 //! One entry of the log, from its stored bytes to the domain. Reading is lenient where the future may write (unknown
-//! fields and kinds still hash and chain) and strict in all that this version knows.
+//! fields and kinds still hash and chain) and strict in all that this version knows: what stands twice is refused, since two
+//! readers could take the one or the other for it.
 
 use bytes::{Buf, Bytes};
 
@@ -9,11 +10,12 @@ use super::fields::{
 };
 use super::parse_warning::deadlines;
 use super::v1;
+use super::walker::walk_record;
 use crate::domain::{
     Accepted, Deadlines, Digest, DirectoryLink, DirectoryPosition, Genesis, HandedOver, Hash, Origin,
     Precedence, Record, RecordKind, Rejected, RelayStarted, Routed, ThreadLink,
 };
-use crate::error::Refused;
+use crate::error::{ErrorCode, Refused};
 use crate::limits;
 use crate::time::Timestamp;
 
@@ -33,18 +35,26 @@ pub enum BadRecord {
 
 /// A record from its stored bytes.
 pub fn record(bytes: &[u8]) -> Result<Record, BadRecord> {
-    read(bytes.len(), bytes)
+    read(bytes)
 }
 
 /// The same without a copy: what was signed in it stays a part of `bytes`.
 pub fn record_of(bytes: Bytes) -> Result<Record, BadRecord> {
-    read(bytes.len(), bytes)
+    read(bytes)
 }
 
-fn read(length: usize, bytes: impl Buf) -> Result<Record, BadRecord> {
+fn read(bytes: impl Buf + AsRef<[u8]>) -> Result<Record, BadRecord> {
+    let length = bytes.as_ref().len();
     if length > limits::RECORD_BYTES_MAX {
         return Err(BadRecord::TooLarge(length));
     }
+    walk_record(bytes.as_ref()).map_err(|refused| {
+        if matches!(refused.code, ErrorCode::Malformed | ErrorCode::WrongType) {
+            BadRecord::NotProtobuf
+        } else {
+            BadRecord::Field(refused)
+        }
+    })?;
     let message: v1::Record = prost::Message::decode(bytes).map_err(|_| BadRecord::NotProtobuf)?;
     parse_record(message).map_err(BadRecord::Field)
 }

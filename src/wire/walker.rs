@@ -1,30 +1,55 @@
-//! The strict walker: what is signed, and what a signature commits to, is read byte by byte against its descriptor
-//! before protobuf sees it, so that two readers can never understand one signature differently.
+//! The strict walker: what is signed, what a signature commits to and what the log stores is read byte by byte against its
+//! descriptor before protobuf sees it, so that two readers can never understand one signature or one record differently.
 //!
 //! It refuses unknown fields, singular fields and packed lists that stand twice, two members of a oneof, other wire
 //! types than the message says (so unpacked scalar lists, maps and groups too), enum values that are unknown or zero,
 //! varints longer than needed, numbers out of their type's range, text that is not UTF-8, lists longer than their
 //! bound and messages nested too deeply. Field order is free. A *default written out* (an explicit 0, `false` or
 //! empty text) is allowed and means the same as its absence; only a zero enum is refused, also where absence means
-//! "not said". It never panics, allocates only to say what is wrong, and recurses no deeper than its bound.
+//! "not said". Of a stored record, which a later version may have written, unknown fields that are a varint or a length are
+//! passed over, and lists have no bound but the record's; all else is the same. It never panics, allocates only to say what is wrong, and recurses no deeper than its bound.
 
 use super::schema::{FIELDS_MAX, Field, Message, Range, Schema, Shape};
 use crate::error::{ErrorCode, Refused};
 use crate::limits;
 
-/// Walks the bytes of a message, named without its package.
+/// What the bytes are, and so what of a later version may stand in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// A signature, or what one commits to: nothing.
+    Signed,
+    /// The log: fields that this version does not know.
+    Log,
+}
+
+/// Walks the bytes of a message that is signed or committed to, named without its package.
 pub(super) fn walk(name: &str, bytes: &[u8]) -> Result<(), Refused> {
     walk_with(Schema::get(), name, bytes)
 }
 
+/// Walks the bytes of a stored record.
+pub(super) fn walk_record(bytes: &[u8]) -> Result<(), Refused> {
+    walk_as(Schema::get(), Of::Log, "Record", bytes)
+}
+
 pub(super) fn walk_with(schema: &Schema, name: &str, bytes: &[u8]) -> Result<(), Refused> {
+    walk_as(schema, Of::Signed, name, bytes)
+}
+
+fn walk_as(schema: &Schema, of: Of, name: &str, bytes: &[u8]) -> Result<(), Refused> {
     let message = schema
         .message(name)
         .ok_or_else(|| Refused::new(ErrorCode::Internal, "no such message"))?;
-    walk_message(schema, message, bytes, 1)
+    walk_message(schema, of, message, bytes, 1)
 }
 
-fn walk_message(schema: &Schema, message: &Message, bytes: &[u8], depth: usize) -> Result<(), Refused> {
+fn walk_message(
+    schema: &Schema,
+    of: Of,
+    message: &Message,
+    bytes: &[u8],
+    depth: usize,
+) -> Result<(), Refused> {
     if depth > limits::NESTING_MAX || message.fields.len() > FIELDS_MAX {
         return Err(malformed("messages nest too deeply"));
     }
@@ -35,6 +60,10 @@ fn walk_message(schema: &Schema, message: &Message, bytes: &[u8], depth: usize) 
     while !rest.is_empty() {
         let tag = Tag::read(&mut rest)?;
         let Some((place, field)) = message.field(tag.number) else {
+            if of == Of::Log {
+                pass_over(tag.wire, &mut rest)?;
+                continue;
+            }
             return Err(
                 Refused::new(ErrorCode::UnknownField, "the message has no such field")
                     .about(tag.number.to_string()),
@@ -45,15 +74,28 @@ fn walk_message(schema: &Schema, message: &Message, bytes: &[u8], depth: usize) 
             .map_or(0, |times| std::mem::replace(times, *times + 1));
         let taken = oneofs & field.oneof != 0;
         oneofs |= field.oneof;
-        walk_field(schema, field, tag.wire, times, taken, &mut rest, depth)
+        walk_field(schema, of, field, tag.wire, times, taken, &mut rest, depth)
             .map_err(|refused| within(refused, &field.name))?;
     }
     Ok(())
 }
 
+/// The value of a field that is not known.
+fn pass_over(wire: Wire, rest: &mut &[u8]) -> Result<(), Refused> {
+    match wire {
+        Wire::Varint => varint(rest).map(drop),
+        Wire::Length => length_delimited(rest).map(drop),
+        Wire::Fixed64 | Wire::Fixed32 | Wire::StartGroup | Wire::EndGroup => {
+            Err(malformed("no field of the log has this wire type"))
+        }
+    }
+}
+
 /// One occurrence of a field, the `times + 1`st. Paths of what is refused are relative to the field (`[2].id`).
+#[expect(clippy::too_many_arguments, reason = "one step of one loop")]
 fn walk_field(
     schema: &Schema,
+    of: Of,
     field: &Field,
     wire: Wire,
     times: usize,
@@ -76,13 +118,17 @@ fn walk_field(
         if taken {
             return Err(duplicate("two members of one choice are given"));
         }
-        return walk_value(schema, &field.shape, rest, depth);
+        return walk_value(schema, of, &field.shape, rest, depth);
+    };
+    let entries_max = match of {
+        Of::Signed => bound.entries_max,
+        Of::Log => limits::RECORD_BYTES_MAX,
     };
     if !packed {
-        if times >= bound.entries_max {
-            return Err(too_many(bound.code, bound.entries_max));
+        if times >= entries_max {
+            return Err(too_many(bound.code, entries_max));
         }
-        return walk_value(schema, &field.shape, rest, depth)
+        return walk_value(schema, of, &field.shape, rest, depth)
             .map_err(|refused| within(refused, &format!("[{times}]")));
     }
     if times > 0 {
@@ -91,17 +137,17 @@ fn walk_field(
     let mut entries = length_delimited(rest)?;
     let mut index = 0usize;
     while !entries.is_empty() {
-        if index >= bound.entries_max {
-            return Err(too_many(bound.code, bound.entries_max));
+        if index >= entries_max {
+            return Err(too_many(bound.code, entries_max));
         }
-        walk_value(schema, &field.shape, &mut entries, depth)
+        walk_value(schema, of, &field.shape, &mut entries, depth)
             .map_err(|refused| within(refused, &format!("[{index}]")))?;
         index += 1;
     }
     Ok(())
 }
 
-fn walk_value(schema: &Schema, shape: &Shape, rest: &mut &[u8], depth: usize) -> Result<(), Refused> {
+fn walk_value(schema: &Schema, of: Of, shape: &Shape, rest: &mut &[u8], depth: usize) -> Result<(), Refused> {
     match shape {
         Shape::Varint(range) => {
             let value = varint(rest)?;
@@ -128,7 +174,7 @@ fn walk_value(schema: &Schema, shape: &Shape, rest: &mut &[u8], depth: usize) ->
         Shape::Message(index) => {
             let bytes = length_delimited(rest)?;
             let message = schema.at(*index).ok_or_else(|| malformed("no such message"))?;
-            walk_message(schema, message, bytes, depth + 1)
+            walk_message(schema, of, message, bytes, depth + 1)
         }
         Shape::Forbidden => Err(Refused::new(
             ErrorCode::WrongType,

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::fixed;
+use super::walker::bytes;
 use crate::domain::RecordKind;
 use crate::error::ErrorCode::{self, BadSignature, InvalidValue, MissingField};
 use crate::limits;
@@ -111,6 +112,56 @@ fn records_say_what_they_may() {
         Err(BadRecord::TooLarge(too_large.len()))
     );
     assert_eq!(wire::record(b"\xff"), Err(BadRecord::NotProtobuf));
+}
+
+/// What two readers could read as two records is refused, each once: the last of two values, two merged into one, the kind
+/// that comes first or last, a number in more bytes than it needs.
+#[test]
+fn a_record_reads_in_one_way_only() {
+    let (_, record) = fixed::records().swap_remove(15);
+    let good = wire::encode_record(&record);
+    let inside = bytes(3, &bytes(2, b"us.ctc"));
+    let table: [(&str, Vec<u8>, ErrorCode); 6] = [
+        ("a nonce again", bytes(1, &[1; 16]), ErrorCode::DuplicateField),
+        ("a time again", vec![0x10, 1], ErrorCode::DuplicateField),
+        (
+            "a thread again, which is merged",
+            inside,
+            ErrorCode::DuplicateField,
+        ),
+        (
+            "the kind again",
+            bytes(35, &bytes(1, &[7; 16])),
+            ErrorCode::DuplicateField,
+        ),
+        (
+            "another kind",
+            bytes(17, &bytes(1, b"1")),
+            ErrorCode::DuplicateField,
+        ),
+        (
+            "a kind with a field twice",
+            bytes(17, &[bytes(1, b"1"), bytes(1, b"2")].concat()),
+            ErrorCode::DuplicateField,
+        ),
+    ];
+    assert!(wire::record(&good).is_ok());
+    for (what, more, code) in table {
+        for bytes in [[&good[..], &more[..]].concat(), [&more[..], &good[..]].concat()] {
+            let Err(BadRecord::Field(refused)) = wire::record(&bytes) else {
+                panic!("{what}: it is read");
+            };
+            assert_eq!(refused.code, code, "{what}");
+        }
+    }
+    for (what, more) in [
+        ("a long number", &[0x98, 0x06, 0x81, 0x00][..]),
+        ("a fixed number", &[0x99, 0x06, 1, 2, 3, 4, 5, 6, 7, 8][..]),
+        ("a group", &[0x9b, 0x06, 0x9c, 0x06][..]),
+    ] {
+        let bytes = [&good[..], more].concat();
+        assert_eq!(wire::record(&bytes), Err(BadRecord::NotProtobuf), "{what}");
+    }
 }
 
 /// Fields of a later version inside of a kind that is known are passed over.

@@ -42,18 +42,20 @@ def main(folder):
         got = KIND[c["kind"]](c, lambda name: bytes.fromhex(c[name]))
         need(got == c["expect"], f"primitives.json, case {n} ({c['what']}): {got}")
     print(f"{len(cases)} primitives agree")
-    bundles = json.loads(read(os.path.join(folder, "bundles.json")))
-    for n, c in enumerate(bundles):
-        document = json.loads(read(os.path.join(folder, c["bundle"])))
-        if "change" in c:
-            *parents, last = [int(part) if part.isdigit() else part for part in c["change"]["path"].split("/")[1:]]
-            place = document
-            for part in parents:
-                place = place[part]
-            place[last] = c["change"]["value"]
-        got = holds(lambda: Bundle(json.dumps(document), Policy.at(os.path.join(folder, "policy"))).check())
-        need(got == c["holds"], f"bundles.json, case {n} ({c['what']}): {got}")
-    print(f"{len(bundles)} bundles agree")
+    policy = Policy.at(os.path.join(folder, "policy"))
+    for name in ("bundles.json", "forms.json"):
+        bundles, wrong = json.loads(read(os.path.join(folder, name))), []
+        for n, c in enumerate(bundles):
+            document = [json.loads(read(os.path.join(folder, c["bundle"]))) if isinstance(c["bundle"], str) else c["bundle"]]
+            if "change" in c:
+                place, (*parents, last) = document, [0] + [int(part) if part.isdigit() else part for part in c["change"]["path"].split("/")[1:]]
+                for part in parents:
+                    place = place[part]
+                place[last] = c["change"]["value"]
+            got = holds(lambda: Bundle(json.dumps(document[0]), policy).check())
+            wrong += [f"case {n} ({c['what']}): {got}"] if got != c["holds"] else []
+        need(not wrong, f"{name}: " + "; ".join(wrong))
+        print(f"{len(bundles)} bundles of {name} agree")
 
 if __name__ == "__main__":
     main(sys.argv[1])

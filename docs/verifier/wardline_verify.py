@@ -1,27 +1,18 @@
 #!/usr/bin/env python3
 """A second verifier of Wardline's evidence bundles, written from docs/formats.md alone.
     wardline_verify.py BUNDLE --policy POLICY     POLICY as for `wardline audit check`
-It needs Python 3.9 and the package `cryptography`, and no network. It shares nothing with the program that made the bundle:
-that is its use. Exit 0: what the bundle shows holds. 5: something does not. 2: not used as above. It takes RFC 3161 tokens
-into no account (`wardline audit check` does).
+It needs Python 3.9 and the package `cryptography`, no network, and nothing of the program that made the bundle: that is its use.
+Exit 0: what the bundle shows holds. 5: something does not. 2: not used as above. What it does not check stands in README.md.
 """
 import base64, datetime, hashlib, json, os, re, struct, sys
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from wardline_forms import DOCUMENT, Bad, b64, kind_of, message, need, shaped, whole_der
 
-class Bad(Exception):
-    """What does not hold."""
-def need(truth, what):
-    if not truth:
-        raise Bad(what)
 sha = lambda *parts: hashlib.sha256(b"".join(parts)).digest()
 h = lambda name, *parts: sha(b"wardline/v1/" + name.encode() + b"\0", *parts)
-def b64(text):
-    raw = base64.b64decode(text, validate=True)
-    need(base64.b64encode(raw).decode() == text, "base64 is not canonical")
-    return raw
 def read(path):
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8", newline="") as file:
         return file.read()
 
 # -- Ed25519, strictly: OpenSSL sees to S; here canonical points that are not of small order -----------------------------
@@ -50,10 +41,9 @@ def root_of_inclusion(leaf, index, size, proof):
     return node(proof[-1], root_of_inclusion(leaf, index - k, size - k, proof[:-1]))
 def roots_of_consistency(old, new, proof, whole, old_root):
     """SUBPROOF the other way round: the roots that a proof gives for the older and the newer tree."""
+    need(len(proof) == (not whole) if old == new else proof, "the consistency proof does not fit the sizes")
     if old == new:
-        need(len(proof) == (0 if whole else 1), "the consistency proof does not fit the sizes")
         return (old_root, old_root) if whole else (proof[0], proof[0])
-    need(proof, "the consistency proof is too short")
     k = split(new)
     if old <= k:
         before, after = roots_of_consistency(old, k, proof[:-1], whole, old_root)
@@ -64,8 +54,7 @@ def check_consistency(old, old_root, new, new_root, proof):
     need(0 <= old <= new, "the older tree is larger")
     if old == 0:
         return need(not proof and old_root == sha(), "an empty tree has one root and needs no proof")
-    roots = roots_of_consistency(old, new, proof, True, old_root)
-    need(roots == (old_root, new_root), "the consistency proof does not verify")
+    need(roots_of_consistency(old, new, proof, True, old_root) == (old_root, new_root), "the consistency proof does not verify")
 
 # -- C2SP: vkeys, policies, checkpoints with cosignatures, receipts -----------------------------------------------------------
 def vkey(text, algorithm):
@@ -87,17 +76,14 @@ class Policy:
             self.roots.setdefault("root:" + words[1], set()).add(bytes.fromhex(words[2]))
     @classmethod
     def at(cls, path):
-        if not os.path.isdir(path):
-            return cls(read(path))
-        roots = os.path.join(path, "roots")
-        return cls(read(os.path.join(path, "log.policy")), read(roots) if os.path.exists(roots) else "")
+        log, roots = (os.path.join(path, "log.policy"), os.path.join(path, "roots")) if os.path.isdir(path) else (path, "")
+        return cls(read(log), read(roots) if os.path.exists(roots) else "")
     def line(self, words):
         if not words or words[0].startswith("#"):
             return
         named = lambda names: all(name in self.witnesses or name in self.groups for name in names)
         if words[0] == "log":
-            name, key, hashed = vkey(words[1], 1)
-            self.logs[name] = (key, hashed)
+            self.logs[vkey(words[1], 1)[0]] = vkey(words[1], 1)[1:]
         elif words[0] == "witness":
             need(vkey(words[2], 4)[1] not in [w[1] for w in self.witnesses.values()], "a witness is listed twice")
             self.witnesses[words[1]] = vkey(words[2], 4)
@@ -123,11 +109,10 @@ class Policy:
 class Checkpoint:
     def __init__(self, note, policy):
         text, _, signatures = note.partition("\n\n")
-        text += "\n"
-        origin, size, root = text.split("\n")[:3]
+        (origin, size, root), text = text.split("\n")[:3], text + "\n"
         need(text == f"{origin}\n{size}\n{root}\n" and re.fullmatch("0|[1-9][0-9]*", size), "not a checkpoint")
         need(origin in policy.logs, f"the policy does not know the log {origin}")
-        self.note, self.origin, self.size, self.root, self.cosigned = note, origin, int(size), b64(root), []
+        self.note, self.text, self.origin, self.size, self.root, self.cosigned = note, text, origin, int(size), b64(root, 32), []
         signed, (key, hashed) = False, policy.logs[origin]
         need(signatures.endswith("\n"), "the note does not end with a newline")
         for line in signatures[:-1].split("\n"):
@@ -146,33 +131,15 @@ def tlog_proof(text):
     head, _, note = text.partition("\n\n")
     lines = head.split("\n")
     need(lines[0] == "c2sp.org/tlog-proof@v1" and re.fullmatch("index (0|[1-9][0-9]*)", lines[1]), "not a tlog-proof")
-    return int(lines[1][6:]), [b64(line) for line in lines[2:]], note
+    return int(lines[1][6:]), [b64(line, 32) for line in lines[2:]], note
 
-# -- protobuf and DSSE -----------------------------------------------------------------------------------------------------------
-def fields(raw):
-    """{tag: [values]}: varints as integers, the rest as bytes."""
-    found, at = {}, 0
-    def varint():
-        nonlocal at
-        value = shift = 0
-        while True:
-            need(at < len(raw) and shift < 64, "a malformed varint")
-            at, value, shift, more = at + 1, value | (raw[at] & 127) << shift, shift + 7, raw[at] > 127
-            if not more:
-                return value
-    while at < len(raw):
-        key = varint()
-        value = varint()
-        if key & 7:
-            need(key & 7 == 2 and at + value <= len(raw), "a message is cut off, or of a wire type that none has")
-            at, value = at + value, raw[at:at + value]
-        found.setdefault(key >> 3, []).append(value)
-    return found
-def one(message, tag, default=b""):
-    values = message.get(tag, [default])
-    need(len(values) == 1, f"field {tag} stands twice")
-    return values[0]
-kind_of = lambda record: next(tag for tag in record if tag >= 16)
+# -- what is signed, and by whom ------------------------------------------------------------------------------------------------
+LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+STATE = f"([a-z][a-z]|int[.]{LABEL})"
+def named(text):
+    """A principal's or a desk's name: nothing else is printed."""
+    need(len(text) <= 160 and re.fullmatch(f"root:{STATE}|operator:{LABEL}|{STATE}([.]{LABEL})+(/{LABEL})?", text), "not a name")
+    return text
 
 class Envelope:
     def __init__(self, payload, payload_type, signatures):
@@ -181,24 +148,23 @@ class Envelope:
         self.digest = sha(self.pae)
         need(signatures and len({keyid for keyid, _ in signatures}) == len(signatures), "no signature, or one key twice")
     @classmethod
-    def of(cls, raw):
-        m = fields(raw)
-        return cls(one(m, 1), one(m, 2).decode(), [(one(s, 2).decode(), one(s, 1)) for s in map(fields, m.get(3, []))])
+    def of(cls, m):
+        return cls(m[1], m[2], [(signature[2], signature[1]) for signature in m[3]])
     def content(self, kind):
         need(self.type == f"application/vnd.wardline.{kind}.v1+protobuf", f"a {self.type} where a {kind} belongs")
-        return fields(self.payload)
-    def signer(self):
-        signer = fields(one(fields(one(fields(self.payload), 1)), 4))
-        return one(signer, 1).decode(), one(signer, 2, 0), one(signer, 3).decode(), fields(one(signer, 5))
+        return message(kind, self.payload)
 ROOT, ORIGINATE, RECEIVE, OFFICER, SEAL, TLS, OPERATOR = 1, 2, 3, 4, 5, 6, 8
 KINDS = "- RECEIVED OPENED ACCEPTED DEFERRED REFUSED MISDIRECTED ACTED VICTIM_WARNED VICTIM_NOT_WARNED".split()
+PAYLOADS = {18: "state-enrolment", 19: "agency-enrolment", 21: "key-revocation", 22: "root-succession", 23: "desks", 24: "mandate",
+            25: "suspension", 26: "reinstatement"}
 def root_name(agency):
     parts = agency.split(".")
     return None if ":" in agency else "root:" + ".".join(parts[:2 if parts[0] == "int" else 1])
 
 class Directory:
-    def __init__(self, policy):
-        self.policy, self.keys, self.heads, self.origin = policy, {}, [], None
+    def __init__(self, bundle):
+        self.bundle, self.policy, self.keys, self.heads, self.origin = bundle, bundle.policy, {}, [], None
+        self.agencies, self.due = set(), []
     def enrol(self, principal, role, key, index, trusted):
         need(sha(key).hex() not in self.keys, f"record {index}: a key is enrolled twice")
         trusted = trusted or (role == ROOT and key in self.policy.roots.get(principal, ()))
@@ -216,102 +182,132 @@ class Directory:
                 known.append(self.at(keyid, index))
                 verify(known[-1]["key"], envelope.pae, sig, f"record {index}")
         return known
-    def certificate(self, envelope, index):
+    def certificate(self, envelope, index, kind, state=None):
+        """Of a key that this kind of record may enrol; `state`: the root's that is enrolled."""
         m = envelope.content("key-certificate")
-        who, role, key = one(m, 2).decode(), one(m, 3, 0), one(m, 4)
-        by = self.signed(envelope, index, key)
-        need(role in (TLS, SEAL) or len(by) < len(envelope.signatures), f"record {index}: the key has not signed its certificate")
-        if role == ROOT or (role == OPERATOR and index == 0):
-            need(not by, f"record {index}: a first key is certified by itself, alone")
-            return self.enrol(who, role, key, index, False)
-        certifier = (root_name(who), ROOT) if root_name(who) else (by[0]["who"] if by else "", OPERATOR)
-        need(len(by) == 1 and (by[0]["who"], by[0]["role"]) == certifier, f"record {index}: certified by the wrong key")
-        self.enrol(who, role, key, index, by[0]["trusted"])
+        who, role, key, signer = named(m[2]), m[3], m[4], m[1][4]
+        roles = {18: (ROOT,), 20: (ORIGINATE, RECEIVE, OFFICER, TLS)}.get(kind, (OPERATOR, TLS))
+        right = who == state if kind == 18 else who in self.agencies if kind == 20 else who.startswith("operator:")
+        need(right and role in roles, f"record {index}: it enrols another kind of key")
+        by = self.signed(envelope, index, key if role != TLS else None)
+        need(role == TLS or len(by) < len(envelope.signatures), f"record {index}: the key has not signed its certificate")
+        alone = role == ROOT or (role == OPERATOR and index == 0)
+        certifier = (who, role) if alone else (root_name(who), ROOT) if kind == 20 else (signer[1], OPERATOR)
+        need([(key["who"], key["role"]) for key in by] == ([] if alone else [certifier]), f"record {index}: certified by the wrong key")
+        need((signer[1], signer[2], signer[5]) == (*certifier, None), f"record {index}: another certifier is named")
+        self.enrol(who, role, key, index, bool(by) and by[0]["trusted"])
     def follow(self, index, leaf, record):
-        link, kind = fields(one(record, 4)), kind_of(record)
-        need(4 in record and one(link, 1, 0) == len(self.heads) and one(link, 2) == (self.heads or [b""])[-1],
-             f"record {index}: the directory's chain is broken")
-        self.heads.append(leaf)
-        body = fields(one(record, kind))
+        link, kind = record[4], kind_of(record)
+        need((link[1], link[2]) == (len(self.heads), (self.heads or [(0, b"")])[-1][1]), f"record {index}: the directory's chain is broken")
+        need((kind == 16) == (index == 0) == (not self.heads) and (kind == 20 or not self.due), f"record {index}: not its place")
+        self.heads.append((index, leaf))
+        body = record.get(kind)
         if kind == 16:
-            self.origin = one(body, 1).decode()
-            need(index == 0 and self.policy.logs.get(self.origin, [0])[0] == one(body, 2), "the genesis is another log's")
-            return [self.certificate(Envelope.of(certificate), 0) for certificate in body.get(4, [])]
-        envelope = Envelope.of(one(body, 1))
+            self.origin = body[1]
+            need(self.policy.logs.get(self.origin, [0])[0] == body[2], "the genesis is another log's")
+            return [self.certificate(Envelope.of(certificate), 0, 16) for certificate in body[4]]
+        if kind == 0:
+            return None
+        envelope = Envelope.of(body[1])
         if kind in (20, 27):
-            return self.certificate(envelope, index)
-        m = fields(envelope.payload)
-        by = self.signed(envelope, index, one(m, 3) if kind == 22 else None)
-        need(len(by) == 1, f"record {index}: signed by one key that is enrolled")
+            need(not self.due or self.due.pop(0) == envelope.digest, f"record {index}: not the key that the enrolment lists")
+            return self.certificate(envelope, index, kind)
+        m = envelope.content(PAYLOADS[kind])
+        by, signer = self.signed(envelope, index, m[3] if kind == 22 else None), m[1][4]
+        need(len(by) == 1 and (by[0]["who"], by[0]["role"]) == (signer[1], signer[2]), f"record {index}: signer and key differ")
+        self.bundle.see(signer, index, m[1][1])
         if kind == 22:
-            state = "root:" + one(envelope.content("root-succession"), 2).decode()
-            need(len(envelope.signatures) == 2 and (by[0]["who"], by[0]["role"]) == (state, ROOT), f"record {index}: not the root's successor")
+            state = "root:" + m[2]
+            need(len(envelope.signatures) == 2 and signer[1] == state and signer[2] == ROOT, f"record {index}: not the root's successor")
             by[0]["until"] = index
-            return self.enrol(state, ROOT, one(m, 3), index, by[0]["trusted"])
+            return self.enrol(state, ROOT, m[3], index, by[0]["trusted"])
         if kind == 21:
-            key = self.at(one(envelope.content("key-revocation"), 3).decode(), index)
-            may = by[0]["who"] == root_name(key["who"]) or (key["who"].startswith("operator:") and by[0]["role"] == OPERATOR)
-            need(by[0] is key or may, f"record {index}: revoked by a stranger")
+            key = self.at(m[3], index)
+            may = signer[1] == root_name(key["who"]) or (key["who"].startswith("operator:") and signer[2] == OPERATOR)
+            need((by[0] is key or may) and m[2] == key["who"], f"record {index}: revoked by a stranger")
             key["until"] = index
             return None
-        need((by[0]["who"], by[0]["role"]) == envelope.signer()[:2], f"record {index}: signer and key differ")
-        need(by[0]["role"] == (OFFICER if kind in (23, 24) else OPERATOR), f"record {index}: signed in the wrong role")
+        need(signer[2] == (OFFICER if kind in (23, 24) else OPERATOR), f"record {index}: signed in the wrong role")
         if kind == 18:
-            root = Envelope.of(one(body, 2))
-            need(one(envelope.content("state-enrolment"), 3) == root.digest, f"record {index}: another root is beside it")
-            self.certificate(root, index)
+            root = Envelope.of(body[2])
+            need(m[3] == root.digest, f"record {index}: another root is beside it")
+            self.certificate(root, index, 18, "root:" + m[2])
+        if kind == 19:
+            self.due = list(m[5])
+            self.agencies.add(m[2])
+        return None
 
 # -- the bundle --------------------------------------------------------------------------------------------------------------------
 class Bundle:
-    MEMBERS = set("format origin checkpoint earlier seen timestamps warning accepted threads directory".split())
     def __init__(self, text, policy):
         def no_twins(pairs):
             need(len(dict(pairs)) == len(pairs), "a member stands twice")
             return dict(pairs)
         self.json, self.policy, self.said = json.loads(text, object_pairs_hook=no_twins), policy, []
-        need(self.json["format"] == "wardline-evidence/v1" and set(self.json) == self.MEMBERS, "not a wardline-evidence/v1")
+        shaped(self.json, DOCUMENT, "the document")
+        need(self.json["format"] == "wardline-evidence/v1", "not a wardline-evidence/v1")
     def entry(self, entry, where):
         index, hashes, note = tlog_proof(entry["proof"])
-        need(note == self.main.note, f"{where}.proof: of another checkpoint")
-        leaf = leaf_hash(b64(entry["record"]))
+        need(note == self.main.note and index not in self.times, f"{where}.proof: of another checkpoint, or of an index that was there")
+        record = b64(entry["record"])
+        leaf, record = leaf_hash(record), message("Record", record, log=True)
         need(root_of_inclusion(leaf, index, self.main.size, hashes) == self.main.root, f"{where}: the proof does not verify")
-        return index, leaf, fields(b64(entry["record"]))
+        self.times[index] = record[2]
+        return index, leaf, record
     def check(self):
         j = self.json
-        self.main = Checkpoint(j["checkpoint"], self.policy)
-        self.marks = [self.main] + [Checkpoint(earlier["checkpoint"], self.policy) for earlier in j["earlier"]]
-        for mark, earlier in zip(self.marks[1:], j["earlier"]):
-            proof = [b64(text) for text in earlier["consistency"]]
-            check_consistency(mark.size, mark.root, self.main.size, self.main.root, proof)
-        self.roots = {mark.size: mark.root for mark in self.marks}
+        self.main, self.times, self.seen = Checkpoint(j["checkpoint"], self.policy), {}, {}
+        earlier = [Checkpoint(it["checkpoint"], self.policy) for it in j["earlier"]]
+        self.marks, self.roots = [self.main] + earlier, {0: sha(), self.main.size: self.main.root}
+        for mark, proof in [(m, it["consistency"]) for m, it in zip(earlier, j["earlier"])]:
+            check_consistency(mark.size, mark.root, self.main.size, self.main.root, [b64(text, 32) for text in proof])
+            self.roots[mark.size] = mark.root
         for seen in j["seen"]:
-            root, proof = b64(seen["root"]), [b64(text) for text in seen["consistency"]]
-            check_consistency(seen["size"], root, self.main.size, self.main.root, proof)
+            root = b64(seen["root"], 32)
+            check_consistency(seen["size"], root, self.main.size, self.main.root, [b64(text, 32) for text in seen["consistency"]])
             need(self.roots.setdefault(seen["size"], root) == root, "seen: two roots of one size")
-        sizes = [mark.size for mark in self.marks[1:]]
-        need(sizes == sorted(sizes) and len({m.note for m in self.marks}) == len(self.marks), "earlier: not ascending, or a note twice")
+        ascend = lambda sizes: sizes == sorted(sizes)
+        need(ascend([m.size for m in earlier]) and len({m.note for m in earlier}) == len(earlier), "earlier: not ascending, or a note twice")
+        sizes = [seen["size"] for seen in j["seen"]]
+        need(ascend([0] + sizes) and len({0, *sizes}) == len(sizes) + 1, "seen: not ascending, or one twice")
+        for it in j["timestamps"]:
+            token, text = b64(it["token"]), next(mark.text for mark in self.marks if mark.size == it["size"])
+            need(whole_der(token) and sha(text.encode()) in token, "timestamps: a token that is not over its checkpoint, or not whole")
+        need(ascend([it["size"] for it in j["timestamps"]]), "timestamps: not ascending")
         desks = [thread["desk"] for thread in j["threads"]]
         need(len(set(desks)) == len(desks) > 0, "no thread, or one twice")
-        self.directory = Directory(self.policy)
+        self.directory = Directory(self)
         chain = [self.entry(entry, f"directory[{n}]") for n, entry in enumerate(j["directory"])]
         need(chain and all(a[0] < b[0] for a, b in zip(chain, chain[1:])), "the directory is not in order")
         for index, leaf, record in chain:
             self.directory.follow(index, leaf, record)
         self.complete_to = chain[-1][0]
-        need(self.directory.origin == self.main.origin == j["origin"], "the parts are of different logs")
-        self.warning()
-        for n, thread in enumerate(j["threads"]):
-            self.thread(thread, f"threads[{n}]")
+        need(self.directory.origin == self.main.origin == j["origin"] and not self.directory.due, "of different logs, or cut in an enrolment")
+        threads = [[self.entry(entry, f"threads[{n}].records[{m}]") for m, entry in enumerate(thread["records"])]
+                   for n, thread in enumerate(j["threads"])]
+        need(all(threads), "a thread without records")
+        self.warning(sorted(thread[0][:2] for thread in threads))
+        for n, (thread, entries) in enumerate(zip(j["threads"], threads)):
+            self.thread(thread, entries, f"threads[{n}]")
+        times = [self.times[index] for index in sorted(self.times)]
+        need(times == sorted(times), "a record is dated before one that it comes after")
+        need(set(sizes) <= set(self.seen), "seen: a size that nobody who signed had seen")
         return self.said
+    def see(self, signer, index, origin):
+        """What a signer had seen is this log: its own root at that size, of what was there. A root has seen nothing."""
+        need(origin == self.main.origin and named(signer[1]), f"record {index}: meant for another log")
+        if signer[2] == ROOT:
+            return need(signer[5] is None, f"record {index}: a root has seen nothing")
+        size, root = signer[5][1], signer[5][2]
+        need(size <= index and len(root) == 32 and self.roots.get(size, root) == root == self.seen.setdefault(size, root),
+             f"record {index}: its signer saw another log")
+        return need(not signer[3] or named(signer[3]).split("/")[0] == signer[1], f"record {index}: its desk is another agency's")
     def act(self, envelope, index, kind, what):
-        message, keys = envelope.content(kind), self.directory.signed(envelope, index)
-        who, role, desk, seen = envelope.signer()
-        need(len(keys) == 1 and (keys[0]["who"], keys[0]["role"]) == (who, role), f"{what}: signer and key differ")
-        need(one(fields(one(message, 1)), 1).decode() == self.main.origin, f"{what}: meant for another log")
-        size, root = one(seen, 1, 0), one(seen, 2)
-        need(size <= index and self.roots.get(size, root) == root, f"{what}: its signer saw another log")
-        need(not desk or desk.split("/")[0] == who, f"{what}: its desk is another agency's")
-        return message, role, desk or who, keys[0]["trusted"]
+        m, keys = envelope.content(kind), self.directory.signed(envelope, index)
+        signer = m[1][4]
+        need(len(keys) == 1 and (keys[0]["who"], keys[0]["role"]) == (signer[1], signer[2]), f"{what}: signer and key differ")
+        self.see(signer, index, m[1][1])
+        return m, signer[2], signer[3] or signer[1], keys[0]["trusted"]
     def say(self, index, sentence, trusted=True):
         times = lambda marks, latest: [t for t in (self.policy.quorum_time(m.cosigned, latest) for m in marks) if t is not None]
         by, after = times([m for m in self.marks if m.size > index], False), times([m for m in self.marks if m.size <= index], True)
@@ -319,67 +315,59 @@ class Bundle:
         self.said.append(f"record {index}: {sentence}" + ("" if trusted else " (only claimed: the state's root is not in the policy)")
                          + (f"; in the log by {utc(min(by))}" if by else "; no quorum of witnesses says when")
                          + (f", not shown to them by {utc(max(after))}" if after else ""))
-    def warning(self):
+    def unrevoked(self, index):
+        return f" (that its key was not revoked after record {self.complete_to} is the relay's word)" if index > self.complete_to else ""
+    def warning(self, first):
         e, accepted = self.json["warning"]["envelope"], self.json["accepted"]
         self.envelope = Envelope(b64(e["payload"]), e["payloadType"], [(s["keyid"], b64(s["sig"])) for s in e["signatures"]])
-        first = accepted or self.json["threads"][0]["records"][0]
-        index, _, record = self.entry(first, "accepted" if accepted else "threads[0].records[0]")
+        index, _, record = self.entry(accepted, "accepted") if accepted else (first[0][0], b"", None)
         m, role, desk, trusted = self.act(self.envelope, index, "warning", "the warning")
-        need(role == ORIGINATE or (role == OFFICER and one(m, 3, 0) == 7), "the warning is signed in the wrong role")
-        self.audience, self.id, self.routed = m.get(17, []), one(fields(one(m, 1)), 2), None
-        self.say(index, f"{desk} had signed the warning {self.envelope.digest.hex()}", trusted)
+        need(role == ORIGINATE or (role == OFFICER and m[3] == 7), "the warning is signed in the wrong role")
+        self.audience, self.id = m[17], m[1][2]
+        self.say(index, f"{desk} had signed the warning {self.envelope.digest.hex()}{self.unrevoked(index)}", trusted)
         if accepted:
-            body = fields(one(record, 32))
-            same = Envelope.of(one(body, 1))
+            body = record[32]
+            same = Envelope.of(body[1])
             need((same.pae, same.signatures) == (self.envelope.pae, self.envelope.signatures), "accepted: another warning")
-            need([self.commitment(fields(o)) for o in body.get(2, [])] == self.audience, "accepted: the openings are not the audience")
-            self.routed = body.get(3, [])
-            need(len(self.routed) == len(self.json["threads"]), "accepted: it lists more or fewer threads than are shown")
-        self.part(self.json["warning"]["body"], "body", m, 15, "warning.body")
+            need(list(map(self.commitment, body[2])) == self.audience, "accepted: the openings are not the audience")
+            need(first[0][0] > index and [leaf for _, leaf in first] == body[3], "accepted: it lists other threads than are shown")
+        self.part(self.json["warning"]["body"], "body", m[15], "warning.body")
     @staticmethod
-    def part(part, name, message, tag, where):
-        reference = fields(one(message, tag))
+    def part(part, name, reference, where):
         if part is not None:
-            salt, content = b64(part["salt"]), b64(part["content"])
-            need((h(name, salt, content), len(content)) == (one(reference, 4), one(reference, 3, 0)), f"{where}: not what was signed")
+            salt, content = b64(part["salt"], 32), b64(part["content"])
+            need(reference and (h(name, salt, content), len(content)) == (reference[4], reference[3]), f"{where}: not what was signed")
     @staticmethod
     def commitment(opening):
-        return h("audience", bytes([one(opening, 1, 0)]), one(opening, 2), one(opening, 3))
-    def thread(self, thread, where):
-        desk, prev, last, texts = thread["desk"], b"", -1, {text["index"]: text for text in thread["texts"]}
-        need(re.fullmatch("[a-z0-9.-]+(/[a-z0-9.-]+)?", desk), f"{where}: no desk's name")
-        need(thread["records"] and len(texts) == len(thread["texts"]), f"{where}: no records, or two texts of one")
-        for seq, entry in enumerate(thread["records"]):
-            at = f"{where}.records[{seq}]"
-            index, leaf, record = self.entry(entry, at)
-            link, kind = fields(one(record, 3)), kind_of(record)
-            need((one(link, 1), one(link, 2).decode(), one(link, 3, 0), one(link, 4)) == (self.envelope.digest, desk, seq, prev)
-                 and index > last, f"{at}: the thread is broken")
-            prev, last, body = leaf, index, fields(one(record, kind))
-            need((kind == 34) == (seq == 0), f"{at}: ROUTED begins a thread, and only that")
+        return h("audience", bytes([opening[1]]), opening[2], opening[3].encode())
+    def thread(self, thread, entries, where):
+        desk, prev, last, texts = named(thread["desk"]), b"", -1, {text["index"]: text for text in thread["texts"]}
+        need([text["index"] for text in thread["texts"]] == sorted(texts), f"{where}: the texts are not in order, or one twice")
+        for seq, (index, leaf, record) in enumerate(entries):
+            at, link, kind = f"{where}.records[{seq}]", record[3], kind_of(record)
+            need((link[1], link[2], link[3], link[4]) == (self.envelope.digest, desk, seq, prev) and index > last, f"{at}: the thread is broken")
+            prev, last, body = leaf, index, record.get(kind)
+            need((kind == 34) == (seq == 0) and kind in (0, 34, 35, 36), f"{at}: ROUTED begins a thread, and only that")
             if kind == 34:
-                openings, position = list(map(fields, body.get(3, []))), fields(one(body, 4))
-                need((one(body, 1), one(body, 2).decode()) == (self.envelope.digest, desk), f"{at}: of another thread")
-                need(openings and all((one(o, 1, 0), one(o, 3).decode()) == (1, desk) and self.commitment(o) in self.audience for o in openings), f"{at}: not meant")
-                need(self.routed is None or leaf in self.routed, f"{at}: not among what the acceptance lists")
-                need(self.directory.heads[one(position, 1, 0)] == one(position, 2), f"{at}: routed by another directory")
+                newest = [(n, head) for n, (of, head) in enumerate(self.directory.heads) if of < index][-1]
+                need((body[1], body[2]) == (self.envelope.digest, desk), f"{at}: of another thread")
+                need(body[3] and all((o[1], o[3]) == (1, desk) and self.commitment(o) in self.audience for o in body[3]), f"{at}: not meant")
+                need((body[4][1], body[4][2]) == newest, f"{at}: routed by another directory than the newest")
                 self.say(index, f"the relay put the warning on {desk}'s list")
             elif kind == 35:
-                key = self.directory.at(one(body, 2).decode(), index)
+                key = self.directory.at(body[2], index)
                 need((key["role"], key["who"]) == (TLS, desk.split("/")[0]), f"{at}: handed to a stranger")
                 self.say(index, f"the relay claims that it handed the warning to {desk}")
             elif kind == 36:
-                self.acknowledged(Envelope.of(one(body, 1)), index, desk, texts.pop(index, None), at)
+                self.acknowledged(Envelope.of(body[1]), index, desk, texts.pop(index, None), at)
         need(not texts, f"{where}: a text of no record")
         self.said.append(f"{desk}: the thread is unbroken up to record {last}; nothing after it is shown")
     def acknowledged(self, envelope, index, desk, text, at):
         m, role, acting, trusted = self.act(envelope, index, "acknowledgement", at)
-        kind = one(m, 4, 0)
-        need((one(m, 2), one(m, 3)) == (self.id, self.envelope.digest), f"{at}: of another warning")
-        need(role == (RECEIVE if kind == 1 else OFFICER) and acting == desk and 0 < kind < len(KINDS), f"{at}: not theirs to sign")
-        self.part(text, "text", m, 10, f"{at}: the text")
-        late = f" (that its key was not revoked after record {self.complete_to} is the relay's word)" if index > self.complete_to else ""
-        self.say(index, f"{desk} had signed {KINDS[kind]}{late}", trusted)
+        need((m[2], m[3]) == (self.id, self.envelope.digest), f"{at}: of another warning")
+        need(role == (RECEIVE if m[4] == 1 else OFFICER) and acting == desk and m[4], f"{at}: not theirs to sign")
+        self.part(text, "text", m[10], f"{at}: the text")
+        self.say(index, f"{desk} had signed {KINDS[m[4]]}{self.unrevoked(index)}", trusted)
 
 FAULTS = (Bad, LookupError, ValueError, TypeError, AttributeError, RecursionError, StopIteration, struct.error)
 

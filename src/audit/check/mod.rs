@@ -16,6 +16,8 @@ mod tree;
 #[cfg(test)]
 pub(crate) mod cut;
 #[cfg(test)]
+mod forms;
+#[cfg(test)]
 pub(crate) mod stage;
 #[cfg(test)]
 pub(crate) mod tamper;

@@ -1,4 +1,4 @@
-//! `tests/vectors/bundles.json`: sound bundles and broken ones, for whoever writes another verifier. Written once, when they
+//! `tests/vectors/bundles.json` and `forms.json`: sound bundles and broken ones, for whoever writes another verifier. Written once, when they
 //! are missing and `WARDLINE_WRITE_GOLDEN` is set; ever after this verifier must say of each what is written there, and the
 //! second verifier (docs/verifier) too, where Python has the package that it needs.
 
@@ -138,6 +138,43 @@ fn the_bundles_are_held() {
         counts[usize::from(expected)] += 1;
     }
     assert!(counts[0] > 50 && counts[1] >= 2, "{counts:?}");
+}
+
+/// The same of what only a dishonest maker or relay writes.
+#[test]
+fn the_forms_are_held() {
+    let read = |name: &str| -> Value {
+        let text = std::fs::read_to_string(directory().join(name)).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let trusted = Trusted::read(&directory().join("policy")).unwrap();
+    let says = |case: &Value| {
+        let document = match case["bundle"].as_str() {
+            Some(name) => read(name),
+            None => case["bundle"].clone(),
+        };
+        holds(&changed(&document, &case["change"]), &trusted)
+    };
+    let file = directory().join("forms.json");
+    if !file.exists() && std::env::var_os("WARDLINE_WRITE_GOLDEN").is_some() {
+        let mut cases = super::forms::cases(&read("originator.json"));
+        for case in &mut cases {
+            case["holds"] = json!(says(case));
+        }
+        // One a line: most of them are whole bundles.
+        let lines: Vec<String> = cases.iter().map(Value::to_string).collect();
+        std::fs::write(file, format!("[\n{}\n]\n", lines.join(",\n"))).unwrap();
+    }
+    let cases = read("forms.json");
+    let mut counts = [0, 0];
+    for case in cases.as_array().unwrap() {
+        let what = case["what"].as_str().unwrap();
+        // Nobody wrote it down without looking: what is sound says so.
+        assert_eq!(case["holds"], what.ends_with("sound"), "{what}");
+        assert_eq!(says(case), case["holds"] == true, "{what}");
+        counts[usize::from(case["holds"] == true)] += 1;
+    }
+    assert!(counts[0] > 50 && counts[1] > 3, "{counts:?}");
 }
 
 /// The second verifier, which has no line of ours, says the same of each vector.

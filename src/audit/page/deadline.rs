@@ -21,6 +21,8 @@ pub(super) struct Deadline {
 pub(super) enum Verdict {
     /// By this record, so much earlier by the relay's clock.
     Met { index: u64, spare_ms: i64 },
+    /// By this record and the relay's clock; but the witnesses knew of it only after this time, when the deadline had passed.
+    MetByRelay { index: u64, until: Timestamp },
     /// By this record, on the witnesses' word, whatever the relay's clock says.
     InTime { index: u64 },
     /// This record came so much later by the relay's clock.
@@ -90,13 +92,25 @@ fn verdict(
         let in_time = earliest
             .zip(latest)
             .is_some_and(|(earliest, latest)| latest.ms_since(earliest) <= within_ms);
-        return match (late_ms <= 0, in_time) {
-            (true, _) => Verdict::Met {
+        // They did not know it yet when the deadline had passed: by the relay's clock, or by their own since they knew of ROUTED.
+        let due = routed.relay_time.saturating_add_ms(within_ms);
+        let routed_by = routed.bracket.not_after.as_ref().map(|bound| bound.time);
+        let known_late = act
+            .bracket
+            .not_before
+            .as_ref()
+            .map(|bound| bound.time)
+            .filter(|until| {
+                *until > due || routed_by.is_some_and(|routed_by| until.ms_since(routed_by) > within_ms)
+            });
+        return match (late_ms <= 0, in_time, known_late) {
+            (true, _, Some(until)) => Verdict::MetByRelay { index, until },
+            (true, _, None) => Verdict::Met {
                 index,
                 spare_ms: late_ms.saturating_neg(),
             },
-            (false, true) => Verdict::InTime { index },
-            (false, false) => Verdict::Late { index, late_ms },
+            (false, true, _) => Verdict::InTime { index },
+            (false, false, _) => Verdict::Late { index, late_ms },
         };
     }
     // By the witnesses' clocks alone: a relay that dates ROUTED back makes nobody late.
@@ -114,6 +128,9 @@ impl Verdict {
     pub(super) fn brief(&self) -> String {
         match self {
             Self::Met { index, spare_ms } => format!("met by record {index}, {} before", span(*spare_ms)),
+            Self::MetByRelay { index, until } => {
+                format!("record {index} in time; none known by {} UTC", clock(*until))
+            }
             Self::InTime { index } => format!("met by record {index}, the witnesses say"),
             Self::Late { index, late_ms } => format!("record {index}, {} late", span(*late_ms)),
             Self::Missed { until } => format!("none known by {} UTC", clock(*until)),
@@ -125,6 +142,10 @@ impl Verdict {
     pub(super) fn words(&self) -> String {
         match self {
             Self::Met { .. } => self.brief(),
+            Self::MetByRelay { index, until } => format!(
+                "by the relay’s clock record {index} came in time; the witnesses knew of none until {} UTC",
+                clock(*until)
+            ),
             Self::InTime { index } => {
                 format!(
                     "met by record {index}, as the witnesses’ times show, though the relay’s clock says later"

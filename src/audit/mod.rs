@@ -32,9 +32,9 @@ mod verify;
 
 pub use bundle::{Bundle, BundleFault, Made, NotMade, make};
 pub use check::{
-    Act, Bound, Bracket, By, CheckpointFinding, Deed, DirectoryFinding, Ended, Findings, KeyChain,
-    KeyFinding, Missing, NotShown, RecipientFinding, Said, SeenFinding, Sentences, Silence, Standing,
-    TimestampFinding, WarningFinding, WitnessWord, check,
+    Act, AnswerFinding, Bound, Bracket, By, CheckpointFinding, Deed, DirectoryFinding, Ended, Findings,
+    KeyChain, KeyFinding, Missing, NotShown, RecipientFinding, Said, SeenFinding, Sentences, Silence,
+    Standing, TimestampFinding, WarningFinding, WitnessWord, check,
 };
 pub use fault::{Fault, Wrong};
 pub use locate::{Prover, locate};

@@ -330,14 +330,25 @@ pub struct RecipientFinding {
     pub desk: DeskAddress,
     /// The highest step whose evidence is shown.
     pub step: Step,
-    /// Its latest answer, and the record that holds it.
-    pub answer: Option<(AcknowledgementKind, u64)>,
+    /// Its latest answer.
+    pub answer: Option<AnswerFinding>,
     /// During which no answer was recorded.
     pub silence: Silence,
     /// How sure it is that it reached that step.
     pub standing: Standing,
     /// The last record of its thread that is presented: nothing is said beyond.
     pub last: u64,
+}
+
+/// An answer, which need not be as sure as the highest step is: an earlier one may be surer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnswerFinding {
+    /// Which.
+    pub kind: AcknowledgementKind,
+    /// The record that holds it.
+    pub index: u64,
+    /// How sure it is.
+    pub standing: Standing,
 }
 
 /// The part of a thread without an answer, from `ROUTED` on.

@@ -172,8 +172,9 @@ fn recipient(recipient: &RecipientFinding) -> Value {
         "desk": recipient.desk.to_string(),
         "step": recipient.step.word(),
         "standing": recipient.standing.word(),
-        "answer": recipient.answer.map(|(kind, _)| kind.word()),
-        "answer_index": recipient.answer.map(|(_, index)| index),
+        "answer": recipient.answer.map(|it| it.kind.word()),
+        "answer_index": recipient.answer.map(|it| it.index),
+        "answer_standing": recipient.answer.map(|it| it.standing.word()),
         "silence": {
             "from_index": from,
             "to_index": to,

@@ -12,8 +12,8 @@ use super::findings::SeenFinding;
 use super::keys::Certificates;
 use super::tree::{Place, ProvenEntry, Tree};
 use crate::domain::{
-    Acknowledgement, Body, Common, Deadlines, DetachedPart, Digest, Hash, Precedence, Record, RecordKind,
-    ReplayedContent, ReplayedRecord, Routed, Seen, Text, Warning,
+    Acknowledgement, Body, Common, DetachedPart, Digest, Hash, Record, RecordKind, ReplayedContent,
+    ReplayedRecord, Routed, Seen, Text, Warning,
 };
 use crate::ledger::{
     ApplyError, Directory, MemoryFacts, Prepared, apply, seen as seen_in, verify_record, warning_at,
@@ -36,8 +36,6 @@ pub(super) struct History {
     pub(super) certificates: Certificates,
     /// The index of the last record of the directory.
     pub(super) directory_last: u64,
-    /// As the genesis has them.
-    pub(super) deadlines: Vec<(Precedence, Deadlines)>,
 }
 
 /// A record of a thread.
@@ -62,7 +60,6 @@ struct Reader<'a> {
     /// What signers said that they had seen, with whose word it is: two may not contradict each other.
     seen: BTreeMap<u64, (Hash, String)>,
     directory_last: u64,
-    deadlines: Vec<(Precedence, Deadlines)>,
 }
 
 /// Reads all records of a bundle, in the order of the log.
@@ -78,7 +75,6 @@ pub(super) fn read(bundle: &Bundle, tree: &Tree, entries: Vec<ProvenEntry>) -> R
         header: None,
         seen: BTreeMap::new(),
         directory_last: 0,
-        deadlines: Vec::new(),
     };
     let mut warned: Option<(ProvenEntry, Option<SeenFinding>)> = None;
     let mut events = Vec::new();
@@ -116,7 +112,6 @@ pub(super) fn read(bundle: &Bundle, tree: &Tree, entries: Vec<ProvenEntry>) -> R
         directory: reader.directory,
         certificates: reader.certificates,
         directory_last: reader.directory_last,
-        deadlines: reader.deadlines,
     })
 }
 
@@ -191,9 +186,6 @@ impl Reader<'_> {
         if entry.place == Place::Directory {
             self.certificates.take_in(&self.directory, record);
             self.directory_last = index;
-            if let RecordKind::Genesis(genesis) = &record.kind {
-                self.deadlines.clone_from(&genesis.deadlines);
-            }
         }
         let changes = apply(&mut self.directory, &self.facts, index, entry.leaf, record);
         let changes = changes.map_err(|error| match error {

@@ -30,11 +30,12 @@ use super::bundle::{Bundle, BundleFault};
 use super::trusted::Trusted;
 
 pub use findings::{
-    Act, Bound, Bracket, By, CheckpointFinding, Deed, DirectoryFinding, Ended, Findings, KeyChain,
-    KeyFinding, Missing, NotShown, RecipientFinding, Said, SeenFinding, Silence, Standing, TimestampFinding,
-    WarningFinding, WitnessWord,
+    Act, AnswerFinding, Bound, Bracket, By, CheckpointFinding, Deed, DirectoryFinding, Ended, Findings,
+    KeyChain, KeyFinding, Missing, NotShown, RecipientFinding, Said, SeenFinding, Silence, Standing,
+    TimestampFinding, WarningFinding, WitnessWord,
 };
 pub use sentences::Sentences;
+pub(super) use sentences::listed;
 
 /// Checks a bundle under what a verifier trusts.
 pub fn check(bundle: &Bundle, trusted: &Trusted) -> Result<Findings, BundleFault> {

@@ -403,7 +403,7 @@ fn short(keyid: &KeyId) -> String {
 }
 
 /// "a", "a and b", "a, b and c".
-fn listed(items: &[String]) -> String {
+pub(in crate::audit) fn listed(items: &[String]) -> String {
     match items {
         [] => "nobody".to_owned(),
         [one] => one.clone(),

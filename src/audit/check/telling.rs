@@ -8,8 +8,9 @@ use super::super::timeline::{Note, Words};
 use super::super::trusted::Trusted;
 use super::brackets::Clocks;
 use super::findings::{
-    Act, By, CheckpointFinding, Deed, DirectoryFinding, Findings, KeyFinding, Missing, NotShown,
-    RecipientFinding, Said, SeenFinding, Silence, Standing, TimestampFinding, WarningFinding, WitnessWord,
+    Act, AnswerFinding, By, CheckpointFinding, Deed, DirectoryFinding, Findings, KeyFinding, Missing,
+    NotShown, RecipientFinding, Said, SeenFinding, Silence, Standing, TimestampFinding, WarningFinding,
+    WitnessWord,
 };
 use super::history::{History, ThreadRecord, answers, seq_of};
 use super::tree::{Place, Tree};
@@ -100,7 +101,8 @@ fn checkpoint_finding(trusted: &Trusted, tree: &Tree) -> CheckpointFinding {
 
 fn deadlines(history: &History) -> Option<Deadlines> {
     let precedence = history.header.precedence;
-    let (_, defaults) = history.deadlines.iter().find(|(of, _)| *of == precedence)?;
+    let deadlines = &history.directory.log()?.deadlines;
+    let (_, defaults) = deadlines.iter().find(|(of, _)| *of == precedence)?;
     Some(match history.header.deadlines {
         None => *defaults,
         Some(shortened) => Deadlines {
@@ -165,20 +167,36 @@ impl Teller<'_> {
     fn event(&mut self, event: &ThreadRecord) {
         let entry = &event.entry;
         let mut by = None;
-        let what = if let (RecordKind::Acknowledged(envelope), Some((said, text))) =
-            (&entry.record.kind, &event.said)
-        {
-            by = self.by(&said.common, envelope, event.seen);
-            Deed::Said(Box::new(said_of(said, text.as_ref())))
-        } else if let RecordKind::HandedOver(handed_over) = &entry.record.kind {
-            Deed::HandedOver {
+        let what = match (&entry.record.kind, &event.said) {
+            (RecordKind::Acknowledged(envelope), Some((said, text))) => {
+                by = self.by(&said.common, envelope, event.seen);
+                Deed::Said(Box::new(said_of(said, text.as_ref())))
+            }
+            (RecordKind::HandedOver(handed_over), _) => Deed::HandedOver {
                 tls_keyid: handed_over.tls_keyid,
                 unrecorded: handed_over.unrecorded,
-            }
-        } else if matches!(entry.record.kind, RecordKind::Routed(_)) {
-            Deed::Routed
-        } else {
-            Deed::Unknown
+            },
+            (RecordKind::Routed(_), _) => Deed::Routed,
+            (RecordKind::Unknown, _) => Deed::Unknown,
+            // None of these has a place in a thread, and what was acknowledged was read: nothing comes here that was checked.
+            (
+                RecordKind::Acknowledged(_)
+                | RecordKind::Genesis(_)
+                | RecordKind::RelayStarted(_)
+                | RecordKind::StateEnrolled { .. }
+                | RecordKind::AgencyEnrolled(_)
+                | RecordKind::KeyPublished(_)
+                | RecordKind::KeyRevoked(_)
+                | RecordKind::RootSucceeded(_)
+                | RecordKind::DesksPublished(_)
+                | RecordKind::MandatePublished(_)
+                | RecordKind::AgencySuspended(_)
+                | RecordKind::AgencyReinstated(_)
+                | RecordKind::OperatorKeyPublished(_)
+                | RecordKind::Accepted(_)
+                | RecordKind::Rejected(_),
+                _,
+            ) => Deed::Unknown,
         };
         let standing = match &what {
             Deed::Warned { .. } | Deed::Said(_) => self.standing(by.as_ref()),
@@ -276,7 +294,16 @@ impl Teller<'_> {
             if let Some((said, _)) = &event.said
                 && said.kind.is_answer()
             {
-                answer = Some((said.kind, event.entry.index));
+                let index = event.entry.index;
+                let act = self
+                    .acts
+                    .iter()
+                    .find(|act| act.index == index && act.desk.is_some());
+                answer = Some(AnswerFinding {
+                    kind: said.kind,
+                    index,
+                    standing: act.map_or(Standing::ClaimedByRelay, |act| act.standing),
+                });
             }
         }
         let answered = events

@@ -8,7 +8,7 @@ use super::super::timestamp::{SignedToken, Timestamped};
 use super::super::trusted::Trusted;
 use crate::domain::{Hash, Record};
 use crate::transparency::{
-    CosignedCheckpoint, EMPTY_ROOT, LogVerifier, PolicyLog, leaf_hash, verify_consistency, verify_inclusion,
+    CosignedCheckpoint, EMPTY_ROOT, LogVerifier, leaf_hash, verify_consistency, verify_inclusion,
 };
 use crate::wire;
 
@@ -49,7 +49,6 @@ impl Tree {
     /// Opens the checkpoints and holds them to each other.
     pub(super) fn open(bundle: &Bundle, trusted: &Trusted) -> Result<Self, BundleFault> {
         let policy = trusted.policy();
-        let mut logs = policy.logs().iter().map(PolicyLog::verifier);
         let Some(first) = policy.log_for(&bundle.origin) else {
             let why = format!("the policy knows no log named {}", bundle.origin);
             return Err(BundleFault::new("origin", why));
@@ -64,8 +63,8 @@ impl Tree {
         };
         let checkpoint = open("checkpoint", &bundle.checkpoint)?;
         // A policy may have several keys for one log.
-        let signed = logs.find(|log| log.open(checkpoint.note()).is_ok());
-        let log = signed.unwrap_or(first).clone();
+        let signed = policy.signers_of(checkpoint.note());
+        let log = signed.first().map_or(first, |log| *log).clone();
         let (size, root) = (checkpoint.checkpoint().size, checkpoint.checkpoint().root);
         let mut roots = BTreeMap::from([(0, EMPTY_ROOT), (size, root)]);
         let mut earlier: Vec<CosignedCheckpoint> = Vec::with_capacity(bundle.earlier.len());

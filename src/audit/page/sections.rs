@@ -5,6 +5,7 @@ use super::markup::{El, Node, el};
 use super::text::{peer_block, sentence};
 use super::times::full;
 use super::{Basis, Told};
+use crate::audit::check::listed;
 use crate::audit::{Deed, RecipientFinding, Standing};
 use crate::domain::{Body, Status, Step};
 
@@ -138,6 +139,11 @@ fn answers(told: &Told<'_>, recipient: &RecipientFinding) -> String {
         if let Some(bound) = &act.bracket.not_after {
             words.push_str(&format!(", in the log by {}", full(bound.time)));
         }
+        if act.standing == Standing::ClaimedByRelay && recipient.standing == Standing::Proven {
+            words.push_str(
+                ", which is only claimed: the key that signed it leads to nothing that the verifier trusts",
+            );
+        }
         words.push(')');
         Some(words)
     });
@@ -180,13 +186,4 @@ pub(super) fn sentences(told: &Told<'_>) -> Node {
 pub(super) fn header(names: &[&str]) -> El {
     let cells = names.iter().map(|name| el("th").attr("scope", "col").say(name));
     el("thead").with(el("tr").each(cells))
-}
-
-/// "a", "a and b", "a, b and c".
-pub(super) fn listed(items: &[String]) -> String {
-    match items {
-        [] => "nobody".to_owned(),
-        [one] => one.clone(),
-        [all @ .., last] => format!("{} and {last}", all.join(", ")),
-    }
 }

@@ -15,7 +15,9 @@ use super::strict::{Piece, read, skeleton, words};
 use super::*;
 use crate::audit::check::stage::{bundle, cosigned_at, note_at, story, trusted};
 use crate::audit::world::{Says, World, parsed};
-use crate::audit::{Bundle, Deed, Note, TimestampFinding, Trusted, Words, check};
+use crate::audit::{
+    AnswerFinding, Bound, Bundle, Deed, Findings, Note, Standing, TimestampFinding, Trusted, Words, check,
+};
 use crate::client::Draft;
 use crate::domain::*;
 use crate::time::{Clock as _, Timestamp};
@@ -354,6 +356,139 @@ fn deadlines_are_judged_by_what_is_shown() {
         })
         .collect();
     insta::assert_snapshot!(verdicts.join("\n"));
+}
+
+/// What an answer comes to by two clocks, ten minutes being given: the relay's, and the witnesses', who did not know ROUTED until
+/// one time and knew it by another, and the same of the answer. A table; all times are seconds after ROUTED by the relay's clock.
+#[test]
+fn a_deadline_is_judged_by_both_clocks() {
+    let story = story();
+    let bundle = story.bundle("us.ctc");
+    let honest = check(&bundle, &trusted(&story.world)).unwrap();
+    let routed = honest
+        .acts
+        .iter()
+        .position(|act| act.what == Deed::Routed)
+        .unwrap();
+    let answer = honest.acts.len() - 1;
+    let begin = honest.acts[routed].relay_time;
+    let at = |second: i64| begin.saturating_add_ms(second * 1_000);
+    type Times = [Option<i64>; 4];
+    let table: [(&str, i64, Times, &str); 8] = [
+        (
+            "no witnesses, in time",
+            540,
+            [None; 4],
+            "met by record 18, 1 min before",
+        ),
+        (
+            "no witnesses, late",
+            660,
+            [None; 4],
+            "by that clock record 18 came 1 min late",
+        ),
+        (
+            "both in time",
+            540,
+            [Some(-5), Some(5), Some(500), Some(545)],
+            "met by record 18, 1 min before",
+        ),
+        (
+            "late by the relay, in time by the witnesses",
+            660,
+            [Some(100), Some(110), Some(600), Some(700)],
+            "met by record 18, as the witnesses’ times show, though the relay’s clock says later",
+        ),
+        (
+            "late by both",
+            660,
+            [Some(-5), Some(5), Some(650), Some(665)],
+            "by that clock record 18 came 1 min late",
+        ),
+        (
+            "in time by the relay, unknown to the witnesses until after the deadline",
+            540,
+            [Some(-5), Some(5), Some(1_800), Some(1_801)],
+            "by the relay’s clock record 18 came in time; the witnesses knew of none until 15:31:06 UTC",
+        ),
+        (
+            "the same where the relay dates ROUTED forward",
+            540,
+            [Some(-700), Some(-650), Some(500), Some(545)],
+            "by the relay’s clock record 18 came in time; the witnesses knew of none until 15:09:26 UTC",
+        ),
+        (
+            "known at the very end of it",
+            540,
+            [Some(-5), Some(5), Some(600), Some(601)],
+            "met by record 18, 1 min before",
+        ),
+    ];
+    for (what, relay, [from, by, unknown, known], words) in table {
+        let mut findings = honest.clone();
+        let bound = |second: Option<i64>| {
+            second.map(|second| Bound {
+                time: at(second),
+                checkpoints: vec![17],
+                witnesses: vec!["north.example".to_owned()],
+                authority: None,
+            })
+        };
+        findings.acts[answer].relay_time = at(relay);
+        (
+            findings.acts[routed].bracket.not_before,
+            findings.acts[routed].bracket.not_after,
+        ) = (bound(from), bound(by));
+        (
+            findings.acts[answer].bracket.not_before,
+            findings.acts[answer].bracket.not_after,
+        ) = (bound(unknown), bound(known));
+        let context = context();
+        let told = Told::of(&bundle, &findings, &context);
+        let all = deadline::deadlines(&told, &findings.recipients[0]);
+        assert_eq!(all[2].verdict.words(), words, "{what}");
+        read(&told.page());
+    }
+}
+
+/// An answer whose key leads to nothing trusted says so, beside an earlier one that is proven: as sentences and as data.
+#[test]
+fn each_answer_has_its_own_standing() {
+    let (world, bundle) = long_story();
+    let mut findings = check(&bundle, &trusted(&world)).unwrap();
+    let desk = parsed("ru.ctc");
+    let recipient = findings.recipients.iter().position(|it| it.desk == desk).unwrap();
+    let answer = findings.recipients[recipient].answer.unwrap();
+    let json = |findings: &Findings| findings.to_json()["recipients"][recipient].clone();
+    assert_eq!(json(&findings)["answer_standing"], "PROVEN");
+    assert!(
+        !words(&page(&bundle, &findings, &context()))
+            .contains("which is only claimed: the key that signed it")
+    );
+    findings
+        .acts
+        .iter_mut()
+        .find(|act| act.index == answer.index)
+        .unwrap()
+        .standing = Standing::ClaimedByRelay;
+    findings.recipients[recipient].answer = Some(AnswerFinding {
+        standing: Standing::ClaimedByRelay,
+        ..answer
+    });
+    let json = json(&findings);
+    assert_eq!(
+        (json["standing"].as_str(), json["answer_standing"].as_str()),
+        (Some("PROVEN"), Some("CLAIMED_BY_RELAY"))
+    );
+    let text = words(&page(&bundle, &findings, &context()));
+    let claimed = text
+        .find("which is only claimed: the key that signed it")
+        .unwrap();
+    let (first, second) = (
+        text.find("It answered REFUSED").unwrap(),
+        text.find("then ACCEPTED").unwrap(),
+    );
+    assert!(first < second && second < claimed, "{text}");
 }
 
 /// Without witnesses, roots or a body the page says so where it matters, and still reads well.

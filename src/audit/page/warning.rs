@@ -3,10 +3,10 @@
 use super::Told;
 use super::markup::{El, Node, all, el, text};
 use super::picture;
-use super::sections::listed;
 use super::text::{language_name, peer, peer_block};
 use super::times::full;
 use crate::audit::By;
+use crate::audit::check::listed;
 use crate::domain::{Attribution, Body, ContentBlock, Warning, WarningType};
 
 /// The warning: who, to whom, what in each language, and its lane.

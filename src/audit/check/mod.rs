@@ -16,11 +16,13 @@ mod tree;
 #[cfg(test)]
 pub(crate) mod cut;
 #[cfg(test)]
+pub(crate) mod every_byte;
+#[cfg(test)]
 mod forms;
 #[cfg(test)]
 pub(crate) mod stage;
 #[cfg(test)]
-pub(crate) mod tamper;
+mod tamper;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

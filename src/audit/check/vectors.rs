@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::super::bundle::Bundle;
 use super::super::trusted::TrustedRoots;
 use super::super::world::{parsed, secret};
+use super::every_byte::{changes, leaf_of, leaves, pointer};
 use super::stage::{policy, story, trusted};
-use super::tamper::{changes, leaf_of, leaves, pointer};
 use super::{Trusted, check};
 use crate::domain::KeyRole;
 

@@ -65,7 +65,7 @@ fn a_root_that_signs_after_its_successor_convicts() {
         files.receipt(&world, ended, ended + 1, "a"),
         files.receipt(&world, later, later + 1, "b"),
     );
-    let mut pool = vec![a, b];
+    let mut pool = [a, b];
     for _ in 0..2 {
         // Both have one number in the directory too, which is found first; the proof made by hand convicts as well.
         let proof = files.convicts(&pool[0], &pool[1], Kind::TwoInDirectory);

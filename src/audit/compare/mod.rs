@@ -14,6 +14,8 @@ mod misbehaviour;
 mod ended_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 use std::collections::{BTreeMap, BTreeSet};
 

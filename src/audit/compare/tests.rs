@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::Value;
 
 use super::super::bundle::Bundle;
+use super::super::check::every_byte::{changes, leaf_of, leaves, pointer};
 use super::super::check::stage::{bundle, cosigned_at, note_at, story, trusted};
-use super::super::check::tamper::{changes, leaf_of, leaves, pointer};
 use super::super::tampering::{Honest, bytes_of, leaf_of as leaf};
 use super::super::trusted::Trusted;
 use super::super::world::{ORIGIN, Says, World, parsed, secret};
@@ -90,12 +90,12 @@ impl Files {
     }
 }
 
-fn restart(world: &mut World) {
+pub(super) fn restart(world: &mut World) {
     world.start(Some(crate::time::Clock::now(&world.clock)));
 }
 
 /// Two worlds of one key that differ from the answer on: the first says RECEIVED there, the second that it restarted.
-fn forked() -> (World, World, Digest) {
+pub(super) fn forked() -> (World, World, Digest) {
     let make = |fork: bool| {
         let mut world = World::small();
         let warning = world.send("us.ctc", &["ru.ctc"], "Attack on a concert hall");
@@ -492,9 +492,14 @@ fn every_byte_of_a_proof_is_held() {
         files.put("a.json", whole.to_json()),
         files.put("b.json", thread.to_json()),
     );
+    let cut = super::super::check::cut::cut("ru.ctc", KeyRole::Officer);
+    let revocation = files.receipt(&cut.world, cut.revoked, cut.revoked + 1, "revocation");
+    let revoked = files.put("cut.json", cut.bundle.to_json());
+    let ended = files.convicts(&revocation, &revoked, Kind::KeyEnded);
     let proofs = [
         files.convicts(&a, &b, Kind::TwoRoots),
         files.convicts(&receipt, &alone, Kind::TwoInThread),
+        ended,
     ];
     for proof in proofs {
         let document: Value = serde_json::from_str(&proof.to_json()).unwrap();
@@ -502,11 +507,11 @@ fn every_byte_of_a_proof_is_held() {
         leaves(&document, "", &mut all);
         for (path, text) in &all {
             let leaf = if path.ends_with(".leaf") {
-                super::super::check::tamper::Leaf::Base64
+                super::super::check::every_byte::Leaf::Base64
             } else {
                 leaf_of(path)
             };
-            for change in changes(leaf, text, 3) {
+            for change in changes(leaf, text, 1) {
                 let mut document = document.clone();
                 *document.pointer_mut(&pointer(path)).unwrap() = change;
                 let changed = document.to_string();

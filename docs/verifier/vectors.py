@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Recomputes tests/vectors with wardline_verify.py: `vectors.py DIR`. Exit 0: all agree."""
 import json, os, sys
+from wardline_misbehaviour import convict
 from wardline_verify import *
 
 def holds(check):
@@ -56,6 +57,11 @@ def main(folder):
             wrong += [f"case {n} ({c['what']}): {got}"] if got != c["holds"] else []
         need(not wrong, f"{name}: " + "; ".join(wrong))
         print(f"{len(bundles)} bundles of {name} agree")
+    proofs = json.loads(read(os.path.join(folder, "misbehaviour.json")))
+    for n, c in enumerate(proofs):
+        got = holds(lambda: convict(json.dumps(c["proof"]), policy))
+        need(got == c["convicts"], f"misbehaviour.json, case {n} ({c['what']}): {got}")
+    print(f"{len(proofs)} proofs of misbehaviour agree")
 
 if __name__ == "__main__":
     main(sys.argv[1])

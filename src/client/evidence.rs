@@ -205,6 +205,13 @@ fn begun(
 }
 
 impl RawEvidence {
+    /// Where its records of the exchange stand: the acceptance and the threads.
+    pub fn indexes(&self) -> Vec<u64> {
+        let of_threads = self.threads.values().flat_map(|thread| &thread.records);
+        let all = self.accepted.iter().chain(of_threads);
+        all.map(|receipt| receipt.index).collect()
+    }
+
     fn take_in(&mut self, thread: v1::Thread) -> Result<(), VerificationError> {
         let view = ThreadView::try_from(thread).map_err(unreadable)?;
         let parts = self.threads.entry(view.desk).or_default();

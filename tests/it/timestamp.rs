@@ -13,8 +13,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use serde_json::Value;
 use wardline::audit::timestamp::{InvalidToken, StoredTimestamp, TsaRoots, verify_token};
+use wardline::audit::{Trusted, check, make};
 use wardline::cli::world::{RelayProcess, World, WorldPlan};
-use wardline::client::{Client, ProfileDir};
+use wardline::client::{Client, ProfileDir, bench};
+use wardline::domain::WarningName;
+use wardline::transparency::Policy;
 
 use crate::support::{PROGRAM, wardline};
 
@@ -190,6 +193,14 @@ fn kept(profile: &ProfileDir) -> Vec<PathBuf> {
     files
 }
 
+/// What is in the files that a profile keeps.
+fn contents(profile: &ProfileDir) -> Vec<Vec<u8>> {
+    kept(profile)
+        .iter()
+        .map(|file| std::fs::read(file).unwrap())
+        .collect()
+}
+
 /// Authorities with RSA and with ECDSA date the newest checkpoint; what is kept verifies here and by openssl. What an
 /// authority should not answer leaves nothing and says why; without a root, or without the relay, it says so and goes on.
 #[tokio::test(flavor = "multi_thread")]
@@ -201,7 +212,7 @@ async fn an_authority_dates_a_checkpoint() {
         return;
     }
     let temporary = tempfile::tempdir().unwrap();
-    let agencies = [("ru.ctc").parse().unwrap()];
+    let agencies = ["ru.ctc", "us.ctc"].map(|agency| agency.parse().unwrap());
     let plan = WorldPlan::new("timestamp.wardline.invalid", &agencies).unwrap();
     let world = World::open(&temporary.path().join("world"), plan).await.unwrap();
     let relay = RelayProcess::start(Path::new(PROGRAM), &world.config())
@@ -259,15 +270,9 @@ async fn an_authority_dates_a_checkpoint() {
         );
         assert_eq!(told["accuracy_ms"], 2_000);
 
-        // One file, that of the checkpoint: a later token takes the earlier one's place.
-        let [file] = &kept(&profile)[..] else {
-            panic!("not one file")
-        };
-        assert_eq!(
-            told["file"],
-            format!("./timestamps/{}", file.file_name().unwrap().to_str().unwrap())
-        );
-        let stored = StoredTimestamp::parse(&std::fs::read(file).unwrap()).unwrap();
+        let file = Path::new(told["file"].as_str().unwrap()).file_name().unwrap();
+        let file = profile.timestamps().join(file);
+        let stored = StoredTimestamp::parse(&std::fs::read(&file).unwrap()).unwrap();
         assert_eq!(stored.checkpoint, newest.note());
         let text = newest.checkpoint().to_text();
         let roots = TsaRoots::from_pem(&std::fs::read(authority.root()).unwrap()).unwrap();
@@ -294,16 +299,45 @@ async fn an_authority_dates_a_checkpoint() {
         does(&authority.directory, &verify);
     }
 
+    // Each is in a file of its own, and what comes later takes no place of it: not even what nobody has checked.
+    let two = contents(&profile);
+    assert_eq!(two.len(), 2);
     // Without a root it is kept, and said to be unchecked.
     let (exit, printed, _) = timestamp(&profile, &["--tsa", &rsa_url]);
     assert_eq!(exit, 0);
     assert!(printed.contains("No --tsa-root was given"), "{printed}");
+    let three = contents(&profile);
+    assert_eq!(three.len(), 3);
+    assert!(two.iter().all(|file| three.contains(file)));
     let (exit, printed, _) = timestamp(
         &profile,
         &["--tsa", &rsa_url, "--tsa-root", &ec.root(), &rsa.root()],
     );
     assert_eq!(exit, 0);
-    assert!(printed.contains("leads to your root CN=Test root"), "{printed}");
+    assert!(
+        printed.contains("leads to your root \u{2068}CN=Test root\u{2069}"),
+        "{printed}"
+    );
+
+    // A bundle takes the earliest of each authority: the daily timers of a quiet log made two of one, and one of the other.
+    let us = world.agency(&agencies[1]);
+    let client = Client::open(&us).unwrap();
+    let draft = bench::draft("ru.ctc".parse().unwrap(), 200).unwrap();
+    let sent = client.submit(&draft).await.unwrap();
+    for url in [&rsa_url, &rsa_url, &ec_url] {
+        assert_eq!(timestamp(&us, &["--tsa", url]).0, 0);
+    }
+    let made = make(&client, &WarningName::Digest(sent.digest)).await.unwrap();
+    let policy =
+        Policy::parse(format!("log {}\nquorum none\n", client.settings().log.vkey()).as_bytes()).unwrap();
+    let tsa = [rsa.root(), ec.root()]
+        .map(|root| std::fs::read(root).unwrap())
+        .concat();
+    let trusted = Trusted::new(policy, None).with_authorities(TsaRoots::from_pem(&tsa).unwrap());
+    let findings = check(&made.bundle, &trusted).unwrap();
+    assert_eq!((findings.timestamps.len(), made.tokens_left_out), (2, 0));
+    assert!(findings.timestamps.iter().all(|token| token.root.is_some()));
+    assert!(findings.acts.iter().all(|act| act.bracket.not_after.is_some()));
 
     // Without the relay the newest checkpoint that was verified is dated.
     relay.stop().await.unwrap();

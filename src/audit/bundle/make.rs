@@ -5,12 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::check::{Findings, check};
-use super::super::timestamp::StoredTimestamp;
 use super::super::trusted::Trusted;
-use super::{Bundle, BundleFault, BundledThread, Earlier, Entry, SeenRoot, TimestampToken};
+use super::tokens::{Tokens, stored_tokens};
+use super::{Bundle, BundleFault, BundledThread, Earlier, Entry, SeenRoot};
 use crate::client::{Client, ClientError, RawEvidence};
 use crate::domain::{Receipt, Seen, SignedEnvelope, WarningName};
-use crate::files;
 use crate::ledger::seen;
 use crate::limits;
 use crate::transparency::{Policy, SignedCheckpoint, TlogProof};
@@ -44,13 +43,16 @@ pub struct Made {
     pub findings: Findings,
     /// How many records the log had when it was made; what lies beyond the bundle's checkpoint is not in it.
     pub newest_size: u64,
+    /// How many timestamp tokens of the profile would date a record of it and are not in it: their checkpoint is newer than
+    /// the bundle's, or they are too many.
+    pub tokens_left_out: usize,
 }
 
 /// Makes the bundle of a warning, of what is the profile's to see.
 pub async fn make(client: &Client, name: &WarningName) -> Result<Made, NotMade> {
     let raw = client.raw_evidence(name).await?;
     let mut earlier = earlier(client, &raw).await?;
-    let timestamps = stored_tokens(client, &raw, &mut earlier).await?;
+    let Tokens { tokens, left_out } = stored_tokens(client, &raw, &mut earlier).await?;
     let seen = seen_roots(client, &raw, &earlier).await?;
     let (newest_size, origin) = (raw.newest_size, raw.checkpoint.origin().clone());
     let note = raw.checkpoint.note().to_owned();
@@ -68,7 +70,7 @@ pub async fn make(client: &Client, name: &WarningName) -> Result<Made, NotMade> 
         checkpoint: note.clone(),
         earlier,
         seen,
-        timestamps,
+        timestamps: tokens,
         envelope: raw.envelope,
         body: raw.body,
         accepted: raw.accepted.map(&entry),
@@ -97,25 +99,22 @@ pub async fn make(client: &Client, name: &WarningName) -> Result<Made, NotMade> 
         json,
         findings,
         newest_size,
+        tokens_left_out: left_out,
     })
 }
 
+/// The checkpoints of timestamp tokens come beside them.
+const EARLIER_MAX: usize = limits::BUNDLE_EARLIER_MAX - limits::BUNDLE_TIMESTAMPS_MAX;
+
 /// The cosigned checkpoints around each record of the exchange, as far as they lie before the bundle's.
 async fn earlier(client: &Client, raw: &RawEvidence) -> Result<Vec<Earlier>, ClientError> {
-    let of_threads = raw.threads.values().flat_map(|thread| &thread.records);
-    let indexes: Vec<u64> = raw
-        .accepted
-        .iter()
-        .chain(of_threads)
-        .map(|receipt| receipt.index)
-        .collect();
     let mut earlier: Vec<Earlier> = Vec::new();
     let mut notes = BTreeSet::new();
     let mut newest: Option<(u64, Vec<crate::domain::Hash>)> = None;
-    for checkpoint in client.cosigned_around(&indexes).await? {
+    for checkpoint in client.cosigned_around(&raw.indexes()).await? {
         let (old, size) = (checkpoint.size(), raw.checkpoint.size());
         let is_it = checkpoint.note() == raw.checkpoint.note();
-        if old > size || is_it || earlier.len() >= limits::BUNDLE_EARLIER_MAX {
+        if old > size || is_it || earlier.len() >= EARLIER_MAX {
             continue;
         }
         // Whatever the relay gives: a bundle that holds a note twice is refused.
@@ -133,53 +132,6 @@ async fn earlier(client: &Client, raw: &RawEvidence) -> Result<Vec<Earlier>, Cli
         });
     }
     Ok(earlier)
-}
-
-/// The tokens that the profile keeps (`audit timestamp`): for each record the one over the smallest checkpoint that holds it.
-/// Their checkpoints come among the earlier ones.
-async fn stored_tokens(
-    client: &Client,
-    raw: &RawEvidence,
-    earlier: &mut Vec<Earlier>,
-) -> Result<Vec<TimestampToken>, ClientError> {
-    let directory = client.profile().timestamps();
-    let log = &client.settings().log;
-    let mut kept: BTreeMap<u64, StoredTimestamp> = BTreeMap::new();
-    for name in files::names(&directory)? {
-        let bytes = files::read(&directory.join(name), limits::TIMESTAMP_FILE_BYTES_MAX)?;
-        // What is no token, or of another log, is passed over: it proves nothing here.
-        let stored = bytes.and_then(|bytes| StoredTimestamp::parse(&bytes).ok());
-        let opened = stored.and_then(|stored| Some((log.open(&stored.checkpoint).ok()?.size(), stored)));
-        kept.extend(opened.filter(|(size, _)| *size <= raw.checkpoint.size()));
-    }
-    let of_threads = raw.threads.values().flat_map(|thread| &thread.records);
-    let indexes = raw.accepted.iter().chain(of_threads).map(|receipt| receipt.index);
-    let wanted: BTreeSet<u64> = indexes
-        .filter_map(|index| {
-            kept.range(index.saturating_add(1)..)
-                .next()
-                .map(|(size, _)| *size)
-        })
-        .take(limits::BUNDLE_TIMESTAMPS_MAX)
-        .collect();
-    let mut tokens = Vec::new();
-    for (size, stored) in kept.into_iter().filter(|(size, _)| wanted.contains(size)) {
-        let checkpoint = client.accept_checkpoint(&stored.checkpoint).await?;
-        let is_there = |it: &Earlier| log.open(&it.checkpoint).is_ok_and(|it| it.size() == size);
-        if size < raw.checkpoint.size() && !earlier.iter().any(is_there) {
-            let consistency = client.consistency_proof(size, raw.checkpoint.size()).await?;
-            earlier.push(Earlier {
-                checkpoint: checkpoint.note().to_owned(),
-                consistency,
-            });
-        }
-        tokens.push(TimestampToken {
-            size,
-            token: stored.token,
-        });
-    }
-    earlier.sort_by_key(|it| log.open(&it.checkpoint).map_or(0, |it| it.size()));
-    Ok(tokens)
 }
 
 /// A proof of each root that a signer of the exchange had seen, where no checkpoint of the bundle shows it.

@@ -24,6 +24,7 @@
 
 mod json;
 mod make;
+mod tokens;
 
 #[cfg(test)]
 mod tests;

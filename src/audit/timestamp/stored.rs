@@ -1,8 +1,11 @@
-//! A token with the checkpoint that it is over, as a profile keeps them until a bundle takes them up:
-//! `timestamps/<size>-<first 16 hex digits of the root>.json`. What is read is not believed: whoever uses it checks it.
+//! A token with the checkpoint that it is over, as a profile keeps them for the bundles that take them up:
+//! `timestamps/<size>-<first 16 hex digits of the root>-<first 16 of the token's SHA-256>.json`, one file for each token, none of which
+//! ever takes another's place: an earlier time, or another authority's, is better evidence. Files of the first versions have no
+//! digest in their name. What is read is not believed: whoever uses it checks it.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::domain::Hash;
 use crate::limits;
@@ -30,10 +33,12 @@ struct Document {
 }
 
 impl StoredTimestamp {
-    /// The name of the file for a checkpoint: a later token over the same takes the place of the earlier.
-    pub fn file_name(size: u64, root: &Hash) -> String {
+    /// The name of the file for a token over a checkpoint: another token has another name.
+    pub fn file_name(size: u64, root: &Hash, token: &[u8]) -> String {
         let root = root.to_string();
-        format!("{size}-{}.json", root.get(..16).unwrap_or(&root))
+        let token = hex::encode(Sha256::digest(token));
+        let short = |text: &str| text.get(..16).unwrap_or(text).to_owned();
+        format!("{size}-{}-{}.json", short(&root), short(&token))
     }
 
     /// As the file holds it.

@@ -6,11 +6,13 @@
 
 use aws_lc_rs::digest;
 use der::{Decode as _, Encode as _, Tag, Tagged as _};
+use sha2::{Digest as _, Sha256};
 
 use super::asn1::{self, Algorithm, Attribute, CertificateId, ContentInfo, SetBytes, SignerInfo, TstInfo};
 use super::certificate::Certificate;
 use super::roots::TsaRoots;
 use super::{InvalidToken, Timestamped, gen_time};
+use crate::domain::Hash;
 use crate::limits;
 
 /// A token over a known text that is signed by the key of the certificate that it brings. Whose certificate that is has not
@@ -98,6 +100,11 @@ impl SignedToken {
     /// The token as it came.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// By whom it is signed: the SHA-256 of the signer's certificate. Names can be taken by anyone.
+    pub fn signer(&self) -> Hash {
+        Hash(Sha256::digest(&self.signer).into())
     }
 
     /// Its nonce, if it has one.

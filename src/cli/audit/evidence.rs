@@ -54,6 +54,8 @@ pub(super) async fn bundle(id: &str, output: &Path, context: &Context) -> Result
         "cosignatures": cosignatures,
         "threads": made.bundle.threads.len(),
         "directory_records": made.bundle.directory.len(),
+        "timestamps": made.bundle.timestamps.len(),
+        "timestamps_left_out": made.tokens_left_out,
     });
     let later = match made.newest_size.saturating_sub(size) {
         0 => String::new(),
@@ -63,8 +65,15 @@ pub(super) async fn bundle(id: &str, output: &Path, context: &Context) -> Result
         0 => "no witness has cosigned it".to_owned(),
         count => format!("{count} others have signed it, whom the verifier's policy judges"),
     };
+    let left_out = match made.tokens_left_out {
+        0 => String::new(),
+        count => format!(
+            "\n  {count} timestamp tokens that this profile keeps are not in it: they are over a newer checkpoint. Make it again when the \
+             witnesses have cosigned as much."
+        ),
+    };
     let text = format!(
-        "{}: evidence about warning {}, proven in the log's first {size} records ({cosigned}).{later}\n  It verifies. To check it \
+        "{}: evidence about warning {}, proven in the log's first {size} records ({cosigned}).{later}{left_out}\n  It verifies. To check it \
          without a relay: {} audit check {} --policy POLICY",
         output.display(),
         findings.warning.id,

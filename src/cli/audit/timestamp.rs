@@ -1,5 +1,6 @@
 //! `wardline audit timestamp`: has an authority outside of the log sign that a checkpoint existed (RFC 3161), checks what
-//! comes back, and keeps it in the profile until a bundle takes it up. Nothing is kept that did not verify.
+//! comes back, and keeps it in the profile for the bundles that take it up. Nothing is kept that did not verify, and nothing
+//! that was kept is replaced.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use serde_json::json;
 use crate::audit::timestamp::{
     InvalidAnswer, InvalidRoots, SignedToken, StoredTimestamp, TimestampRequest, Timestamped, TsaRoots,
 };
+use crate::cli::screen::one_line;
 use crate::cli::{Context, Exit, Fault};
 use crate::client::{Client, Outcome};
 use crate::fetch::{Bounds, Fetch, FetchError, Url};
@@ -98,17 +100,25 @@ async fn ask(tsa: &Url, query: Vec<u8>) -> Result<Bytes, Fault> {
     }
 }
 
+/// Keeps a token in a file of its own: what was kept before may be better evidence.
 fn keep(client: &Client, checkpoint: &SignedCheckpoint, token: &SignedToken) -> Result<PathBuf, Fault> {
     let directory = client.profile().timestamps();
     let stored = StoredTimestamp {
         checkpoint: checkpoint.note().to_owned(),
         token: token.bytes().to_vec(),
     };
-    let file = directory.join(StoredTimestamp::file_name(checkpoint.size(), &checkpoint.root()));
-    files::create_directory(&directory)
-        .and_then(|()| files::replace(&file, stored.to_json().as_bytes()))
-        .map_err(|error| Fault::usage(format!("the token cannot be kept: {error}")))?;
-    Ok(file)
+    let name = StoredTimestamp::file_name(checkpoint.size(), &checkpoint.root(), token.bytes());
+    let file = directory.join(name);
+    let kept = files::create_directory(&directory)
+        .and_then(|()| files::create_new(&file, stored.to_json().as_bytes()));
+    match kept {
+        // The very same token: an authority need not sign anew what it signed a moment ago.
+        Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => Ok(file),
+        kept => {
+            kept.map_err(|error| Fault::usage(format!("the token cannot be kept: {error}")))?;
+            Ok(file)
+        }
+    }
 }
 
 fn object(checkpoint: &SignedCheckpoint, told: &Timestamped, file: &Path) -> serde_json::Value {
@@ -127,18 +137,18 @@ fn object(checkpoint: &SignedCheckpoint, told: &Timestamped, file: &Path) -> ser
 }
 
 fn sentences(checkpoint: &SignedCheckpoint, told: &Timestamped, file: &Path) -> String {
-    let Timestamped {
-        authority,
-        policy,
-        serial,
-        ..
-    } = told;
+    let Timestamped { policy, serial, .. } = told;
+    // What an authority calls itself.
+    let authority = one_line(&told.authority);
     let accuracy = match told.accuracy_ms {
         Some(ms) => format!("at most {ms} ms wrong, it says"),
         None => "its accuracy is not said".to_owned(),
     };
     let trusted = match &told.root {
-        Some(root) => format!("Its certificate leads to your root {root}, and was valid then."),
+        Some(root) => {
+            let root = one_line(root);
+            format!("Its certificate leads to your root {root}, and was valid then.")
+        }
         None => "No --tsa-root was given: whose certificate that is was not checked. `audit check` does, against the roots in your policy's tsa/."
             .to_owned(),
     };

@@ -388,7 +388,7 @@ fn a_request_has_a_fresh_nonce() {
     }
 }
 
-/// What a profile keeps is read back, under a name that says size and root; anything else is refused; a table.
+/// What a profile keeps is read back, under a name that says size, root and token; anything else is refused; a table.
 #[test]
 fn a_stored_timestamp_is_read_back() {
     let stored = StoredTimestamp {
@@ -397,8 +397,11 @@ fn a_stored_timestamp_is_read_back() {
     };
     let json = stored.to_json();
     assert_eq!(StoredTimestamp::parse(json.as_bytes()), Ok(stored));
-    let name = StoredTimestamp::file_name(4711, &crate::domain::Hash([0xab; 32]));
-    assert_eq!(name, "4711-abababababababab.json");
+    let root = crate::domain::Hash([0xab; 32]);
+    // SHA-256 of nothing.
+    let name = StoredTimestamp::file_name(4711, &root, b"");
+    assert_eq!(name, "4711-abababababababab-e3b0c44298fc1c14.json");
+    assert_ne!(name, StoredTimestamp::file_name(4711, &root, b"another token"));
     for wrong in [
         "",
         "{}",

@@ -8,21 +8,24 @@ use bytes::Bytes;
 
 use super::error::ClientError;
 use super::handle::Client;
+use super::held::Leaves;
+use super::proven::prove;
 use super::trust::ConsistencySource as _;
 use super::verification::VerificationError;
 use crate::domain::{
-    DeskAddress, DetachedPart, Hash, Receipt, Seen, SignedEnvelope, ThreadView, WarningName,
+    DeskAddress, DetachedPart, Digest, Hash, Receipt, Seen, SignedEnvelope, ThreadView, WarningName,
 };
-use crate::error::ErrorCode;
 use crate::limits;
 use crate::transparency::SignedCheckpoint;
 use crate::wire::{self, v1};
 
-/// What came of one warning. Only its checkpoints have been verified.
+/// What came of one warning. Only its checkpoints have been verified, and that its records of the exchange are in the tree.
 #[derive(Debug)]
 pub struct RawEvidence {
     /// What all receipts are of.
     pub checkpoint: SignedCheckpoint,
+    /// The newest cosigned checkpoint that the relay has kept, if it does not hold all of this.
+    pub cosigned: Option<SignedCheckpoint>,
     /// How many records the log had, as far as is known.
     pub newest_size: u64,
     /// The warning.
@@ -47,9 +50,24 @@ pub struct ThreadParts {
 }
 
 impl Client {
-    /// Asks for the evidence about a warning: under the newest cosigned checkpoint if that holds the warning, else under the
-    /// newest.
+    /// Asks for the evidence about a warning: under the newest cosigned checkpoint if that holds all that the newest one holds of
+    /// it, else under the newest, because a relay could choose how old its cosigned one is. What this profile holds receipts for must
+    /// be in it.
     pub async fn raw_evidence(&self, name: &WarningName) -> Result<RawEvidence, ClientError> {
+        let mut answers: Vec<Vec<u8>> = Vec::new();
+        let gathered = self.gather(name, &mut answers).await;
+        let answers: Vec<&[u8]> = answers.iter().map(Vec::as_slice).collect();
+        self.with_all_evidence(gathered, "bundle", &answers)
+    }
+
+    /// The same. Every answer is kept for whoever must be shown that it was untrue.
+    async fn gather(
+        &self,
+        name: &WarningName,
+        answers: &mut Vec<Vec<u8>>,
+    ) -> Result<RawEvidence, ClientError> {
+        // Before anything is asked.
+        let held = self.held().await?;
         let before = self.inner.trust.newest().await.size();
         let answer = self
             .inner
@@ -62,15 +80,30 @@ impl Client {
             .await?;
         let trust = &self.inner.trust;
         let newest = trust.accept_fresh(&answer.checkpoint, before, self).await?;
-        if !answer.cosigned.is_empty() {
-            let cosigned = trust.accept(&answer.cosigned, self).await?;
-            match self.evidence_at(name, &cosigned, &newest).await {
-                // The warning may be younger than it.
-                Err(ClientError::Refused(refusal)) if refusal.refused.code == ErrorCode::NotFound => {}
-                come => return come,
+        let cosigned = match answer.cosigned.as_ref() {
+            [] => None,
+            note => Some(trust.accept(note, self).await?),
+        };
+        let as_new = cosigned.as_ref().filter(|it| it.size() == newest.size());
+        let under = as_new.unwrap_or(&newest);
+        let mut whole = self.evidence_at(name, under, &newest, answers).await?;
+        let leaves = whole.leaves()?;
+        let shown: Vec<&[u8]> = answers.iter().map(Vec::as_slice).collect();
+        self.hold_own_acceptance(&whole, &shown).await?;
+        self.hold_against(&held, whole.digest(), &leaves, &whole.checkpoint, &shown)
+            .await?;
+        let holds_all = |it: &SignedCheckpoint| whole.indexes().iter().all(|index| *index < it.size());
+        match cosigned {
+            Some(cosigned) if cosigned.size() < whole.checkpoint.size() && holds_all(&cosigned) => {
+                let older = self.evidence_at(name, &cosigned, &newest, answers).await?;
+                whole.is_the_same_as(&older)?;
+                Ok(older)
+            }
+            older => {
+                whole.cosigned = older;
+                Ok(whole)
             }
         }
-        self.evidence_at(name, &newest, &newest).await
     }
 
     async fn evidence_at(
@@ -78,6 +111,7 @@ impl Client {
         name: &WarningName,
         checkpoint: &SignedCheckpoint,
         newest: &SignedCheckpoint,
+        answers: &mut Vec<Vec<u8>>,
     ) -> Result<RawEvidence, ClientError> {
         let mut request = v1::GetEvidenceRequest {
             warning: Some(name.into()),
@@ -98,7 +132,9 @@ impl Client {
                 })
                 .await?;
             pages += 1;
-            bytes += prost::Message::encoded_len(&answer);
+            let encoded = prost::Message::encode_to_vec(&answer);
+            bytes += encoded.len();
+            answers.push(encoded);
             let warning = answer
                 .warning
                 .ok_or(VerificationError::Incomplete("evidence without a warning"))?;
@@ -195,6 +231,7 @@ fn begun(
     let accepted = warning.accepted.clone().map(Receipt::try_from).transpose();
     Ok(RawEvidence {
         checkpoint,
+        cosigned: None,
         newest_size: newest.size(),
         envelope: wire::required_as(warning.envelope.clone(), "envelope").map_err(unreadable)?,
         body: wire::optional_as(warning.body.clone(), "body").map_err(unreadable)?,
@@ -210,6 +247,55 @@ impl RawEvidence {
         let of_threads = self.threads.values().flat_map(|thread| &thread.records);
         let all = self.accepted.iter().chain(of_threads);
         all.map(|receipt| receipt.index).collect()
+    }
+
+    /// The warning's digest.
+    pub(super) fn digest(&self) -> Digest {
+        self.envelope.digest()
+    }
+
+    /// The leaf hashes of each thread, once each record of the exchange was found to be in the tree.
+    fn leaves(&self) -> Result<Leaves, VerificationError> {
+        let prove = |receipt: &Receipt| prove(receipt.clone(), &self.checkpoint);
+        self.accepted.as_ref().map(prove).transpose()?;
+        let mut leaves = Leaves::new();
+        for (desk, parts) in &self.threads {
+            let proven = parts.records.iter().map(prove);
+            let of_thread = proven.map(|proven| proven.map(|proven| proven.leaf()));
+            leaves.insert(desk.clone(), of_thread.collect::<Result<_, _>>()?);
+        }
+        Ok(leaves)
+    }
+
+    /// Checks that the same was shown under an older checkpoint, which is said to hold all of it.
+    fn is_the_same_as(&self, older: &Self) -> Result<(), VerificationError> {
+        older.leaves()?;
+        let records = |of: &Self, desk: &DeskAddress| -> Vec<(u64, Bytes)> {
+            let parts = of.threads.get(desk).map(|parts| parts.records.as_slice());
+            let records = parts.unwrap_or_default().iter();
+            records.map(|it| (it.index, it.record.clone())).collect()
+        };
+        for desk in self.threads.keys().chain(older.threads.keys()) {
+            let (now, then) = (records(self, desk), records(older, desk));
+            let only_in_one = |one: &[(u64, Bytes)], other: &[(u64, Bytes)]| {
+                let lost = one.iter().find(|it| !other.contains(it));
+                lost.map(|(index, _)| *index)
+            };
+            if let Some(index) = only_in_one(&now, &then).or_else(|| only_in_one(&then, &now)) {
+                return Err(VerificationError::Dropped {
+                    digest: self.digest(),
+                    desk: desk.clone(),
+                    index,
+                });
+            }
+        }
+        let accepted = |of: &Self| of.accepted.as_ref().map(|it| (it.index, it.record.clone()));
+        if accepted(self) != accepted(older) || self.digest() != older.digest() {
+            return Err(VerificationError::Incomplete(
+                "the evidence of one warning differs between two checkpoints that both hold it",
+            ));
+        }
+        Ok(())
     }
 
     fn take_in(&mut self, thread: v1::Thread) -> Result<(), VerificationError> {

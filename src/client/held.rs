@@ -2,15 +2,21 @@
 //! kept, or earlier in the same watch) must be in it for ever, at its number. A thread without it, under a checkpoint that
 //! is as new, convicts the relay by its own signatures, and both sides are kept.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
 use super::error::ClientError;
+use super::evidence::RawEvidence;
 use super::handle::Client;
 use super::proven::ProvenRecord;
 use super::receipts::{self, Held, KeptReceipt};
 use super::threads::{Threads, VerifiedThread};
 use super::trust::{blocking, keep_evidence};
 use super::verification::VerificationError;
-use crate::domain::{DeskAddress, Digest, PayloadId};
+use crate::domain::{DeskAddress, Digest, Hash, PayloadId, RecordKind, SignedEnvelope};
 use crate::transparency::SignedCheckpoint;
+use crate::wire;
 
 impl Client {
     /// The receipts of our acknowledgements. To be taken before the relay is asked for a thread: another process of this
@@ -25,7 +31,7 @@ impl Client {
         &self,
         held: &[Held],
         digest: Digest,
-        threads: &Threads,
+        leaves: &Leaves,
         shown: &SignedCheckpoint,
         answers: &[&[u8]],
     ) -> Result<(), ClientError> {
@@ -37,7 +43,7 @@ impl Client {
             let (verified, shown) = (receipt.checkpoint.size(), shown.size());
             let error = if shown < verified {
                 VerificationError::WentBack { verified, shown }
-            } else if has(threads.get(&held.desk), held.seq, &receipt) {
+            } else if has(leaves.get(&held.desk), held.seq, &receipt) {
                 continue;
             } else {
                 VerificationError::Dropped {
@@ -71,6 +77,33 @@ impl Client {
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Checks that evidence about a warning of ours shows the acceptance that the receipt of its submission is for: without it
+    /// nobody could tell whether a thread is missing.
+    pub(super) async fn hold_own_acceptance(
+        &self,
+        shown: &RawEvidence,
+        answers: &[&[u8]],
+    ) -> Result<(), ClientError> {
+        let Some(id) = signed_id(&shown.envelope) else {
+            return Ok(());
+        };
+        let (profile, log) = (self.profile().clone(), self.settings().log.clone());
+        let receipt = blocking(move || Ok(receipts::read(&profile, &log, &id.to_string())?)).await?;
+        // Another's warning may have the id of one of ours.
+        let Some(receipt) = receipt.filter(|receipt| accepts(&receipt.record) == Some(shown.digest())) else {
+            return Ok(());
+        };
+        let accepted = shown.accepted.as_ref();
+        if accepted.is_some_and(|it| it.index == receipt.index && it.record.as_ref() == receipt.record) {
+            return Ok(());
+        }
+        let error = VerificationError::OtherRecord {
+            index: accepted.map_or(receipt.index, |it| it.index),
+            why: "there is a receipt for the acceptance of this warning, and the evidence does not show it",
+        };
+        Err(self.convicted_by(error, &receipt, answers))
     }
 
     fn convicted_by(
@@ -132,11 +165,37 @@ impl Client {
     }
 }
 
+/// The id that a warning was signed with, if it can be read.
+fn signed_id(envelope: &SignedEnvelope) -> Option<PayloadId> {
+    let kind = envelope.payload_type.parse().ok()?;
+    Some(wire::common(kind, &envelope.payload)?.id)
+}
+
+/// Which warning an `ACCEPTED` record is of.
+fn accepts(record: &[u8]) -> Option<Digest> {
+    match wire::record(&Bytes::copy_from_slice(record)).ok()?.kind {
+        RecordKind::Accepted(accepted) => Some(accepted.warning.digest()),
+        _ => None,
+    }
+}
+
+/// The leaf hashes of each thread's records, from `ROUTED` on.
+pub(super) type Leaves = BTreeMap<DeskAddress, Vec<Hash>>;
+
+/// Those of threads that were verified.
+pub(super) fn leaves(threads: &Threads) -> Leaves {
+    let of = |thread: &VerifiedThread| thread.events.iter().map(|event| event.proven.leaf()).collect();
+    threads
+        .iter()
+        .map(|(desk, thread)| (desk.clone(), of(thread)))
+        .collect()
+}
+
 /// Whether a thread has the record of a receipt at its number.
-fn has(thread: Option<&VerifiedThread>, seq: u64, receipt: &KeptReceipt) -> bool {
+fn has(thread: Option<&Vec<Hash>>, seq: u64, receipt: &KeptReceipt) -> bool {
     let at = usize::try_from(seq).ok();
     thread
         .zip(at)
-        .and_then(|(thread, at)| thread.events.get(at))
-        .is_some_and(|event| event.proven.leaf() == receipt.leaf)
+        .and_then(|(thread, at)| thread.get(at))
+        .is_some_and(|leaf| *leaf == receipt.leaf)
 }

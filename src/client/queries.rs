@@ -9,6 +9,7 @@ use super::connection::Backoff;
 use super::error::ClientError;
 use super::fault::{Fault, from_code};
 use super::handle::Client;
+use super::held::leaves;
 use super::proven::ProvenRecord;
 use super::receipts::Held;
 use super::threads::{ThreadEvent, Threads, VerifiedThread};
@@ -196,7 +197,7 @@ impl WarningWatch {
             .collect();
         let shown: Vec<&[u8]> = shown.iter().map(String::as_bytes).collect();
         self.client
-            .hold_against(&self.held, self.digest, &self.threads, &newest, &shown)
+            .hold_against(&self.held, self.digest, &leaves(&self.threads), &newest, &shown)
             .await
     }
 

@@ -9,6 +9,7 @@ use super::delivery::{Checked, check_addressed, check_warning};
 use super::directory::KnownDirectory;
 use super::error::ClientError;
 use super::handle::Client;
+use super::held::leaves;
 use super::proven::{ProvenRecord, prove, prove_message};
 use super::threads::{ThreadEvent, ThreadFact, Threads, VerifiedThread};
 use super::verification::VerificationError;
@@ -129,7 +130,7 @@ impl Client {
         self.hold_against(
             &held,
             warning.digest,
-            &warning.threads,
+            &leaves(&warning.threads),
             &warning.checkpoint,
             &shown,
         )

@@ -43,6 +43,9 @@ pub struct Made {
     pub findings: Findings,
     /// How many records the log had when it was made; what lies beyond the bundle's checkpoint is not in it.
     pub newest_size: u64,
+    /// How much of the log the newest cosigned checkpoint holds, where that is not all of what the bundle shows: the bundle's own is
+    /// newer then, and this one among the earlier.
+    pub cosigned_size: Option<u64>,
     /// How many timestamp tokens of the profile would date a record of it and are not in it: their checkpoint is newer than
     /// the bundle's, or they are too many.
     pub tokens_left_out: usize,
@@ -55,6 +58,7 @@ pub async fn make(client: &Client, name: &WarningName) -> Result<Made, NotMade> 
     let Tokens { tokens, left_out } = stored_tokens(client, &raw, &mut earlier).await?;
     let seen = seen_roots(client, &raw, &earlier).await?;
     let (newest_size, origin) = (raw.newest_size, raw.checkpoint.origin().clone());
+    let cosigned_size = raw.cosigned.as_ref().map(SignedCheckpoint::size);
     let note = raw.checkpoint.note().to_owned();
     let entry = |receipt: Receipt| Entry {
         proof: TlogProof {
@@ -99,6 +103,7 @@ pub async fn make(client: &Client, name: &WarningName) -> Result<Made, NotMade> 
         json,
         findings,
         newest_size,
+        cosigned_size,
         tokens_left_out: left_out,
     })
 }
@@ -106,12 +111,15 @@ pub async fn make(client: &Client, name: &WarningName) -> Result<Made, NotMade> 
 /// The checkpoints of timestamp tokens come beside them.
 const EARLIER_MAX: usize = limits::BUNDLE_EARLIER_MAX - limits::BUNDLE_TIMESTAMPS_MAX;
 
-/// The cosigned checkpoints around each record of the exchange, as far as they lie before the bundle's.
+/// The cosigned checkpoints around each record of the exchange, as far as they lie before the bundle's, and the newest one.
 async fn earlier(client: &Client, raw: &RawEvidence) -> Result<Vec<Earlier>, ClientError> {
     let mut earlier: Vec<Earlier> = Vec::new();
     let mut notes = BTreeSet::new();
     let mut newest: Option<(u64, Vec<crate::domain::Hash>)> = None;
-    for checkpoint in client.cosigned_around(&raw.indexes()).await? {
+    let mut around = client.cosigned_around(&raw.indexes()).await?;
+    around.extend(raw.cosigned.clone());
+    around.sort_by_key(SignedCheckpoint::size);
+    for checkpoint in around {
         let (old, size) = (checkpoint.size(), raw.checkpoint.size());
         let is_it = checkpoint.note() == raw.checkpoint.note();
         if old > size || is_it || earlier.len() >= EARLIER_MAX {

@@ -52,6 +52,7 @@ pub(super) async fn bundle(id: &str, output: &Path, context: &Context) -> Result
         "checkpoint_size": size,
         "newest_size": made.newest_size,
         "cosignatures": cosignatures,
+        "cosigned_size": made.cosigned_size,
         "threads": made.bundle.threads.len(),
         "directory_records": made.bundle.directory.len(),
         "timestamps": made.bundle.timestamps.len(),
@@ -61,9 +62,12 @@ pub(super) async fn bundle(id: &str, output: &Path, context: &Context) -> Result
         0 => String::new(),
         later => format!("\n  The log has {later} records more; what they say of this warning is not in it."),
     };
-    let cosigned = match cosignatures {
-        0 => "no witness has cosigned it".to_owned(),
-        count => format!("{count} others have signed it, whom the verifier's policy judges"),
+    let cosigned = match (cosignatures, made.cosigned_size) {
+        (0, None) => "no witness has cosigned it".to_owned(),
+        (0, Some(cosigned)) => format!(
+            "the newest that was cosigned is of {cosigned} and does not hold all of it; made again in a minute, all may be cosigned"
+        ),
+        (count, _) => format!("{count} others have signed it, whom the verifier's policy judges"),
     };
     let left_out = match made.tokens_left_out {
         0 => String::new(),

@@ -3,6 +3,7 @@
 
 mod commands;
 mod dropped;
+mod evidence;
 mod forked;
 mod honest;
 mod hostile_log;

@@ -44,6 +44,7 @@ pub(crate) struct Meddler {
     delivery: Meddling<v1::Delivery>,
     directory: Meddling<v1::GetDirectoryResponse>,
     checkpoint: Meddling<v1::GetCheckpointResponse>,
+    evidence: Meddling<v1::GetEvidenceResponse>,
     /// What a submission is refused with, in the place of its answer.
     refused: Refusing<v1::SubmitRequest>,
     /// What a question for a proof of consistency is refused with.
@@ -91,6 +92,7 @@ impl Meddler {
         delivery: v1::Delivery;
         directory: v1::GetDirectoryResponse;
         checkpoint: v1::GetCheckpointResponse;
+        evidence: v1::GetEvidenceResponse;
         list: v1::ListWarningsResponse;
     }
 }
@@ -414,15 +416,23 @@ impl v1::audit_server::Audit for Proxy {
 
     async fn get_evidence(
         &self,
-        _: Request<v1::GetEvidenceRequest>,
+        request: Request<v1::GetEvidenceRequest>,
     ) -> Result<Response<v1::GetEvidenceResponse>, Status> {
-        not_here()
+        let answer = AuditClient::new(self.honest.clone())
+            .get_evidence(request.into_inner())
+            .await?;
+        Ok(Response::new(meddled(
+            &self.meddler.evidence,
+            answer.into_inner(),
+        )))
     }
 
     async fn find_cosigned(
         &self,
-        _: Request<v1::FindCosignedRequest>,
+        request: Request<v1::FindCosignedRequest>,
     ) -> Result<Response<v1::FindCosignedResponse>, Status> {
-        not_here()
+        AuditClient::new(self.honest.clone())
+            .find_cosigned(request.into_inner())
+            .await
     }
 }

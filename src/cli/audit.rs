@@ -48,8 +48,8 @@ pub(crate) enum AuditCommand {
     },
     /// Check an evidence bundle or a proof of misbehaviour, offline: no relay, no profile.
     ///
-    /// Says what is proven, what is only claimed by the relay and what is not shown. Exit 5: it does not verify; exit 1: the
-    /// policy cannot be used.
+    /// Says what is proven, what is only claimed by the relay and what is not shown. Exit 5: it does not verify, or with
+    /// --inbox: the warning never came; exit 1: the policy cannot be used.
     Check {
         /// The bundle, or the proof of misbehaviour.
         #[arg(value_name = "FILE")]
@@ -57,6 +57,10 @@ pub(crate) enum AuditCommand {
         /// Whom you trust: a directory with log.policy (C2SP tlog-policy) and roots, or a C2SP tlog-policy file alone.
         #[arg(long, value_name = "POLICY")]
         policy: PathBuf,
+        /// Also hold a bundle, whoever made it, against the inbox of --profile: was the warning routed to its desk, and
+        /// did it come?
+        #[arg(long)]
+        inbox: bool,
     },
     /// Make a page of it for people who will never run a command: the timeline as a picture, who signed, what is proven.
     ///
@@ -97,7 +101,9 @@ pub(crate) async fn run(command: AuditCommand, context: &Context) -> Result<Exit
             return timestamp::run(command, &open(context)?, context).await;
         }
         AuditCommand::Bundle { id, output } => return evidence::bundle(&id, &output, context).await,
-        AuditCommand::Check { file, policy } => return evidence::judge(&file, &policy, context),
+        AuditCommand::Check { file, policy, inbox } => {
+            return evidence::judge(&file, &policy, inbox, context);
+        }
         AuditCommand::Report(arguments) => return report::run(arguments, context).await,
         AuditCommand::Compare { a, b, policy, output } => {
             return evidence::contradict(&a, &b, policy.as_deref(), output.as_deref(), context);

@@ -22,6 +22,7 @@
 //! All members are required, none may be repeated, no other is known; base64 is the standard alphabet's canonical form with
 //! padding. The checkpoint in each ENTRY's proof is `"checkpoint"`, byte for byte. `"texts"` name records by log index.
 
+mod inbox;
 mod json;
 mod make;
 mod tokens;
@@ -36,6 +37,7 @@ use bytes::Bytes;
 use crate::domain::{DeskAddress, DetachedPart, Hash, Origin, SignedEnvelope, is_hidden};
 use crate::transparency::TlogProof;
 
+pub use inbox::{Came, HeldToInbox, hold_to_inbox};
 pub use json::format_of;
 pub use make::{Made, NotMade, make};
 

@@ -6,14 +6,14 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::audit::bundle::{FORMAT, NotMade, format_of};
+use crate::audit::bundle::{Came, FORMAT, HeldToInbox, NotMade, format_of, hold_to_inbox};
 use crate::audit::compare::{
     Comparison, Conviction, Exhibit, MISBEHAVIOUR_FORMAT, Misbehaviour, NoExhibit, NotCompared, compare,
 };
 use crate::audit::{Bundle, BundleFault, Findings, Sentences, Trusted, UnusablePolicy, check, make};
 use crate::cli::session::{open, profile};
 use crate::cli::{Context, Exit, Fault, invocation};
-use crate::client::Settings;
+use crate::client::{Inbox, Settings};
 use crate::files;
 use crate::limits;
 use crate::transparency::Policy;
@@ -89,13 +89,18 @@ pub(super) async fn bundle(id: &str, output: &Path, context: &Context) -> Result
 }
 
 /// `wardline audit check FILE --policy POLICY`.
-pub(super) fn judge(file: &Path, policy: &Path, context: &Context) -> Result<Exit, Fault> {
+pub(super) fn judge(file: &Path, policy: &Path, inbox: bool, context: &Context) -> Result<Exit, Fault> {
     let trusted = Trusted::read(policy)?;
     let bytes = files::read(file, limits::BUNDLE_BYTES_MAX)
         .map_err(Fault::usage)?
         .ok_or_else(|| Fault::usage(format!("{}: there is no such file", file.display())))?;
     let format = format_of(&bytes);
     if format.as_deref() == Some(MISBEHAVIOUR_FORMAT) {
+        if inbox {
+            return Err(Fault::usage(
+                "a proof of misbehaviour is about no inbox: --inbox is for bundles",
+            ));
+        }
         let convicted = Misbehaviour::parse(&bytes).and_then(|proof| proof.check(&trusted));
         let convicted = convicted.map_err(|fault| does_not_verify(file, &fault, context))?;
         context.emit(&convicted.to_json(), conviction(&convicted))?;
@@ -109,8 +114,45 @@ pub(super) fn judge(file: &Path, policy: &Path, context: &Context) -> Result<Exi
         })),
     };
     let findings = checked.map_err(|fault| does_not_verify(file, &fault, context))?;
+    if inbox {
+        return judge_at_recipient(file, &findings, context);
+    }
     context.emit(&findings.to_json(), told(&findings))?;
     Ok(Exit::Done)
+}
+
+/// The same at a recipient: what was routed to its desk must have come.
+fn judge_at_recipient(file: &Path, findings: &Findings, context: &Context) -> Result<Exit, Fault> {
+    let profile = profile(context)?;
+    let desk = Settings::read(&profile)
+        .map_err(Fault::usage)?
+        .desk()
+        .ok_or_else(|| Fault::usage("an operator has no inbox: --inbox is for the profile of a recipient"))?;
+    let held = hold_to_inbox(findings, &Inbox::of(&profile), &desk).map_err(Fault::usage)?;
+    let mut object = findings.to_json();
+    if let Some(members) = object.as_object_mut() {
+        members.insert("inbox".to_owned(), json!(held.as_ref().map(HeldToInbox::to_json)));
+    }
+    let sentence = match &held {
+        Some(held) => held.sentence(),
+        None => {
+            format!("It shows no thread of {desk}, so nothing in it says that the warning should have come.")
+        }
+    };
+    let text = format!(
+        "{}\n\nHELD AGAINST THE INBOX OF THIS PROFILE\n- {sentence}",
+        told(findings)
+    );
+    context.emit(&object, text)?;
+    match held.map(|held| held.came) {
+        Some(Came::Never) => Err(Fault::new(Exit::VerificationFailed, sentence).advising(format!(
+            "Read the warning: it is in {}. Take deliveries once ({} watch); what does not come then is withheld, which this file and your inbox show. Wake \
+             someone.",
+            file.display(),
+            invocation::program()
+        ))),
+        Some(Came::Here | Came::Elsewhere(_)) | None => Ok(Exit::Done),
+    }
 }
 
 /// `wardline audit compare A B`.

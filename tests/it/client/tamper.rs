@@ -53,6 +53,8 @@ pub(crate) struct Meddler {
     watches: Arc<AtomicUsize>,
     /// What a list holds.
     list: Meddling<v1::ListWarningsResponse>,
+    /// How many it says that there were, when all that waited has come.
+    caught_up: Meddling<v1::CaughtUp>,
     /// Which deliveries come.
     delivers: Letting<v1::Delivery>,
     /// Which messages of a watch come; unset: every watch ends as soon as it has begun.
@@ -94,6 +96,7 @@ impl Meddler {
         checkpoint: v1::GetCheckpointResponse;
         evidence: v1::GetEvidenceResponse;
         list: v1::ListWarningsResponse;
+        caught_up: v1::CaughtUp;
     }
 }
 
@@ -262,6 +265,9 @@ impl v1::exchange_server::Exchange for Proxy {
                     }
                     let inner = meddled(&meddler.delivery, inner);
                     message.kind = Some(v1::receive_response::Kind::Delivery(inner));
+                } else if let Some(v1::receive_response::Kind::CaughtUp(inner)) = message.kind {
+                    let inner = meddled(&meddler.caught_up, inner);
+                    message.kind = Some(v1::receive_response::Kind::CaughtUp(inner));
                 }
                 Some(Ok(message))
             }

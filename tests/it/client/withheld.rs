@@ -1,8 +1,11 @@
 //! A relay that withholds a delivery. The desk's inbox numbers are dense, so the recipient's client notices the gap; what
 //! another machine of the desk has acknowledged is no gap, and the relay has to prove that.
 
-use wardline::client::{Accounted, Client, Deliveries, Incoming, VerificationError};
-use wardline::domain::Digest;
+use std::path::Path;
+
+use wardline::audit;
+use wardline::client::{Accounted, Client, Deliveries, Incoming, VerificationError, Watched};
+use wardline::domain::{DeskAddress, Digest, Step, WarningName};
 use wardline::wire::v1;
 
 use super::commands::{Going, run};
@@ -90,6 +93,87 @@ async fn what_another_machine_received_is_accounted_for() {
     let mut deliveries = ru.deliveries(parsed("ru.ctc")).await.unwrap();
     assert_eq!(caught_up(&mut deliveries).await, (2, 1));
     assert_eq!(deliveries.account_for(2).await.unwrap(), Accounted::Elsewhere(1));
+}
+
+/// A relay routes a warning, keeps it from its recipient and says that there is none: the recipient's client has no number to
+/// miss. Its auditor finds in the log that it was routed, that the relay claims to have handed it over, and that nobody there
+/// ever received it; and the evidence that the auditor or the originator makes, held against the recipient's inbox, says that
+/// it never came (exit 5). Once it has come there, or on another machine of the desk, the same evidence is in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warning_of_which_the_recipient_was_told_nothing() {
+    let world = World::with(&["us.ctc", "ru.ctc"]).await;
+    world.enrol_auditor("ch.audit", "ru.ctc").await;
+    let (us, auditor) = (world.client("us.ctc"), world.client("ch.audit"));
+    let name = WarningName::Digest(us.submit(&draft(&["ru.ctc"])).await.unwrap().digest);
+    let (ru, meddler) = lied_to(&world, "ru.ctc").await;
+    meddler.delivers(|_| false);
+    meddler.caught_up(|caught_up| caught_up.inbox_number = 0);
+    let mut deliveries = ru.deliveries(parsed("ru.ctc")).await.unwrap();
+    assert_eq!(caught_up(&mut deliveries).await, (0, 0));
+    let mut watch = us.watch(name).await.unwrap();
+    while !matches!(
+        watch.next().await.unwrap(),
+        Watched::Record {
+            step: Step::HandedOver,
+            ..
+        }
+    ) {}
+    drop(deliveries);
+
+    let verdict = audit::verify(&auditor, true, |_, _| Ok::<(), audit::AuditError>(()))
+        .await
+        .unwrap();
+    let [warning] = &verdict.timeline.unwrap().warnings[..] else {
+        panic!("not one warning")
+    };
+    let recipient = &warning.recipients[&parsed::<DeskAddress>("ru.ctc")];
+    assert_eq!((recipient.step, recipient.handovers.len()), (Step::HandedOver, 1));
+
+    let policy = world.path().join("log.policy");
+    std::fs::write(
+        &policy,
+        format!("log {}\nquorum none\n", us.settings().log.vkey()),
+    )
+    .unwrap();
+    let check = async |profile: &str, file: &Path| {
+        let (file, policy) = (file.to_str().unwrap(), policy.to_str().unwrap());
+        let profile = world.profile(profile);
+        let mut ended = run(
+            profile.path(),
+            &["audit", "check", file, "--policy", policy, "--inbox"],
+            "",
+        )
+        .await;
+        (ended.code, ended.objects.remove(0)["inbox"].take(), ended.stderr)
+    };
+    let mut files = Vec::new();
+    for (who, client) in [("us", &us), ("auditor", &auditor)] {
+        let file = world.path().join(format!("{who}.json"));
+        std::fs::write(&file, audit::make(client, &name).await.unwrap().json).unwrap();
+        let (code, inbox, stderr) = check("ru.ctc", &file).await;
+        assert_eq!(
+            (code, inbox["came"].as_str()),
+            (5, Some("NEVER")),
+            "{who}: {stderr}"
+        );
+        assert_eq!(inbox["handed_over_indexes"].as_array().unwrap().len(), 1, "{who}");
+        assert!(stderr.contains("never came to this profile"), "{who}: {stderr}");
+        files.push(file);
+    }
+    // Nothing of it is about the originator's own desk.
+    let (code, inbox, _) = check("us.ctc", &files[0]).await;
+    assert_eq!((code, inbox), (0, serde_json::Value::Null));
+
+    copy(world.profile("ru.ctc").path(), world.profile("ru.2").path());
+    receive_one(&world.client("ru.ctc"), "ru.ctc").await;
+    for file in &files {
+        let (code, inbox, stderr) = check("ru.ctc", file).await;
+        assert_eq!((code, inbox["came"].as_str()), (0, Some("HERE")), "{stderr}");
+    }
+    let file = world.path().join("later.json");
+    std::fs::write(&file, audit::make(&us, &name).await.unwrap().json).unwrap();
+    let (code, inbox, stderr) = check("ru.2", &file).await;
+    assert_eq!((code, inbox["came"].as_str()), (0, Some("ELSEWHERE")), "{stderr}");
 }
 
 /// The command tells a person: `watch` says so at once, goes on taking what comes, and ends with exit 5 however it ends. The

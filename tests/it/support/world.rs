@@ -79,6 +79,22 @@ impl World {
 
     /// Enrols a state and its agency, whose profile is ready then.
     pub(crate) async fn enrol(&self, operator: &Client, agency: &str) {
+        self.enrol_as(operator, agency, AgencyKind::Agency, &AGENCY_ROLES)
+            .await;
+    }
+
+    /// Enrols an auditor, whom this agency admits to what is its own.
+    pub(crate) async fn enrol_auditor(&self, auditor: &str, of: &str) {
+        self.enrol_as(&self.operator(), auditor, AgencyKind::Auditor, &[KeyRole::Tls])
+            .await;
+        let mandated = self
+            .client(of)
+            .publish_mandate(parsed(auditor), false, "director")
+            .await;
+        mandated.unwrap();
+    }
+
+    async fn enrol_as(&self, operator: &Client, agency: &str, kind: AgencyKind, roles: &[KeyRole]) {
         let id: AgencyId = parsed(agency);
         let origin: Origin = parsed(ORIGIN);
         let now = SystemClock.now();
@@ -87,11 +103,11 @@ impl World {
         operator.enrol_state(id.state(), request.envelope).await.unwrap();
         let certifier = Certifier::root(&root).unwrap();
         let mut certificates: Vec<SignedEnvelope> = Vec::new();
-        for request in make_agency_keys(&self.profile(agency), &id, &AGENCY_ROLES, &origin, now).unwrap() {
+        for request in make_agency_keys(&self.profile(agency), &id, roles, &origin, now).unwrap() {
             certificates.push(certify(request, &certifier).await.unwrap().envelope);
         }
         let enrolled = operator
-            .enrol_agency(id.clone(), agency, AgencyKind::Agency, &certificates)
+            .enrol_agency(id.clone(), agency, kind, &certificates)
             .await
             .unwrap();
         let settings = operator.settings();

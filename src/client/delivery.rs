@@ -10,7 +10,7 @@ use super::handle::Client;
 use super::inbox::InboxName;
 use super::matching::begins_thread;
 use super::proven::{ProvenRecord, prove_message};
-use super::trust::{Keep, blocking};
+use super::trust::{Keep, Word, blocking};
 use super::verification::VerificationError;
 use crate::domain::{
     Address, AudienceKind, Body, DeskAddress, DetachedPart, Digest, InboxOpening, KeyId, Origin, Precedence,
@@ -78,10 +78,11 @@ impl Client {
         };
         let delivered = self.check_delivery(message, desk, routed, &directory)?;
         if let Some(seen) = delivered.warning.common.named().and_then(|signer| signer.seen) {
-            let trust = &self.inner.trust;
-            trust
-                .accept_seen(&seen, &delivered.envelope.payload, self)
-                .await?;
+            let word = Word {
+                envelope: &delivered.envelope,
+                record: &delivered.routed,
+            };
+            self.inner.trust.accept_seen(&seen, word, self).await?;
         }
         Ok(delivered)
     }

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use super::error::ClientError;
 use super::handle::Client;
 use super::held::Leaves;
-use super::proven::prove;
-use super::trust::ConsistencySource as _;
+use super::proven::{ProvenRecord, prove};
+use super::trust::{ConsistencySource as _, Word};
 use super::verification::VerificationError;
 use crate::domain::{
     DeskAddress, DetachedPart, Digest, Hash, Receipt, Seen, SignedEnvelope, ThreadView, WarningName,
@@ -205,15 +205,17 @@ impl Client {
         self.inner.trust.accept(note.as_bytes(), self).await
     }
 
-    /// The proof that a root which somebody had seen is of this log; one that is not convicts the log by that signature.
+    /// The proof that a root which somebody had seen is of this log, in the tree that the record of it was proven in; one that is
+    /// not convicts the log, which has that signature on record.
     pub async fn seen_proof(
         &self,
         seen: &Seen,
-        signed: &[u8],
-        checkpoint: &SignedCheckpoint,
+        envelope: &SignedEnvelope,
+        record: &ProvenRecord,
     ) -> Result<Vec<Hash>, ClientError> {
-        self.inner.trust.accept_seen(seen, signed, self).await?;
-        self.consistency(seen.size, checkpoint.size()).await
+        let word = Word { envelope, record };
+        self.inner.trust.accept_seen(seen, word, self).await?;
+        self.consistency(seen.size, record.checkpoint().size()).await
     }
 }
 
@@ -254,9 +256,14 @@ impl RawEvidence {
         self.envelope.digest()
     }
 
+    /// A record of it, proven in its tree.
+    pub fn prove(&self, receipt: &Receipt) -> Result<ProvenRecord, VerificationError> {
+        prove(receipt.clone(), &self.checkpoint)
+    }
+
     /// The leaf hashes of each thread, once each record of the exchange was found to be in the tree.
     fn leaves(&self) -> Result<Leaves, VerificationError> {
-        let prove = |receipt: &Receipt| prove(receipt.clone(), &self.checkpoint);
+        let prove = |receipt: &Receipt| self.prove(receipt);
         self.accepted.as_ref().map(prove).transpose()?;
         let mut leaves = Leaves::new();
         for (desk, parts) in &self.threads {

@@ -1,10 +1,9 @@
 //! What this client holds against what it is shown: a record that was proven to be in a thread before (by a receipt that is
-//! kept, or earlier in the same watch) must be in it for ever, at its number. A thread without it, under a checkpoint that
-//! is as new, convicts the relay by its own signatures, and both sides are kept.
+//! kept, or earlier in the same watch) must be in it for ever, at its number. A thread without it is found out, and both sides
+//! are kept. One that is cut short signs nothing false: the receipt shows anybody the record, and only we know that it was left
+//! out. One that goes on past the receipt's number with another record there convicts the log by its own signatures.
 
 use std::collections::BTreeMap;
-
-use bytes::Bytes;
 
 use super::error::ClientError;
 use super::evidence::RawEvidence;
@@ -173,7 +172,7 @@ fn signed_id(envelope: &SignedEnvelope) -> Option<PayloadId> {
 
 /// Which warning an `ACCEPTED` record is of.
 fn accepts(record: &[u8]) -> Option<Digest> {
-    match wire::record(&Bytes::copy_from_slice(record)).ok()?.kind {
+    match wire::record(record).ok()?.kind {
         RecordKind::Accepted(accepted) => Some(accepted.warning.digest()),
         _ => None,
     }

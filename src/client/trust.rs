@@ -13,9 +13,11 @@ use tokio::sync::Mutex;
 use super::error::ClientError;
 use super::files::{self, Lock};
 use super::profile::ProfileDir;
+use super::proven::ProvenRecord;
 use super::verification::VerificationError;
-use crate::domain::{Hash, Seen};
+use crate::domain::{Hash, Seen, SignedEnvelope};
 use crate::limits;
+use crate::seal::envelope_to_json;
 use crate::transparency::{LogVerifier, SignedCheckpoint, verify_consistency};
 
 /// Where consistency proofs come from: the relay.
@@ -40,6 +42,14 @@ struct State {
     known: VecDeque<(u64, Hash)>,
     /// What is on stable storage, as far as this process knows: size and root.
     kept: (u64, Hash),
+}
+
+/// What a peer has signed, and the record by which the log has it: the acceptance or acknowledgement that holds it, or the
+/// `ROUTED` record that names it by its digest. A third party needs no more to verify it than the peer's key and the log's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Word<'a> {
+    pub(crate) envelope: &'a SignedEnvelope,
+    pub(crate) record: &'a ProvenRecord,
 }
 
 /// When a newer checkpoint is written.
@@ -231,12 +241,12 @@ impl Trust {
         Ok(shown)
     }
 
-    /// Verifies that what a peer had seen when it signed is on the same history. What is not convicts the log by the
-    /// peer's own signature, which `signed` holds.
+    /// Verifies that what a peer had seen when it signed is on the same history. What is not convicts the log: it has the peer's
+    /// word on record, under its own signature, and a history that is another.
     pub(crate) async fn accept_seen(
         &self,
         seen: &Seen,
-        signed: &[u8],
+        word: Word<'_>,
         source: &dyn ConsistencySource,
     ) -> Result<(), ClientError> {
         let mut state = self.state.lock().await;
@@ -260,13 +270,19 @@ impl Trust {
             return Ok(());
         }
         let error = VerificationError::SeenContradicts { size: seen.size };
+        let (envelope, proof) = (
+            envelope_to_json(word.envelope),
+            word.record.tlog_proof().to_string(),
+        );
         let evidence = keep_evidence(
             &self.profile,
             &format!("seen-{}", seen.size),
             &error.to_string(),
             &[
                 ("verified.checkpoint", newest.note().as_bytes()),
-                ("signed", signed),
+                ("signed.json", envelope.as_bytes()),
+                ("signed.tlog-proof", proof.as_bytes()),
+                ("signed.record", word.record.bytes()),
             ],
         );
         Err(ClientError::Verification {

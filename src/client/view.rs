@@ -12,6 +12,7 @@ use super::handle::Client;
 use super::held::leaves;
 use super::proven::{ProvenRecord, prove, prove_message};
 use super::threads::{ThreadEvent, ThreadFact, Threads, VerifiedThread};
+use super::trust::Word;
 use super::verification::VerificationError;
 use crate::domain::{
     Body, DeskAddress, DetachedPart, Digest, KeyId, RecordKind, SignedEnvelope, Step, ThreadView, Warning,
@@ -155,19 +156,19 @@ impl Client {
             .transpose()?;
         let digest = envelope.digest();
         let routed = threads.iter().flat_map(|thread| thread.records.first()).next();
-        let first_index = match (&accepted, routed) {
-            (Some(accepted), _) => accepted.index(),
-            (None, Some(routed)) => routed.index,
+        let first = match (&accepted, routed) {
+            (Some(accepted), _) => accepted.clone(),
+            (None, Some(routed)) => prove_message(Some(routed.clone()), checkpoint)?,
             (None, None) => return Err(VerificationError::Incomplete(NOTHING).into()),
         };
         let checked = check_warning(
             envelope,
             body,
-            first_index,
+            first.index(),
             self.settings().log.origin(),
             directory,
         )?;
-        self.accept_seen_of(&checked).await?;
+        self.accept_seen_of(&checked, &first).await?;
         let named = match name {
             WarningName::Digest(wanted) => *wanted == digest,
             WarningName::Id(wanted) => *wanted == checked.warning.common.id,
@@ -268,14 +269,13 @@ impl Client {
         signer.is_some_and(|signer| self.is_us(&signer.principal))
     }
 
-    /// What the originator had seen is on the history that we see.
-    pub(super) async fn accept_seen_of(&self, checked: &Checked) -> Result<(), ClientError> {
+    /// What the originator had seen is on the history that we see. `record` is the first that is about the warning.
+    async fn accept_seen_of(&self, checked: &Checked, record: &ProvenRecord) -> Result<(), ClientError> {
+        let envelope = checked.verified.envelope();
         match checked.warning.common.named().and_then(|signer| signer.seen) {
             Some(seen) => {
-                self.inner
-                    .trust
-                    .accept_seen(&seen, checked.verified.payload(), self)
-                    .await
+                let word = Word { envelope, record };
+                self.inner.trust.accept_seen(&seen, word, self).await
             }
             None => Ok(()),
         }
@@ -283,17 +283,17 @@ impl Client {
 
     /// What a recipient had seen is on the history that we see.
     pub(super) async fn accept_seen_in(&self, event: &ThreadEvent) -> Result<(), ClientError> {
+        let record = &event.proven;
         if let ThreadFact::Acknowledged(answer) = &event.what
+            && let RecordKind::Acknowledged(envelope) = &record.record().kind
             && let Some(seen) = answer
                 .acknowledgement
                 .common
                 .named()
                 .and_then(|signer| signer.seen)
         {
-            self.inner
-                .trust
-                .accept_seen(&seen, event.proven.bytes(), self)
-                .await?;
+            let word = Word { envelope, record };
+            self.inner.trust.accept_seen(&seen, word, self).await?;
         }
         Ok(())
     }

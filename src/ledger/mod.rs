@@ -35,7 +35,9 @@ pub use refusal::{Leaves, leaves};
 pub use resolve::Recipient;
 pub use rules::keyid_of;
 pub use scope::{Visibility, is_visible, visibility};
-pub use verify::{Checked, acknowledgement_at, seen, verify_prepared, verify_record, warning_at};
+pub use verify::{
+    Checked, acknowledgement_at, seeing, seen, seen_in, verify_prepared, verify_record, warning_at,
+};
 
 #[cfg(test)]
 mod tests;

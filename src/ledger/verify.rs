@@ -45,16 +45,27 @@ fn checked_at(directory: &Directory, index: u64, record: &Record, ahead: &Ahead)
 /// What the signer of a record had seen of the log, if it says so: to be compared with the log's own root at that size.
 /// The record is one that was verified.
 pub fn seen(record: &Record) -> Option<Seen> {
-    let envelope = match &record.kind {
-        RecordKind::Accepted(accepted) => &accepted.warning,
-        RecordKind::StateEnrolled { enrolment, .. } => enrolment,
+    seen_in(seeing(record)?)
+}
+
+/// The same of what was signed.
+pub fn seen_in(envelope: &SignedEnvelope) -> Option<Seen> {
+    let kind: PayloadKind = envelope.payload_type.parse().ok()?;
+    wire::common(kind, &envelope.payload)?.named()?.seen
+}
+
+/// What a record holds whose signer may say what it had seen.
+pub fn seeing(record: &Record) -> Option<&SignedEnvelope> {
+    match &record.kind {
+        RecordKind::Accepted(accepted) => Some(&accepted.warning),
+        RecordKind::StateEnrolled { enrolment, .. } => Some(enrolment),
         RecordKind::AgencyEnrolled(envelope)
         | RecordKind::KeyRevoked(envelope)
         | RecordKind::DesksPublished(envelope)
         | RecordKind::MandatePublished(envelope)
         | RecordKind::AgencySuspended(envelope)
         | RecordKind::AgencyReinstated(envelope)
-        | RecordKind::Acknowledged(envelope) => envelope,
+        | RecordKind::Acknowledged(envelope) => Some(envelope),
         RecordKind::Genesis(_)
         | RecordKind::RelayStarted(_)
         | RecordKind::KeyPublished(_)
@@ -63,10 +74,8 @@ pub fn seen(record: &Record) -> Option<Seen> {
         | RecordKind::Rejected(_)
         | RecordKind::Routed(_)
         | RecordKind::HandedOver(_)
-        | RecordKind::Unknown => return None,
-    };
-    let kind: PayloadKind = envelope.payload_type.parse().ok()?;
-    wire::common(kind, &envelope.payload)?.named()?.seen
+        | RecordKind::Unknown => None,
+    }
 }
 
 fn check(directory: &Directory, index: u64, record: &Record, ahead: &Ahead) -> Result<Checked, Refused> {

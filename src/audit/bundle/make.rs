@@ -8,12 +8,11 @@ use super::super::check::{Findings, check};
 use super::super::trusted::Trusted;
 use super::tokens::{Tokens, stored_tokens};
 use super::{Bundle, BundleFault, BundledThread, Earlier, Entry, SeenRoot};
-use crate::client::{Client, ClientError, RawEvidence};
+use crate::client::{Client, ClientError, ProvenRecord, RawEvidence};
 use crate::domain::{Receipt, Seen, SignedEnvelope, WarningName};
-use crate::ledger::seen;
+use crate::ledger::{seeing, seen_in};
 use crate::limits;
 use crate::transparency::{Policy, SignedCheckpoint, TlogProof};
-use crate::wire;
 
 /// Why there is no bundle.
 #[derive(Debug, thiserror::Error)]
@@ -148,16 +147,22 @@ async fn seen_roots(
     raw: &RawEvidence,
     earlier: &[Earlier],
 ) -> Result<Vec<SeenRoot>, ClientError> {
-    let mut all: BTreeMap<u64, (Seen, &[u8])> = BTreeMap::new();
-    if let Some(seen) = seen_by_originator(&raw.envelope) {
-        all.insert(seen.size, (seen, raw.envelope.payload.as_ref()));
+    let mut all: BTreeMap<u64, (Seen, SignedEnvelope, ProvenRecord)> = BTreeMap::new();
+    let mut of_threads = raw.threads.values().flat_map(|thread| &thread.records);
+    // Only to ask for a proof of it: the check verifies the signatures before anything is believed.
+    if let Some(seen) = seen_in(&raw.envelope)
+        && let Some(first) = raw.accepted.as_ref().or_else(|| of_threads.next())
+    {
+        let record = raw.prove(first).map_err(ClientError::from)?;
+        all.insert(seen.size, (seen, raw.envelope.clone(), record));
     }
     for receipt in raw.threads.values().flat_map(|thread| &thread.records) {
-        if let Some(seen) = wire::record(&receipt.record)
-            .ok()
-            .and_then(|record| seen(&record))
-        {
-            all.insert(seen.size, (seen, receipt.record.as_ref()));
+        let record = raw.prove(receipt).map_err(ClientError::from)?;
+        let Some(envelope) = seeing(record.record()).cloned() else {
+            continue;
+        };
+        if let Some(seen) = seen_in(&envelope) {
+            all.insert(seen.size, (seen, envelope, record));
         }
     }
     let log = &client.settings().log;
@@ -168,22 +173,15 @@ async fn seen_roots(
         .chain([0, raw.checkpoint.size()])
         .collect();
     let mut roots = Vec::new();
-    for (size, (seen, signed)) in all {
+    for (size, (seen, envelope, record)) in all {
         if shown.contains(&size) || size > raw.checkpoint.size() || roots.len() >= limits::BUNDLE_SEEN_MAX {
             continue;
         }
         roots.push(SeenRoot {
             size,
             root: seen.root,
-            consistency: client.seen_proof(&seen, signed, &raw.checkpoint).await?,
+            consistency: client.seen_proof(&seen, &envelope, &record).await?,
         });
     }
     Ok(roots)
-}
-
-fn seen_by_originator(envelope: &SignedEnvelope) -> Option<Seen> {
-    // Only to ask for a proof of it: the check verifies the signature before anything is believed.
-    let kind = envelope.payload_type.parse().ok()?;
-    let common = wire::common(kind, &envelope.payload)?;
-    common.named()?.seen
 }

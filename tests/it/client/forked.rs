@@ -10,8 +10,9 @@ use wardline::domain::{
     WarningName,
 };
 use wardline::error::ErrorCode;
+use wardline::seal::envelope_from_json;
 use wardline::time::{Clock as _, SystemClock};
-use wardline::transparency::{LogVerifier, SignedCheckpoint};
+use wardline::transparency::{LogVerifier, SignedCheckpoint, TlogProof, leaf_hash};
 use wardline::wire::{self, v1};
 
 use super::commands::{Ended, run};
@@ -284,8 +285,14 @@ async fn a_peers_signed_seen_of_the_other_relay_is_kept() {
     let (error, evidence) = found_out(us.warning(WarningName::Digest(name.digest)).await);
     assert_eq!(error, VerificationError::SeenContradicts { size: seen.size() });
     let evidence = evidence.unwrap();
-    let kept = std::fs::read(evidence.join("signed")).unwrap();
-    let RecordKind::Acknowledged(kept) = wire::record(&kept).unwrap().kind else {
+    // A third party has the peer's words with their signature, and the log's own proof that it has them on record.
+    let kept = std::fs::read_to_string(evidence.join("signed.json")).unwrap();
+    assert_eq!(envelope_from_json(&kept).unwrap(), signed.envelope);
+    let record = std::fs::read(evidence.join("signed.record")).unwrap();
+    let proof = std::fs::read_to_string(evidence.join("signed.tlog-proof")).unwrap();
+    let proof = TlogProof::parse(&proof).unwrap();
+    proof.verify(&leaf_hash(&record), &us.settings().log).unwrap();
+    let RecordKind::Acknowledged(kept) = wire::record(&record).unwrap().kind else {
         panic!("it is no acknowledgement");
     };
     assert_eq!(kept, signed.envelope);

@@ -206,10 +206,8 @@ pub const CLIENT_CREDIT: u32 = 64;
 pub const SESSION_REQUESTS_MAX: usize = 128;
 /// Missing inbox numbers that a client names.
 pub const MISSING_NUMBERS_SHOWN_MAX: usize = 16;
-/// Missing inbox numbers that a client asks about, each with a question of its own.
-pub const MISSING_ACCOUNTED_MAX: u64 = 64;
-/// Pages of a list that it looks for them in.
-pub const MISSING_PAGES_MAX: usize = 64;
+/// Questions about missing inbox numbers that a client still asks when it is told to end.
+pub const MISSING_ASKED_AT_ONCE: u64 = 64;
 /// One answer of a relay that holds many records (a page of the directory, all threads of a warning).
 pub const GRPC_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The cache of the directory in a profile, and its list of confirmed keys.

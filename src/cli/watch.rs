@@ -242,6 +242,7 @@ async fn watch(
     context: &Context,
 ) -> Result<Exit, Fault> {
     let mut taken = 0u64;
+    let mut gap: Option<Gap> = None;
     while command.count.is_none_or(|count| taken < count) {
         match deliveries.next().await? {
             Incoming::Warning(delivered) => {
@@ -254,13 +255,20 @@ async fn watch(
                 taken += 1;
             }
             Incoming::Received(received) => say_received(&received, context)?,
+            Incoming::Accounted { accounted, .. } => {
+                if let Some(gap) = &gap {
+                    tell_accounted(deliveries.desk(), accounted, gap, alarm, context)?;
+                }
+            }
             Incoming::CaughtUp {
                 newest,
                 missing,
                 first_missing,
             } => {
                 if missing > 0 {
-                    account_for(&deliveries, newest, missing, &first_missing, alarm, context).await?;
+                    // While it is asked what became of them, warnings go on coming.
+                    deliveries.begin_accounting(newest);
+                    gap = Some((newest, missing, first_missing.clone()));
                 }
                 let object = json!({
                     "event": "caught_up",
@@ -278,21 +286,27 @@ async fn watch(
     while let Some(received) = deliveries.settle().await? {
         say_received(&received, context)?;
     }
+    if let Some((_, accounted)) = deliveries.end_accounting().await
+        && let Some(gap) = &gap
+    {
+        tell_accounted(deliveries.desk(), accounted, gap, alarm, context)?;
+    }
     Ok(Exit::Done)
 }
 
+/// Numbers that never came here: the newest number, how many are missing, and the first of them.
+type Gap = (u64, u64, Vec<u64>);
+
 /// What became of the numbers that never came here: told to a person unless another machine of the desk has them.
-async fn account_for(
-    deliveries: &Deliveries,
-    newest: u64,
-    missing: u64,
-    first_missing: &[u64],
+fn tell_accounted(
+    desk: &DeskAddress,
+    accounted: Result<Accounted, ClientError>,
+    (newest, missing, first_missing): &Gap,
     alarm: &Alarm,
     context: &Context,
 ) -> Result<(), Fault> {
-    let desk = deliveries.desk();
     let more = match u64::try_from(first_missing.len()) {
-        Ok(shown) if shown < missing => ", …",
+        Ok(shown) if shown < *missing => ", …",
         Ok(_) | Err(_) => "",
     };
     let numbers: Vec<String> = first_missing.iter().map(ToString::to_string).collect();
@@ -300,14 +314,20 @@ async fn account_for(
         "{missing} of the {newest} warnings that were routed to {desk} never came to this profile (numbers {}{more})",
         numbers.join(", ")
     );
-    let unknown = match deliveries.account_for(newest).await {
+    let unknown = match accounted {
         Ok(Accounted::Elsewhere(_)) => {
             eprintln!(
                 "wardline: {which}: the desk has acknowledged them on another machine, which is proven."
             );
             return Ok(());
         }
-        Ok(Accounted::NotAsked) => "they are too many to ask about each".to_owned(),
+        Ok(Accounted::Partly { elsewhere, left }) => {
+            eprintln!(
+                "wardline: {which}: the desk has acknowledged {elsewhere} of them on another machine, which is proven; {left} are not \
+                 asked about yet, and the next watch goes on with them."
+            );
+            return Ok(());
+        }
         Err(ClientError::Verification { error, evidence })
             if matches!(*error, VerificationError::Withheld { .. }) =>
         {

@@ -231,7 +231,7 @@ async fn receiving(
     loop {
         match deliveries.next().await? {
             Incoming::CaughtUp { .. } => break,
-            Incoming::Received(_) => {}
+            Incoming::Received(_) | Incoming::Accounted { .. } => {}
             Incoming::Warning(_) => {
                 let sentence = "warnings wait for the recipient: have them received first, for they would be measured too";
                 return Err(ClientError::Invalid(sentence.to_owned()));
@@ -263,7 +263,7 @@ async fn taken(deliveries: &mut Deliveries, under_way: &UnderWay) -> Result<Opti
         Incoming::Received(received) => Ok(under_way
             .end(&received.warning_digest)
             .map(|since| since.elapsed())),
-        Incoming::Warning(_) | Incoming::CaughtUp { .. } => Ok(None),
+        Incoming::Warning(_) | Incoming::CaughtUp { .. } | Incoming::Accounted { .. } => Ok(None),
     }
 }
 

@@ -4,7 +4,8 @@
 //! A file's name says all that a lookup needs: `ID_DIGEST_DESK_NUMBER.warning` (the desk's `/` written as `+`), and beside
 //! it `.shown` once a session that only looks on has shown it, `.handled` once a handler succeeded, and `.received` once
 //! `RECEIVED` is on the record. `.answered` stands apart from these: an officer's answer is on the record, as far as this
-//! profile has verified.
+//! profile has verified. `DIGEST_DESK.elsewhere` is no delivery: that warning never came here, and is proven to have come to another
+//! machine of the desk.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -88,6 +89,25 @@ impl Inbox {
         std::fs::write(&path, b"").map_err(files::at(&path))
     }
 
+    /// This warning is proven to have come to another machine of the desk. Not synced: it is found out again.
+    pub(crate) fn mark_elsewhere(&self, digest: &Digest, desk: &DeskAddress) -> Result<(), FileError> {
+        files::create_directory(&self.0)?;
+        let desk = desk.to_string().replace('/', "+");
+        let path = self.0.join(format!("{digest}_{desk}{ELSEWHERE}"));
+        std::fs::write(&path, b"").map_err(files::at(&path))
+    }
+
+    /// What is proven to have come to another machine of the desk.
+    pub(crate) fn elsewhere(&self, desk: &DeskAddress) -> Result<BTreeSet<Digest>, FileError> {
+        let names = files::names(&self.0)?;
+        let of_desk = |file: &String| {
+            let (digest, of) = file.strip_suffix(ELSEWHERE)?.split_once('_')?;
+            let of: DeskAddress = of.replace('+', "/").parse().ok()?;
+            (of == *desk).then(|| digest.parse().ok())?
+        };
+        Ok(names.iter().filter_map(of_desk).collect())
+    }
+
     /// A desk's deliveries of which no answer is known here, in the order of signing.
     pub fn unanswered(&self, desk: &DeskAddress) -> Result<Vec<InboxName>, FileError> {
         let files = files::names(&self.0)?;
@@ -131,6 +151,7 @@ impl Inbox {
 }
 
 const ANSWERED: &str = ".answered";
+const ELSEWHERE: &str = ".elsewhere";
 
 /// From the first to the last.
 const STATES: [InboxState; 4] = [
@@ -195,6 +216,22 @@ mod tests {
         inbox.mark(&second, InboxState::Shown).unwrap();
         let all: Vec<_> = inbox.list().unwrap().into_iter().collect();
         assert_eq!(all, [(first, InboxState::Received), (second, InboxState::Shown)]);
+    }
+
+    /// What came to another machine is remembered for its desk, and is no delivery.
+    #[test]
+    fn what_came_elsewhere_is_remembered_by_desk() {
+        let directory = tempfile::tempdir().unwrap();
+        let inbox = Inbox::of(&ProfileDir::new(directory.path()));
+        let [duty, aviation]: [DeskAddress; 2] =
+            ["be.ctc", "be.ctc/aviation"].map(|desk| desk.parse().unwrap());
+        assert!(inbox.elsewhere(&duty).unwrap().is_empty());
+        inbox.mark_elsewhere(&Digest([1; 32]), &duty).unwrap();
+        inbox.mark_elsewhere(&Digest([1; 32]), &duty).unwrap();
+        inbox.mark_elsewhere(&Digest([2; 32]), &aviation).unwrap();
+        assert_eq!(inbox.elsewhere(&duty).unwrap(), [Digest([1; 32])].into());
+        assert_eq!(inbox.elsewhere(&aviation).unwrap(), [Digest([2; 32])].into());
+        assert!(inbox.list().unwrap().is_empty() && inbox.unanswered(&duty).unwrap().is_empty());
     }
 
     /// What has no answer is listed for its desk, whatever else is known of it.

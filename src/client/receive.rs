@@ -25,6 +25,7 @@ use super::inbox_state::{InboxState, Next, Purpose, on_delivery, when_done};
 use super::session::{Session, message};
 use super::trust::{blocking, keep_evidence};
 use super::verification::VerificationError;
+use super::withheld::{Accounted, Going, ended};
 use crate::domain::{AcknowledgementKind, DeskAddress, Digest};
 use crate::limits;
 use crate::wire::v1;
@@ -46,6 +47,13 @@ pub enum Incoming {
         /// The first of them.
         first_missing: Vec<u64>,
     },
+    /// What became of the missing numbers ([`Deliveries::begin_accounting`]).
+    Accounted {
+        /// Up to which number.
+        newest: u64,
+        /// What; one that fails with [`VerificationError::Withheld`] found that a warning is withheld.
+        accounted: Result<Accounted, ClientError>,
+    },
 }
 
 /// The deliveries of one desk.
@@ -58,6 +66,12 @@ pub struct Deliveries {
     backoff: Backoff,
     /// Inbox numbers of the desk that this profile has seen.
     seen: InboxNumbers,
+    /// What is proven to have come to another machine of the desk.
+    elsewhere: BTreeSet<Digest>,
+    /// The look at what became of missing numbers that goes on.
+    pub(super) going: Option<Going>,
+    /// Up to which number the next one is due.
+    pub(super) due: Option<u64>,
     /// `RECEIVED` that are on their way, and of what.
     receiving: JoinSet<(InboxName, Result<Acknowledged, ClientError>)>,
     signing: BTreeSet<InboxName>,
@@ -86,15 +100,20 @@ impl Client {
         let of_desk = desk.clone();
         let seen = blocking(move || {
             let all = inbox.list()?.into_keys();
-            Ok(InboxNumbers::of(all.filter(|name| name.desk == of_desk)))
+            let seen = InboxNumbers::of(all.filter(|name| name.desk == of_desk));
+            Ok((seen, inbox.elsewhere(&of_desk)?))
         });
+        let (seen, elsewhere) = seen.await?;
         Ok(Deliveries {
             client: self.clone(),
             desk,
             purpose,
             stream: None,
             backoff: Backoff::new(limits::SESSION_BACKOFF_MS_MAX),
-            seen: seen.await?,
+            seen,
+            elsewhere,
+            going: None,
+            due: None,
             receiving: JoinSet::new(),
             signing: BTreeSet::new(),
             given: BTreeSet::new(),
@@ -123,8 +142,9 @@ impl Client {
                     deliveries.done(name).await?;
                 }
                 Incoming::CaughtUp { newest, missing, .. } if missing > 0 => {
-                    deliveries.alarm_if_withheld(newest).await?;
+                    deliveries.begin_accounting(newest);
                 }
+                Incoming::Accounted { accounted, .. } => deliveries.alarm_if_withheld(accounted)?,
                 Incoming::Received(_) | Incoming::CaughtUp { .. } => {}
             }
         }
@@ -180,6 +200,10 @@ impl Deliveries {
                     self.keep_checkpoint().await?;
                     self.grant().await;
                     return Ok(Incoming::Received(Box::new(received)));
+                }
+                Some(over) = ended(&mut self.going), if self.going.is_some() => {
+                    let (newest, accounted) = self.accounted_and_on(over);
+                    return Ok(Incoming::Accounted { newest, accounted });
                 }
                 came = message(&self.client, &self.desk, room, &mut self.stream) => {
                     let taken_in = match came {
@@ -395,9 +419,9 @@ impl Deliveries {
         })
     }
 
-    /// Asks what became of the numbers that never came, and says so where a person must look.
-    async fn alarm_if_withheld(&self, newest: u64) -> Result<(), ClientError> {
-        match self.account_for(newest).await {
+    /// What became of the numbers that never came is said where a person must look.
+    fn alarm_if_withheld(&self, accounted: Result<Accounted, ClientError>) -> Result<(), ClientError> {
+        match accounted {
             Ok(accounted) => {
                 tracing::info!(desk = %self.desk, ?accounted, "numbers of the inbox never came here")
             }
@@ -420,9 +444,19 @@ impl Deliveries {
         newest.saturating_sub(seen)
     }
 
-    /// Whether this warning has come here.
-    pub(super) fn has_seen(&self, digest: &Digest) -> bool {
-        self.seen.has(digest)
+    /// The warnings that have come here.
+    pub(super) fn seen_digests(&self) -> BTreeSet<Digest> {
+        self.seen.digests().copied().collect()
+    }
+
+    /// Those that are proven to have come to another machine of the desk.
+    pub(super) fn elsewhere(&self) -> &BTreeSet<Digest> {
+        &self.elsewhere
+    }
+
+    /// So are these.
+    pub(super) fn came_elsewhere(&mut self, digests: BTreeSet<Digest>) {
+        self.elsewhere.extend(digests);
     }
 
     /// What came before and after the first number that never did.

@@ -138,6 +138,7 @@ async fn receive(
             }
             Incoming::Received(acknowledged) => Event::Received(acknowledged),
             Incoming::CaughtUp { .. } => Event::Ready(desk.clone()),
+            Incoming::Accounted { .. } => continue,
         };
         if sender.send(event).await.is_err() {
             return Ok(());

@@ -185,6 +185,7 @@ async fn a_warning_is_taken_once() {
             }
             Incoming::Received(acknowledged) => received.push(acknowledged.warning_digest),
             Incoming::CaughtUp { missing, .. } => assert_eq!(missing, 0),
+            Incoming::Accounted { .. } => panic!("nothing was asked"),
         }
     }
     assert_eq!(given, [second.digest]);

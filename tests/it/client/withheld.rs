@@ -2,6 +2,8 @@
 //! another machine of the desk has acknowledged is no gap, and the relay has to prove that.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use wardline::audit;
 use wardline::client::{Accounted, Client, Deliveries, Incoming, VerificationError, Watched};
@@ -11,7 +13,7 @@ use wardline::wire::v1;
 use super::commands::{Going, run};
 use super::honest::receive_one;
 use super::malicious::found_out;
-use super::tamper::lied_to;
+use super::tamper::{Meddler, lied_to};
 use crate::support::{World, copy, draft};
 use crate::world::parsed;
 
@@ -20,7 +22,7 @@ async fn caught_up(deliveries: &mut Deliveries) -> (u64, u64) {
     loop {
         match deliveries.next().await.unwrap() {
             Incoming::Warning(delivered) => deliveries.taken(&delivered).await.unwrap(),
-            Incoming::Received(_) => {}
+            Incoming::Received(_) | Incoming::Accounted { .. } => {}
             Incoming::CaughtUp { newest, missing, .. } => return (newest, missing),
         }
     }
@@ -93,6 +95,54 @@ async fn what_another_machine_received_is_accounted_for() {
     let mut deliveries = ru.deliveries(parsed("ru.ctc")).await.unwrap();
     assert_eq!(caught_up(&mut deliveries).await, (2, 1));
     assert_eq!(deliveries.account_for(2).await.unwrap(), Accounted::Elsewhere(1));
+}
+
+/// A second machine comes to a desk that has received seventy warnings on its first: all are asked about, and none is asked about
+/// again by a later process, so that the one which is withheld then is found: among what is new.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_elsewhere_is_asked_about_once() {
+    const BEFORE: u64 = 70;
+    let world = World::with(&["us.ctc", "ru.ctc"]).await;
+    let us = world.client("us.ctc");
+    copy(world.profile("ru.ctc").path(), world.profile("ru.2").path());
+    for _ in 0..BEFORE {
+        us.submit(&draft(&["ru.ctc"])).await.unwrap();
+    }
+    let first = world.client("ru.2");
+    let mut deliveries = first.deliveries(parsed("ru.ctc")).await.unwrap();
+    assert_eq!(caught_up(&mut deliveries).await, (BEFORE, 0));
+    while deliveries.settle().await.unwrap().is_some() {}
+    drop(deliveries);
+
+    let asked = Arc::new(AtomicU64::new(0));
+    let look = async |meddled: fn(&Meddler)| {
+        let (ru, meddler) = lied_to(&world, "ru.ctc").await;
+        meddled(&meddler);
+        let count = Arc::clone(&asked);
+        meddler.warning(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let mut deliveries = ru.deliveries(parsed("ru.ctc")).await.unwrap();
+        let (newest, missing) = caught_up(&mut deliveries).await;
+        assert_eq!(newest, missing);
+        deliveries.begin_accounting(newest);
+        loop {
+            if let Incoming::Accounted { accounted, .. } = deliveries.next().await.unwrap() {
+                break accounted;
+            }
+        }
+    };
+    assert_eq!(look(|_| {}).await.unwrap(), Accounted::Elsewhere(BEFORE));
+    assert_eq!(asked.swap(0, Ordering::Relaxed), BEFORE);
+    assert_eq!(look(|_| {}).await.unwrap(), Accounted::Elsewhere(BEFORE));
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    us.submit(&draft(&["ru.ctc"])).await.unwrap();
+    let (error, _) = found_out(look(|meddler| meddler.delivers(|_| false)).await);
+    assert!(
+        matches!(error, VerificationError::Withheld { newest, withheld: 1, .. } if newest == BEFORE + 1),
+        "{error:?}"
+    );
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
 
 /// A relay routes a warning, keeps it from its recipient and says that there is none: the recipient's client has no number to

@@ -278,10 +278,15 @@ impl CopyWriter {
     pub fn finish(mut self) -> Result<(), CopyError> {
         self.file.flush()?;
         self.file.get_ref().sync_all()?;
-        // A link does not replace what has come to be there meanwhile, as a renaming would.
-        std::fs::hard_link(&self.unfinished, &self.path)?;
+        // It is whole, and may have taken a day: where only its name cannot be given, it is kept.
         self.finished = true;
-        std::fs::remove_file(&self.unfinished)?;
+        files::name_new(&self.unfinished, &self.path).map_err(|error| {
+            let kept = self.unfinished.display();
+            io::Error::new(
+                error.kind(),
+                format!("{error}; the copy is whole, and is kept as {kept}"),
+            )
+        })?;
         files::sync_directory_of(&self.path).map_err(|FileError { source, .. }| source.into())
     }
 

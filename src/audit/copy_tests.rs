@@ -103,6 +103,31 @@ fn the_format_is_golden() {
     assert_eq!(read(&bytes).unwrap(), ("note\n".to_owned(), shown.to_vec()));
 }
 
+/// A copy that is whole, and whose name has been taken meanwhile, is kept under another one, which the error says: to make it may
+/// have taken a day. What has the name stays.
+#[test]
+fn a_whole_copy_that_cannot_be_named_is_kept() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("copy");
+    let writer = CopyWriter::create(&path, "note\n").unwrap();
+    std::fs::write(&path, b"another's").unwrap();
+    let error = writer.finish().unwrap_err().to_string();
+    assert_eq!(std::fs::read(&path).unwrap(), b"another's");
+    let entries = std::fs::read_dir(place.path()).unwrap();
+    let [kept] = &entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|it| *it != path)
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("it is not kept")
+    };
+    assert!(error.contains(kept.to_str().unwrap()), "{error}");
+    assert_eq!(
+        read(&std::fs::read(kept).unwrap()).unwrap(),
+        ("note\n".to_owned(), Vec::new())
+    );
+}
+
 /// Each way in which bytes are no copy, or one no more, with where.
 #[test]
 fn hostile_bytes_are_refused_by_place() {

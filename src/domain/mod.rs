@@ -37,7 +37,7 @@ pub use submission::{
     AcknowledgementSubmission, Hint, InboxOpening, Receipt, RecipientStep, Submission, WarningSummary,
 };
 pub use view::{Direction, ReplayedContent, ReplayedRecord, ThreadView, WarningName};
-pub use visible::is_hidden;
+pub use visible::{is_direction_mark, is_hidden, is_unseen};
 pub use warning::{
     Area, Assertions, Body, Common, ContentBlock, Deadlines, Handling, Language, Reference, ReplyKey, Seen,
     SignedBy, Signer, Specifics, Warning,

@@ -4,7 +4,7 @@
 use super::convert_proof::with_checkpoint;
 use super::fields::Within;
 use super::v1;
-use crate::domain::Receipt;
+use crate::domain::{Receipt, is_direction_mark, is_unseen};
 use crate::error::{ErrorCode, Refused, SideEffect};
 use crate::limits;
 
@@ -71,15 +71,13 @@ impl TryFrom<v1::Refusal> for ToldRefusal {
     }
 }
 
-/// A peer's words on their way to a terminal or a log: one line, cut, and without control characters or those that change
-/// its direction or end it.
+/// A peer's words on their way to a terminal or a log: one line, cut, and without characters that are obeyed, show nothing, or change
+/// its direction.
 pub fn plain(text: &str, chars_max: usize) -> String {
     text.chars()
         .take(chars_max)
         .map(|c| {
-            let direction =
-                matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-            if c.is_control() || direction || matches!(c, '\u{2028}' | '\u{2029}') {
+            if is_unseen(c) || is_direction_mark(c) {
                 ' '
             } else {
                 c

@@ -34,7 +34,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::domain::{DeskAddress, DetachedPart, Hash, Origin, SignedEnvelope, is_hidden};
+use crate::domain::{DeskAddress, DetachedPart, Hash, Origin, SignedEnvelope, is_unseen};
 use crate::transparency::TlogProof;
 
 pub use inbox::{Came, HeldToInbox, hold_to_inbox};
@@ -140,11 +140,7 @@ impl BundleFault {
 
 /// What would be obeyed by a terminal, or not be seen, is shown as a mark.
 fn visible(c: char) -> char {
-    if c.is_control() || is_hidden(c) {
-        '\u{fffd}'
-    } else {
-        c
-    }
+    if is_unseen(c) { '\u{fffd}' } else { c }
 }
 
 impl fmt::Display for BundleFault {

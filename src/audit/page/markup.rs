@@ -3,7 +3,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use crate::domain::is_hidden;
+pub(super) use crate::domain::is_unseen;
 
 /// Elements that have no content, and are written so.
 const VOID: [&str; 9] = [
@@ -131,11 +131,6 @@ pub(super) fn put(out: &mut String, c: char) {
         '\'' => out.push_str("&#39;"),
         c => out.push(c),
     }
-}
-
-/// Whether a character must be shown by its number: it shows nothing, or may not stand in XML.
-pub(super) fn is_unseen(c: char) -> bool {
-    c.is_control() || is_hidden(c) || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 /// `U+202E`.

@@ -7,6 +7,7 @@ use x509_parser::prelude::{FromDer as _, ParsedExtension, X509Certificate};
 
 use super::InvalidToken;
 use super::asn1::{self, IssuerAndSerial, SequenceBytes, SignerInfo};
+use crate::domain::{is_direction_mark, is_unseen};
 use crate::limits;
 
 /// Signatures that are taken, of tokens and of certificates. RSA from 2048 bits on, and no SHA-1.
@@ -168,7 +169,7 @@ fn candidates(
 /// What others named themselves, on one line of a terminal.
 pub(super) fn fit_to_show(text: &str) -> String {
     let shown = |c: char| {
-        if c.is_control() || is_invisible(c) {
+        if is_unseen(c) || is_direction_mark(c) {
             '\u{fffd}'
         } else {
             c
@@ -177,7 +178,24 @@ pub(super) fn fit_to_show(text: &str) -> String {
     text.chars().take(limits::TSA_NAME_CHARS_MAX).map(shown).collect()
 }
 
-/// Characters that change how their neighbours are shown.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What shows nothing, or reorders what stands beside it, becomes a mark; a table.
+    #[test]
+    fn a_name_shows_what_it_is() {
+        for c in [
+            '\n',
+            '\u{ad}',
+            '\u{200f}',
+            '\u{202e}',
+            '\u{3164}',
+            '\u{e000}',
+            '\u{e0041}',
+        ] {
+            assert_eq!(fit_to_show(&format!("CN=a{c}b")), "CN=a\u{fffd}b", "{c:?}");
+        }
+        assert_eq!(fit_to_show("CN=Ä\u{200d}ф"), "CN=Ä\u{200d}ф");
+    }
 }

@@ -341,7 +341,20 @@ fn refusals_come_back_plain() {
     newer.code = 999;
     newer.side_effect = 99;
     let obeyed = [
-        '\u{1b}', '\u{202e}', '\u{2066}', '\u{2069}', '\u{200f}', '\u{061c}', '\u{2028}', '\u{2029}',
+        '\u{1b}',
+        '\u{202e}',
+        '\u{2066}',
+        '\u{2069}',
+        '\u{200f}',
+        '\u{061c}',
+        '\u{2028}',
+        '\u{2029}',
+        // Not obeyed, and not seen.
+        '\u{ad}',
+        '\u{200b}',
+        '\u{3164}',
+        '\u{e000}',
+        '\u{e0041}',
     ];
     let bad: String = obeyed.iter().flat_map(|c| ['x', *c]).collect();
     newer.sentence = bad.clone();

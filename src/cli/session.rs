@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
 
 use super::screen::width_of;
 use super::{Context, Exit, Fault};
@@ -50,6 +51,12 @@ impl From<ClientError> for Fault {
             what_to_do: error.what_to_do(),
         }
     }
+}
+
+/// The bytes of a file that a person named.
+pub(super) fn given(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Fault> {
+    let bytes = crate::files::read(path, bytes_max).map_err(Fault::usage)?;
+    bytes.ok_or_else(|| Fault::usage(format!("{}: there is no such file", path.display())))
 }
 
 /// The profile of `--profile` or `WARDLINE_PROFILE`.

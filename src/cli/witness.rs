@@ -116,9 +116,7 @@ pub(super) async fn run(command: WitnessCommand, context: &Context) -> Result<Ex
         WitnessCommand::AddLog(add) => {
             let last = match &add.last {
                 Some(file) => {
-                    let bytes = crate::files::read(file, CHECKPOINT_BYTES_MAX)
-                        .map_err(Fault::usage)?
-                        .ok_or_else(|| Fault::usage(format!("{} is not there", file.display())))?;
+                    let bytes = super::session::given(file, CHECKPOINT_BYTES_MAX)?;
                     let note = String::from_utf8(bytes);
                     Some(note.map_err(|_| Fault::usage(format!("{} is no checkpoint", file.display())))?)
                 }

@@ -115,6 +115,9 @@ fn a_policy_is_read() {
     }
     let none = Policy::parse(b"quorum none\n").unwrap();
     assert!(!none.requires_witnesses() && none.is_met(&Default::default()));
+    let of_log = Policy::of_log(log_key().verifier().clone());
+    let text = format!("log {}\nquorum none\n", log_key().verifier().vkey());
+    assert_eq!(Policy::parse(text.as_bytes()), Ok(of_log));
 }
 
 /// The example of C2SP tlog-tiles: the tiles of a log of 70,000 records, and how an index is written.

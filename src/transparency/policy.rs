@@ -87,6 +87,19 @@ fn utf8(octets: Option<&Vec<u8>>) -> Option<&str> {
 }
 
 impl Policy {
+    /// The policy of whoever knows one log's key and asks for no witness: `log …` and `quorum none`.
+    pub fn of_log(log: LogVerifier) -> Self {
+        Self(Arc::new(Parts {
+            logs: vec![PolicyLog {
+                verifier: log,
+                url: None,
+            }],
+            witnesses: Vec::new(),
+            groups: Vec::new(),
+            quorum: None,
+        }))
+    }
+
     /// The policy of one log and one witness, whose cosignature is enough.
     pub fn of_one(log: LogVerifier, witness: WitnessVerifier) -> Self {
         Self(Arc::new(Parts {

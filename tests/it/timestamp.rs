@@ -328,8 +328,7 @@ async fn an_authority_dates_a_checkpoint() {
         assert_eq!(timestamp(&us, &["--tsa", url]).0, 0);
     }
     let made = make(&client, &WarningName::Digest(sent.digest)).await.unwrap();
-    let policy =
-        Policy::parse(format!("log {}\nquorum none\n", client.settings().log.vkey()).as_bytes()).unwrap();
+    let policy = Policy::of_log(client.settings().log.clone());
     let tsa = [rsa.root(), ec.root()]
         .map(|root| std::fs::read(root).unwrap())
         .concat();

@@ -23,9 +23,6 @@ pub enum NotMade {
     /// What the relay gave does not verify.
     #[error("what the relay gave makes no bundle that verifies: {0}")]
     Fault(#[from] BundleFault),
-    /// The log's own key cannot be written as a policy.
-    #[error("the profile's log key makes no policy")]
-    Policy,
     /// It would be longer than any verifier reads.
     #[error("the bundle would have {0} bytes, more than {max}", max = limits::BUNDLE_BYTES_MAX)]
     TooLong(usize),
@@ -88,15 +85,16 @@ pub async fn make(client: &Client, name: &WarningName) -> Result<Made, NotMade> 
             .collect(),
         directory: raw.directory.into_iter().map(&entry).collect(),
     };
-    let own = format!("log {}\nquorum none\n", client.settings().log.vkey());
-    let own = Policy::parse(own.as_bytes()).map_err(|_| NotMade::Policy)?;
     let json = bundle.to_json();
     if json.len() > limits::BUNDLE_BYTES_MAX {
         return Err(NotMade::TooLong(json.len()));
     }
     // What is checked is what is written, byte for byte.
     let read = Bundle::parse(json.as_bytes())?;
-    let findings = check(&read, &Trusted::new(own, None))?;
+    let findings = check(
+        &read,
+        &Trusted::new(Policy::of_log(client.settings().log.clone()), None),
+    )?;
     Ok(Made {
         bundle,
         json,

@@ -11,7 +11,7 @@ use crate::audit::compare::{
     Comparison, Conviction, Exhibit, MISBEHAVIOUR_FORMAT, Misbehaviour, NoExhibit, NotCompared, compare,
 };
 use crate::audit::{Bundle, BundleFault, Findings, Sentences, Trusted, UnusablePolicy, check, make};
-use crate::cli::session::{open, profile};
+use crate::cli::session::{given, open, profile};
 use crate::cli::{Context, Exit, Fault, invocation};
 use crate::client::{Inbox, Settings};
 use crate::files;
@@ -91,9 +91,7 @@ pub(super) async fn bundle(id: &str, output: &Path, context: &Context) -> Result
 /// `wardline audit check FILE --policy POLICY`.
 pub(super) fn judge(file: &Path, policy: &Path, inbox: bool, context: &Context) -> Result<Exit, Fault> {
     let trusted = Trusted::read(policy)?;
-    let bytes = files::read(file, limits::BUNDLE_BYTES_MAX)
-        .map_err(Fault::usage)?
-        .ok_or_else(|| Fault::usage(format!("{}: there is no such file", file.display())))?;
+    let bytes = given(file, limits::BUNDLE_BYTES_MAX)?;
     let format = format_of(&bytes);
     if format.as_deref() == Some(MISBEHAVIOUR_FORMAT) {
         if inbox {
@@ -230,9 +228,7 @@ pub(super) fn contradict(
 fn pinned(context: &Context) -> Result<Trusted, Fault> {
     let settings = Settings::read(&profile(context)?)
         .map_err(|error| Fault::usage(error).advising("Or name a policy with --policy."))?;
-    let policy = format!("log {}\nquorum none\n", settings.log.vkey());
-    let policy = Policy::parse(policy.as_bytes()).map_err(Fault::usage)?;
-    Ok(Trusted::new(policy, None))
+    Ok(Trusted::new(Policy::of_log(settings.log), None))
 }
 
 fn told(findings: &Findings) -> String {
@@ -312,7 +308,7 @@ impl From<NotMade> for Fault {
             NotMade::Client(error) => error.into(),
             NotMade::Fault(_) => Self::new(Exit::VerificationFailed, error)
                 .advising("Wake someone: the relay shows what does not verify. Nothing was written."),
-            NotMade::Policy | NotMade::TooLong(_) => Self::refused(error),
+            NotMade::TooLong(_) => Self::refused(error),
         }
     }
 }

@@ -9,9 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::evidence::{already_there, does_not_verify, write_new};
 use crate::audit::{Basis, Bundle, Findings, PageContext, Trusted, check, make, page};
-use crate::cli::session::open;
+use crate::cli::session::{given, open};
 use crate::cli::{Context, Exit, Fault};
-use crate::files;
 use crate::limits;
 
 /// What `wardline audit report` is told.
@@ -124,9 +123,7 @@ fn of_file(
             file.display()
         )));
     }
-    let json = files::read(file, limits::BUNDLE_BYTES_MAX)
-        .map_err(Fault::usage)?
-        .ok_or_else(|| Fault::usage(format!("{}: there is no such file", file.display())))?;
+    let json = given(file, limits::BUNDLE_BYTES_MAX)?;
     let checked = Bundle::parse(&json).and_then(|bundle| {
         let findings = check(&bundle, trusted)?;
         Ok((bundle, findings))

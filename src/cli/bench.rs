@@ -9,8 +9,9 @@ use super::session::open;
 use super::world::{RelayProcess, World, WorldPlan};
 use super::{Context, Exit, Fault};
 use crate::client::bench::{Amount, Phase, draft, roundtrip, submit};
-use crate::client::{Client, Draft, ProfileDir, files};
+use crate::client::{Client, Draft, ProfileDir};
 use crate::domain::{AgencyId, DeskAddress};
+use crate::files;
 use crate::limits;
 use crate::seal::random_bytes;
 

@@ -13,8 +13,8 @@ use super::relay::BODIES_ARE_READABLE;
 use super::screen::quoted;
 use super::world::{LocalWitnesses, Serving, World, WorldPlan};
 use super::{Context, Exit, Fault, invocation};
-use crate::client::files;
 use crate::domain::AgencyId;
+use crate::files;
 use crate::server::{self, Stopped};
 use crate::telemetry;
 

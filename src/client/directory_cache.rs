@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 
 use super::directory::KnownDirectory;
 use super::error::ClientError;
-use super::files::{self, Lock};
 use super::profile::{ProfileDir, ProfileError};
 use super::proven::ProvenRecord;
 use crate::domain::{Hash, KeyId, Record};
+use crate::files::{self, Lock};
 use crate::ledger::KeyEntry;
 use crate::limits;
 use crate::transparency::{LogVerifier, leaf_hash};

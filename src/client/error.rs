@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 
-use super::files::FileError;
 use super::profile::ProfileError;
 use super::verification::VerificationError;
 use crate::domain::PayloadId;
 use crate::error::{ErrorCode, Refused, SideEffect};
+use crate::files::FileError;
 use crate::seal::{KeyFileError, RandomError, SignerError};
 
 /// What a failure means for whoever asked.

@@ -12,10 +12,10 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-use super::files::{self, FileError};
 use super::inbox_state::InboxState;
 use super::profile::ProfileDir;
 use crate::domain::{DeskAddress, Digest, PayloadId};
+use crate::files::{self, FileError};
 use crate::limits;
 
 /// Names one delivery: a warning to one desk.

@@ -61,7 +61,6 @@ mod view;
 mod welcome;
 mod withheld;
 
-pub(crate) use crate::files;
 pub use crate::files::FileError;
 pub use acknowledge::Acknowledged;
 pub(crate) use connection::Backoff;

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use super::error::ClientError;
-use super::files;
 use super::handle::Client;
 use super::inbox::InboxName;
 use super::outbox::OutboxKind;
 use super::trust::blocking;
 use crate::domain::{Digest, PayloadId, WarningName};
+use crate::files;
 
 /// A warning that was named.
 #[derive(Debug, Clone)]

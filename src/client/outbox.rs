@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::files::{self, FileError};
 use super::profile::ProfileDir;
 use crate::domain::PayloadId;
 use crate::error::ErrorCode;
+use crate::files::{self, FileError};
 use crate::limits;
 
 /// What an entry is, and so which call takes it. The names are those of the files; never change one.

@@ -19,8 +19,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::files::{self, FileError};
 use crate::domain::{AgencyId, DeskAddress, KeyId, KeyRole, Language, OperatorName, Origin, Principal};
+use crate::files::{self, FileError};
 use crate::limits;
 use crate::seal::PublicKey;
 use crate::transparency::LogVerifier;

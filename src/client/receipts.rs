@@ -7,10 +7,10 @@
 use std::path::PathBuf;
 
 use super::error::ClientError;
-use super::files::{self, FileError};
 use super::profile::ProfileDir;
 use super::proven::ProvenRecord;
 use crate::domain::{DeskAddress, Digest, Hash, PayloadId};
+use crate::files::{self, FileError};
 use crate::limits;
 use crate::transparency::{LogVerifier, SignedCheckpoint, TlogProof, leaf_hash};
 

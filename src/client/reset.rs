@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use super::connection::Connection;
 use super::error::ClientError;
-use super::files;
 use super::profile::{ProfileDir, Settings};
 use super::trust::{blocking, install_checkpoint, keep_evidence};
 use super::verification::VerificationError;
+use crate::files;
 use crate::limits;
 use crate::transparency::{InvalidNote, SignedCheckpoint};
 use crate::wire::v1;

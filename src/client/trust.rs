@@ -11,11 +11,11 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use super::error::ClientError;
-use super::files::{self, Lock};
 use super::profile::ProfileDir;
 use super::proven::ProvenRecord;
 use super::verification::VerificationError;
 use crate::domain::{Hash, Seen, SignedEnvelope};
+use crate::files::{self, Lock};
 use crate::limits;
 use crate::seal::envelope_to_json;
 use crate::transparency::{LogVerifier, SignedCheckpoint, verify_consistency};

@@ -6,10 +6,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::error::ClientError;
-use super::files;
 use super::profile::{ProfileDir, ProfileError, Settings, SignerSetting};
 use super::trust::install_checkpoint;
 use crate::domain::{KeyId, Principal};
+use crate::files;
 use crate::limits;
 use crate::transparency::{LogVerifier, SignedCheckpoint};
 

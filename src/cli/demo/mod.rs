@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::stage::Stage;
 use super::{Context, Exit, Fault};
-use crate::client::files;
+use crate::files;
 use crate::seal::random_bytes;
 
 /// Run the whole story: a real relay, eight warnings, a crash in the middle, an auditor's verdict.

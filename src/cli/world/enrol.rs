@@ -6,12 +6,12 @@ use futures_util::future::try_join_all;
 
 use super::{AgencyPlan, Serving, World};
 use crate::cli::Fault;
-use crate::client::files;
 use crate::client::keys::KeyRequest;
 use crate::client::{
     Client, ClientError, KnownDirectory, Outcome, ProfileDir, Reset, Settings, SignerSetting, Welcome,
 };
 use crate::domain::{AgencyId, AgencyKind, Language, Principal};
+use crate::files;
 use crate::transparency::SignedCheckpoint;
 
 impl World {

@@ -25,8 +25,8 @@ use std::path::{Path, PathBuf};
 
 use super::{Exit, Fault};
 use crate::client::ProfileDir;
-use crate::client::files::{self, FileError};
 use crate::domain::{AgencyId, Origin, StateId};
+use crate::files::{self, FileError};
 
 pub use plan::{AgencyPlan, WorldPlan};
 pub use process::RelayProcess;

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::World;
 use crate::cli::{Exit, Fault};
-use crate::client::files;
 use crate::config::FlagSetting;
+use crate::files;
 use crate::seal::SecretKey;
 use crate::server::RelaySettings;
 use crate::time::SystemClock;

@@ -7,11 +7,11 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::{KeyRequest, KeysError};
 use crate::client::ProfileDir;
-use crate::client::files;
 use crate::domain::{
     AgencyId, Common, EnvelopeSignature, KeyCertificate, KeyRole, OperatorName, Origin, PayloadId, Principal,
     SignedBy, SignedEnvelope, Signer, StateId,
 };
+use crate::files;
 use crate::seal::{PayloadKind, SecretKey, envelope_to_json, random_bytes, write_private_file};
 use crate::time::Timestamp;
 use crate::tls::TlsIdentity;

@@ -24,9 +24,9 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use crate::client::files::{self, FileError};
 use crate::domain::{KeyCertificate, KeyId, KeyRole, Principal, SignedEnvelope};
 use crate::error::Refused;
+use crate::files::{self, FileError};
 use crate::limits;
 use crate::seal::{
     Fingerprint, KeyFileError, NotAnEnvelope, RandomError, SignerError, VerifyError, envelope_from_json,

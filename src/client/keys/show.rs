@@ -66,7 +66,7 @@ fn secret_keyid(file: &Path) -> Result<Option<KeyId>, KeysError> {
 
 /// A key in a token: its public half in hex.
 fn public_keyid(file: &Path) -> Result<Option<KeyId>, KeysError> {
-    let Some(bytes) = crate::client::files::read(file, 256)? else {
+    let Some(bytes) = crate::files::read(file, 256)? else {
         return Ok(None);
     };
     let key = hex::decode(bytes.trim_ascii())

@@ -119,9 +119,9 @@ impl AuditFacts {
         self.partial = true;
     }
 
-    /// Stores the changes of one record.
-    pub(super) fn put(&mut self, changes: Vec<Change>) -> Result<(), FactsError> {
-        for change in changes {
+    /// Stores the changes of one record, and leaves none.
+    pub(super) fn put(&mut self, changes: &mut Vec<Change>) -> Result<(), FactsError> {
+        for change in changes.drain(..) {
             match change {
                 Change::Time(time) => self.last_time = Some(time),
                 Change::Id(key, fact) => drop(self.ids.insert(key, fact)),

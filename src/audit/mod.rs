@@ -11,6 +11,7 @@ mod carried;
 mod check;
 pub mod compare;
 pub mod copy;
+mod envelopes;
 mod facts;
 mod fault;
 mod locate;
@@ -36,6 +37,7 @@ pub use check::{
     KeyChain, KeyFinding, Missing, NotShown, RecipientFinding, Said, SeenFinding, Sentences, Silence,
     Standing, TimestampFinding, WarningFinding, WitnessWord, check,
 };
+pub use envelopes::envelopes;
 pub use fault::{Fault, Wrong};
 pub use locate::{Prover, locate};
 pub use over_network::{AuditError, verify};
@@ -48,7 +50,7 @@ pub use timeline::{
     Words,
 };
 pub use trusted::{Trusted, TrustedRoots, UnusablePolicy};
-pub use verify::{Verdict, Verifier, envelopes};
+pub use verify::{Verdict, Verifier};
 
 #[cfg(test)]
 mod copy_tests;

@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 
 use super::beside::{self, Beside};
 use super::carried::Verified;
+use super::envelopes::each_envelope;
 use super::facts::AuditFacts;
 use super::fault::{Fault, Wrong};
 use super::ready::{Read, Ready};
@@ -17,11 +18,10 @@ use super::state::{State, StateError};
 use super::timeline::{Gathering, Timeline};
 use super::tree::Tree;
 use crate::domain::{
-    AgencyId, AgencyKind, DeskAddress, Hash, Record, RecordKind, ReplayedContent, ReplayedRecord,
-    SignedEnvelope, Step,
+    AgencyId, AgencyKind, DeskAddress, Hash, Record, RecordKind, ReplayedContent, ReplayedRecord, Step,
 };
 use crate::ledger::{
-    ApplyError, Directory, Facts, KeyEntry, Prepared, apply_prepared, seen, verify_prepared,
+    ApplyError, Change, Directory, Facts, KeyEntry, Prepared, apply_prepared, seen, verify_prepared,
 };
 use crate::seal::PublicKey;
 use crate::transparency::{Checkpoint, LogVerifier, SignedCheckpoint};
@@ -36,6 +36,8 @@ pub struct Verifier {
     viewer: Option<AgencyId>,
     directory: Directory,
     facts: AuditFacts,
+    /// Room for what a record changes, made once.
+    changes: Vec<Change>,
     /// The acceptance whose `ROUTED` records are due, and their leaf hashes.
     routings: Option<(u64, VecDeque<Hash>)>,
     inboxes: HashMap<DeskAddress, u64>,
@@ -91,6 +93,7 @@ impl Verifier {
             viewer: None,
             directory: Directory::default(),
             facts: AuditFacts::default(),
+            changes: Vec::new(),
             routings: None,
             inboxes: HashMap::new(),
             withheld: None,
@@ -413,14 +416,16 @@ impl Verifier {
         };
         let beside = beside.as_ref().map_err(|wrong| at(wrong.clone()))?;
         self.check_inbox(record, shown, inbox.as_ref()).map_err(at)?;
-        let changes = apply_prepared(&mut self.directory, &self.facts, index, leaf, prepared);
-        let changes = changes.map_err(|error| match error {
+        let room = std::mem::take(&mut self.changes);
+        let changes = apply_prepared(&mut self.directory, &self.facts, index, leaf, prepared, room);
+        let mut changes = changes.map_err(|error| match error {
             ApplyError::Corrupt(corrupt) => Stop::Fault(at(Wrong::Misplaced(corrupt.what))),
             ApplyError::Facts(error) => Stop::State(StateError::Failed(error.0)),
         })?;
         self.facts
-            .put(changes)
+            .put(&mut changes)
             .map_err(|error| StateError::Failed(error.0))?;
+        self.changes = changes;
         if let (Some(link), ReplayedContent::Record(bytes)) = (record.directory, &shown.content) {
             self.facts.put_directory(link, index, leaf, bytes);
         }
@@ -534,13 +539,13 @@ impl Verifier {
     fn count(&mut self, record: &Record, beside: &Beside) {
         let counts = &mut self.counts;
         counts.records = counts.records.saturating_add(1);
-        for envelope in envelopes(&record.kind) {
+        each_envelope(&record.kind, |envelope| {
             for signature in &envelope.signatures {
                 if let Some(key) = self.directory.key(&signature.keyid) {
                     Counts::add(&mut counts.signatures, key.role.as_str());
                 }
             }
-        }
+        });
         if record.directory.is_some() {
             counts.directory_records = counts.directory_records.saturating_add(1);
         }
@@ -565,32 +570,5 @@ impl Verifier {
             .count()
             .saturating_add(self.directory.agencies().count());
         counts.principals = u64::try_from(principals).unwrap_or(u64::MAX);
-    }
-}
-
-/// What was signed in a record: its envelopes, in their order.
-pub fn envelopes(kind: &RecordKind) -> Vec<&SignedEnvelope> {
-    match kind {
-        RecordKind::Genesis(genesis) => genesis.operator_certificates.iter().collect(),
-        RecordKind::StateEnrolled {
-            enrolment,
-            root_certificate,
-        } => vec![enrolment, root_certificate],
-        RecordKind::Accepted(accepted) => vec![&accepted.warning],
-        RecordKind::AgencyEnrolled(envelope)
-        | RecordKind::KeyPublished(envelope)
-        | RecordKind::KeyRevoked(envelope)
-        | RecordKind::RootSucceeded(envelope)
-        | RecordKind::DesksPublished(envelope)
-        | RecordKind::MandatePublished(envelope)
-        | RecordKind::AgencySuspended(envelope)
-        | RecordKind::AgencyReinstated(envelope)
-        | RecordKind::OperatorKeyPublished(envelope)
-        | RecordKind::Acknowledged(envelope) => vec![envelope],
-        RecordKind::RelayStarted(_)
-        | RecordKind::Rejected(_)
-        | RecordKind::Routed(_)
-        | RecordKind::HandedOver(_)
-        | RecordKind::Unknown => Vec::new(),
     }
 }

@@ -99,8 +99,8 @@ text_id!(
         if !international && !is_country(state) {
             return false;
         }
-        let rest: Vec<&str> = labels.collect();
-        rest.len() > usize::from(international) && rest.iter().all(|label| is_label(label))
+        let needed = if international { 2 } else { 1 };
+        labels.clone().nth(needed - 1).is_some() && labels.all(is_label)
     }
 );
 text_id!(
@@ -119,7 +119,7 @@ impl AgencyId {
             .match_indices('.')
             .nth(labels - 1)
             .map_or(self.0.len(), |(at, _)| at);
-        StateId(self.0.chars().take(end).collect())
+        StateId(self.0.get(..end).unwrap_or_default().to_owned())
     }
 }
 

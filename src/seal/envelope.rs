@@ -12,24 +12,49 @@ use crate::domain::{Digest, SignedEnvelope};
 /// assert_eq!(wardline::seal::pae("text/plain", b"hi"), b"DSSEv1 10 text/plain 2 hi");
 /// ```
 pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let head = pae_head(payload_type, payload.len());
-    let mut bytes = Vec::with_capacity(head.len() + payload.len());
-    bytes.extend_from_slice(head.as_bytes());
-    bytes.extend_from_slice(payload);
+    let mut bytes = Vec::with_capacity(PAE_HEAD_BYTES + payload_type.len() + payload.len());
+    pae_parts(payload_type, payload, |part| bytes.extend_from_slice(part));
     bytes
 }
+
+/// Room for all of the head but the type.
+const PAE_HEAD_BYTES: usize = "DSSEv1    ".len() + 2 * DECIMAL_BYTES;
+/// A length in decimal.
+const DECIMAL_BYTES: usize = 20;
 
 /// The digest of a signed thing: SHA-256 of its PAE, whoever signed it.
 pub fn digest(payload_type: &str, payload: &[u8]) -> Digest {
     let mut hasher = Sha256::new();
-    hasher.update(pae_head(payload_type, payload.len()).as_bytes());
-    hasher.update(payload);
+    pae_parts(payload_type, payload, |part| hasher.update(part));
     Digest(hasher.finalize().into())
 }
 
-/// All of the PAE that stands before the payload.
-fn pae_head(payload_type: &str, payload_len: usize) -> String {
-    format!("DSSEv1 {} {payload_type} {payload_len} ", payload_type.len())
+/// The PAE, part by part and without an allocation: one is made for each signature that an audit verifies.
+fn pae_parts(payload_type: &str, payload: &[u8], mut part: impl FnMut(&[u8])) {
+    let mut room = [0; DECIMAL_BYTES];
+    part(b"DSSEv1 ");
+    part(decimal(payload_type.len(), &mut room));
+    part(b" ");
+    part(payload_type.as_bytes());
+    part(b" ");
+    part(decimal(payload.len(), &mut room));
+    part(b" ");
+    part(payload);
+}
+
+/// A number in decimal.
+fn decimal(number: usize, room: &mut [u8; DECIMAL_BYTES]) -> &[u8] {
+    let mut rest = number;
+    let mut begin = room.len();
+    for (at, place) in room.iter_mut().enumerate().rev() {
+        *place = b'0'.saturating_add(u8::try_from(rest % 10).unwrap_or_default());
+        begin = at;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    room.get(begin..).unwrap_or_default()
 }
 
 impl SignedEnvelope {

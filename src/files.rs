@@ -64,6 +64,20 @@ pub(crate) fn create_new(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     sync_directory_of(path)
 }
 
+/// The same of what is kept once: whole and on stable storage when it returns, now or since before. An empty file of that name is
+/// what a power failure may leave ([`name_new`]), and is nothing.
+pub(crate) fn keep(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    match create_new(path, bytes) {
+        Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => {
+            match std::fs::metadata(path).map_err(at(path))?.len() {
+                0 => replace(path, bytes),
+                _ => Ok(()),
+            }
+        }
+        made => made,
+    }
+}
+
 /// Gives a finished file its name, unless there is a file of that name: that is an error of the kind `AlreadyExists`. Works on file
 /// systems without links (FAT and exFAT, as evidence is carried on) and on those that rename in one way only (some networks').
 pub(crate) fn name_new(unfinished: &Path, path: &Path) -> io::Result<()> {
@@ -302,6 +316,18 @@ mod tests {
             0o600
         );
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    /// What is kept once stays as it is; the empty file that a power failure may leave is not taken for it.
+    #[test]
+    fn what_is_kept_is_not_empty() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("evidence.json");
+        std::fs::write(&path, b"").unwrap();
+        for bytes in [b"first", b"later"] {
+            keep(&path, bytes).unwrap();
+            assert_eq!(read(&path, 5).unwrap().unwrap(), b"first");
+        }
     }
 
     /// A new file is made whole and never over another one, which stays as it was.

@@ -2,7 +2,6 @@
 //! signed and that is not on this log. Whoever shows it, the signature speaks for itself; it is said, and kept as a file
 //! that people and other tools read.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::threads::Threads;
@@ -90,10 +89,7 @@ fn write(directory: &Path, name: &str, note: &str) -> Result<bool, FileError> {
     if kept.len() >= limits::CONTRADICTIONS_KEPT_MAX && !kept.iter().any(|kept| kept == name) {
         return Ok(false);
     }
-    match files::create_new(&file, note.as_bytes()) {
-        Err(error) if error.source.kind() == ErrorKind::AlreadyExists => Ok(true),
-        made => made.map(|()| true),
-    }
+    files::keep(&file, note.as_bytes()).map(|()| true)
 }
 
 #[cfg(test)]

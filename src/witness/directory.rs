@@ -25,7 +25,7 @@ use crate::domain::Origin;
 use crate::files::{self, FileError, Lock};
 use crate::limits::{WITNESS_CONF_BYTES_MAX, WITNESS_LOGS_MAX, WITNESS_STATE_BYTES_MAX};
 use crate::seal::{KeyFileError, RandomError, SecretKey};
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 use crate::transparency::{
     CosignedCheckpoint, InvalidNote, LogVerifier, Policy, SignedCheckpoint, WitnessKey, WitnessName,
     WitnessVerifier, origin_hash,
@@ -204,10 +204,17 @@ pub fn add_log(directory: &Path, new: &NewLog, clock: &dyn Clock) -> Result<Begu
             if let Some(known) = &newest_known {
                 refuse_older(origin, &signed, known.signed())?;
             }
-            let line = key.cosign(signed.checkpoint(), clock.now());
-            let opened = Policy::of_one(new.log.clone(), conf.verifier.clone())
-                .open_signed(signed)
-                .map_err(bad)?;
+            let policy = Policy::of_one(new.log.clone(), conf.verifier.clone());
+            // Never before what this witness itself has said of it: it would deny its own word, and be shown it as a later one.
+            let given = policy.open(last).ok();
+            let said = [newest_known.as_ref(), given.as_ref()];
+            let said = said
+                .into_iter()
+                .flatten()
+                .flat_map(CosignedCheckpoint::cosignatures);
+            let time = said.map(|said| said.time).fold(clock.now(), Timestamp::max);
+            let line = key.cosign(signed.checkpoint(), time);
+            let opened = policy.open_signed(signed).map_err(bad)?;
             Some(opened.merged(&line).map_err(bad)?.note().to_owned())
         }
     };

@@ -109,16 +109,11 @@ fn keep(client: &Client, checkpoint: &SignedCheckpoint, token: &SignedToken) -> 
     };
     let name = StoredTimestamp::file_name(checkpoint.size(), &checkpoint.root(), token.bytes());
     let file = directory.join(name);
-    let kept = files::create_directory(&directory)
-        .and_then(|()| files::create_new(&file, stored.to_json().as_bytes()));
-    match kept {
-        // The very same token: an authority need not sign anew what it signed a moment ago.
-        Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => Ok(file),
-        kept => {
-            kept.map_err(|error| Fault::usage(format!("the token cannot be kept: {error}")))?;
-            Ok(file)
-        }
-    }
+    // The very same token may be there: an authority need not sign anew what it signed a moment ago.
+    files::create_directory(&directory)
+        .and_then(|()| files::keep(&file, stored.to_json().as_bytes()))
+        .map_err(|error| Fault::usage(format!("the token cannot be kept: {error}")))?;
+    Ok(file)
 }
 
 fn object(checkpoint: &SignedCheckpoint, told: &Timestamped, file: &Path) -> serde_json::Value {

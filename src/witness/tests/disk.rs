@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::domain::{Hash, Origin};
 use crate::files::FileError;
+use crate::time::Clock as _;
 use crate::transparency::{LogVerifier, Policy, WitnessKey};
 use crate::witness::cosign::{Store, Watched};
 use crate::witness::evidence::Kept;
@@ -389,6 +390,38 @@ fn a_lost_log_does_not_come_back_older() {
             assert_eq!(std::fs::read(&path).unwrap() == lost, added.is_err(), "{case}");
         }
     }
+}
+
+/// A log that is brought back is cosigned no earlier than this witness's own last word on it, whatever its clock says now:
+/// shown that word again, it knows no later one and serves on.
+#[test]
+fn a_lost_log_comes_back_no_earlier_than_its_word() {
+    let clock = clock();
+    let log = history(20, 20);
+    let directory = tempfile::tempdir().unwrap();
+    init(directory.path());
+    let path = state_file(directory.path());
+    let empty = std::fs::read(&path).unwrap();
+    let witness = open(directory.path(), &clock);
+    let line = witness.add_checkpoint(&ask(&log, 0, 9)).unwrap();
+    drop(witness);
+    std::fs::write(&path, empty).unwrap();
+    // It was a day ahead.
+    let corrected = Arc::new(ManualClock::at(clock.now().saturating_add_ms(-86_400_000)));
+    let witness = open(directory.path(), &corrected);
+    let mut word = AddCheckpoint::parse(&ask(&log, 0, 9)).unwrap();
+    word.note.push_str(&line);
+    assert_eq!(witness.add_checkpoint(&word.to_string()), Err(Refusal::Forgotten));
+    drop(witness);
+    let new = NewLog {
+        log: log_key().verifier().clone(),
+        last: Some(log_key().sign_checkpoint(9, log.root(9))),
+    };
+    add_log(directory.path(), &new, &*corrected).unwrap();
+    let witness = open(directory.path(), &corrected);
+    let mut again = AddCheckpoint::parse(&ask(&log, 9, 9)).unwrap();
+    again.note.push_str(&line);
+    assert_eq!(witness.add_checkpoint(&again.to_string()), Ok(line));
 }
 
 /// If the disk fails when a witness has found out that it forgot, it refuses all the same, and tries again at the next

@@ -35,7 +35,7 @@ pub use bundle::{Bundle, BundleFault, Made, NotMade, make};
 pub use check::{
     Act, AnswerFinding, Bound, Bracket, By, CheckpointFinding, Deed, DirectoryFinding, Ended, Findings,
     KeyChain, KeyFinding, Missing, NotShown, RecipientFinding, Said, SeenFinding, Sentences, Silence,
-    Standing, TimestampFinding, WarningFinding, WitnessWord, check,
+    Standing, TimestampFinding, WarningFinding, WitnessWord, Witnessed, check,
 };
 pub use envelopes::envelopes;
 pub use fault::{Fault, Wrong};

@@ -19,6 +19,9 @@ pub struct Findings {
     pub log_vkey: String,
     /// What all of it is proven against.
     pub checkpoint: CheckpointFinding,
+    /// The newest tree of the file that enough witnesses have cosigned: `checkpoint`, or an earlier one. None: there is none, or the
+    /// policy asks for none. What lies beyond it hangs on the log's key alone.
+    pub witnessed: Option<Witnessed>,
     /// The warning.
     pub warning: WarningFinding,
     /// What was done, in the order of the log.
@@ -57,10 +60,19 @@ pub struct CheckpointFinding {
     pub quorum: Option<Timestamp>,
 }
 
-impl CheckpointFinding {
-    /// Whether enough witnesses vouch that this log is the same for everybody.
-    pub fn is_witnessed(&self) -> bool {
-        self.quorum.is_some()
+/// How far enough witnesses vouch that this log is the same for everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Witnessed {
+    /// How many records of it.
+    pub size: u64,
+    /// Since when enough of them had cosigned so many.
+    pub since: Timestamp,
+}
+
+impl Witnessed {
+    /// Whether it holds the record.
+    pub const fn holds(&self, index: u64) -> bool {
+        index < self.size
     }
 }
 
@@ -363,8 +375,19 @@ pub struct Silence {
     /// By then `from` was in the log, and until then the record after the silence was not known to the witnesses (of
     /// `to`, if there is none): so long the silence lasted at the least.
     pub lasted: Option<(Bound, Bound)>,
-    /// Proven if enough witnesses vouch for the checkpoint.
-    pub standing: Standing,
+    /// The last record until which the silence lies in the tree for which enough witnesses vouch (`Findings::witnessed`), and in a
+    /// warning that is shown to be signed: `to`, or one before it. None: nothing of it does.
+    pub proven_to: Option<u64>,
+}
+
+impl Silence {
+    /// Proven if enough witnesses vouch for all of it.
+    pub fn standing(&self) -> Standing {
+        match self.proven_to == Some(self.to) {
+            true => Standing::Proven,
+            false => Standing::ClaimedByRelay,
+        }
+    }
 }
 
 /// How far the directory is shown.

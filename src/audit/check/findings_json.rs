@@ -44,6 +44,10 @@ impl Findings {
                 "witnesses_required": checkpoint.witnesses_required,
                 "quorum_since": checkpoint.quorum.map(|time| time.to_string()),
             },
+            "witnessed": self.witnessed.map(|it| json!({
+                "size": it.size,
+                "quorum_since": it.since.to_string(),
+            })),
             "warning": {
                 "digest": warning.digest.to_string(),
                 "id": warning.id.to_string(),
@@ -166,7 +170,7 @@ fn recipient(recipient: &RecipientFinding) -> Value {
         to,
         answered,
         lasted,
-        standing,
+        proven_to,
     } = &recipient.silence;
     json!({
         "desk": recipient.desk.to_string(),
@@ -181,7 +185,8 @@ fn recipient(recipient: &RecipientFinding) -> Value {
             "answered_index": answered,
             "lasted_from": lasted.as_ref().map(|(since, _)| bound(since)),
             "lasted_until": lasted.as_ref().map(|(_, until)| bound(until)),
-            "standing": standing.word(),
+            "standing": recipient.silence.standing().word(),
+            "proven_to_index": proven_to,
         },
         "last_index": recipient.last,
     })

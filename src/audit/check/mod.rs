@@ -34,7 +34,7 @@ use super::trusted::Trusted;
 pub use findings::{
     Act, AnswerFinding, Bound, Bracket, By, CheckpointFinding, Deed, DirectoryFinding, Ended, Findings,
     KeyChain, KeyFinding, Missing, NotShown, RecipientFinding, Said, SeenFinding, Silence, Standing,
-    TimestampFinding, WarningFinding, WitnessWord,
+    TimestampFinding, WarningFinding, WitnessWord, Witnessed,
 };
 pub use sentences::Sentences;
 pub(super) use sentences::listed;

@@ -36,7 +36,15 @@ impl Findings {
             put(act.standing, self.act(act));
         }
         for recipient in &self.recipients {
-            put(recipient.silence.standing, silence(recipient));
+            let (shown, rest) = silence(recipient);
+            let standing = match recipient.silence.proven_to {
+                Some(_) => Standing::Proven,
+                None => Standing::ClaimedByRelay,
+            };
+            put(standing, shown);
+            if let Some(rest) = rest {
+                put(Standing::ClaimedByRelay, rest);
+            }
         }
         for key in &self.keys {
             let standing = match key.chain.is_proven() {
@@ -84,6 +92,15 @@ impl Findings {
             self.checkpoint.root,
             witnesses(&self.checkpoint)
         ));
+        if let (None, Some(it)) = (self.checkpoint.quorum, self.witnessed) {
+            all.push(format!(
+                "Its first {} records have the policy's quorum, since {}, by an earlier checkpoint in this file, which is proven to be of \
+                 this log: so far it is the same for everybody. What comes after record {} hangs on the log's key alone.",
+                it.size,
+                it.since,
+                it.size.saturating_sub(1)
+            ));
+        }
         for it in &self.timestamps {
             if let Some(root) = &it.root {
                 all.push(format!(
@@ -323,13 +340,14 @@ fn logs(sizes: &[u64]) -> String {
     }
 }
 
-fn silence(recipient: &RecipientFinding) -> String {
+/// What the thread shows of silence; and, where enough witnesses vouch for a part of it only, what the rest hangs on.
+fn silence(recipient: &RecipientFinding) -> (String, Option<String>) {
     let Silence {
         from,
         to,
         answered,
         lasted,
-        standing,
+        proven_to,
     } = &recipient.silence;
     let desk = &recipient.desk;
     let mut text = match answered {
@@ -342,19 +360,37 @@ fn silence(recipient: &RecipientFinding) -> String {
              far and holds none."
         ),
     };
-    if let Some((since, until)) = lasted {
-        let _ = write!(
-            text,
+    let between = lasted.as_ref().map(|(since, until)| {
+        format!(
             " No answer of {desk} was in the log that {} had been shown between {} and {}.",
             listed(&until.witnesses),
             since.time,
             until.time
-        );
+        )
+    });
+    match proven_to {
+        Some(proven_to) if proven_to != to => {
+            let mut proven = format!(
+                "{desk} gave no answer from record {from} (ROUTED) to record {proven_to}: so far its thread is unbroken in the part of the \
+                 log that enough witnesses have cosigned."
+            );
+            proven.push_str(&between.unwrap_or_default());
+            let _ = write!(
+                text,
+                " That the relay shows everybody this same thread after record {proven_to} is its word."
+            );
+            (proven, Some(text))
+        }
+        Some(_) => {
+            text.push_str(&between.unwrap_or_default());
+            (text, None)
+        }
+        None => {
+            text.push_str(&between.unwrap_or_default());
+            text.push_str(" That the relay shows everybody this same thread is its word.");
+            (text, None)
+        }
     }
-    if *standing == Standing::ClaimedByRelay {
-        text.push_str(" That the relay shows everybody this same thread is its word.");
-    }
-    text
 }
 
 fn key_sentence(key: &KeyFinding) -> String {

@@ -10,7 +10,7 @@ use super::brackets::Clocks;
 use super::findings::{
     Act, AnswerFinding, By, CheckpointFinding, Deed, DirectoryFinding, Findings, KeyFinding, Missing,
     NotShown, RecipientFinding, Said, SeenFinding, Silence, Standing, TimestampFinding, WarningFinding,
-    WitnessWord,
+    WitnessWord, Witnessed,
 };
 use super::history::{History, ThreadRecord, answers, seq_of};
 use super::tree::{Place, Tree};
@@ -22,7 +22,7 @@ use crate::domain::{
 /// Tells what was checked.
 pub(super) fn tell(bundle: &Bundle, trusted: &Trusted, tree: &Tree, history: History) -> Findings {
     let clocks = Clocks::new(trusted.policy(), tree);
-    let checkpoint = checkpoint_finding(trusted, tree);
+    let (checkpoint, witnessed) = (checkpoint_finding(trusted, tree), witnessed(tree));
     let mut teller = Teller {
         bundle,
         trusted,
@@ -36,7 +36,7 @@ pub(super) fn tell(bundle: &Bundle, trusted: &Trusted, tree: &Tree, history: His
         teller.event(event);
     }
     let recipients: Vec<RecipientFinding> = (0..bundle.threads.len())
-        .filter_map(|thread| teller.recipient(thread, &checkpoint))
+        .filter_map(|thread| teller.recipient(thread, witnessed))
         .collect();
     let (keys, acts) = (std::mem::take(&mut teller.keys), std::mem::take(&mut teller.acts));
     let common = &history.header.common;
@@ -44,6 +44,7 @@ pub(super) fn tell(bundle: &Bundle, trusted: &Trusted, tree: &Tree, history: His
         origin: bundle.origin.clone(),
         log_vkey: tree.log.vkey(),
         checkpoint,
+        witnessed,
         warning: WarningFinding {
             digest: history.digest,
             id: common.id,
@@ -97,6 +98,17 @@ fn checkpoint_finding(trusted: &Trusted, tree: &Tree) -> CheckpointFinding {
         witnesses_required: trusted.policy().requires_witnesses(),
         quorum: tree.checkpoint.quorum_time(),
     }
+}
+
+/// The newest that has the quorum by itself. All are of one log, which `Tree::open` has checked.
+fn witnessed(tree: &Tree) -> Option<Witnessed> {
+    let mut newest_first = [&tree.checkpoint].into_iter().chain(tree.earlier.iter().rev());
+    newest_first.find_map(|it| {
+        Some(Witnessed {
+            size: it.checkpoint().size,
+            since: it.quorum_time()?,
+        })
+    })
 }
 
 fn deadlines(history: &History) -> Option<Deadlines> {
@@ -274,7 +286,7 @@ impl Teller<'_> {
         standings.min().unwrap_or(Standing::ClaimedByRelay)
     }
 
-    fn recipient(&self, thread: usize, checkpoint: &CheckpointFinding) -> Option<RecipientFinding> {
+    fn recipient(&self, thread: usize, witnessed: Option<Witnessed>) -> Option<RecipientFinding> {
         let events: Vec<&ThreadRecord> = self
             .history
             .events
@@ -314,6 +326,12 @@ impl Teller<'_> {
             None => events.as_slice(),
         };
         let to = silent.last().map_or(first, |event| event.entry.index);
+        // Silence about a warning that nobody is shown to have signed proves nothing.
+        let is_signed = (self.acts.first()).is_some_and(|warned| warned.standing == Standing::Proven);
+        let proven_to = witnessed.filter(|_| is_signed).and_then(|witnessed| {
+            let indexes = silent.iter().map(|event| event.entry.index);
+            indexes.take_while(|index| witnessed.holds(*index)).last()
+        });
         let answered = answered
             .and_then(|at| events.get(at))
             .map(|event| event.entry.index);
@@ -331,11 +349,7 @@ impl Teller<'_> {
                 to,
                 answered,
                 lasted,
-                // Silence about a warning that nobody is shown to have signed proves nothing.
-                standing: match self.acts.first().map(|warned| warned.standing) {
-                    Some(Standing::Proven) if checkpoint.is_witnessed() => Standing::Proven,
-                    Some(Standing::Proven | Standing::ClaimedByRelay) | None => Standing::ClaimedByRelay,
-                },
+                proven_to,
             },
             standing: self.standing_of(thread, step),
             last,
@@ -478,39 +492,50 @@ fn not_shown(findings: &Findings) -> Vec<NotShown> {
 
 fn witnesses_not_shown(findings: &Findings, add: &mut impl FnMut(Missing, String)) {
     let checkpoint = &findings.checkpoint;
-    if checkpoint.is_witnessed() {
-        if findings.acts.iter().any(|act| act.bracket.not_before.is_none()) {
-            add(
-                Missing::Times,
-                "For the acts that have no earliest time: until when the witnesses had not been shown them."
-                    .to_owned(),
+    if checkpoint.quorum.is_none() {
+        let why = if checkpoint.witnesses_required {
+            "too few of the witnesses that the policy names have cosigned its checkpoint"
+        } else {
+            "the policy asks for no witnesses"
+        };
+        let beyond = match findings.witnessed {
+            Some(it) => format!(" beyond its first {} records", it.size),
+            None => String::new(),
+        };
+        add(
+            Missing::Witnesses,
+            format!(
+                "That this log is one and the same for everybody{beyond}: {why}. The relay's key has signed it, and could have \
+                 signed another for others."
+            ),
+        );
+    }
+    let lacks = |of: &dyn Fn(&Act) -> bool| findings.acts.iter().any(of);
+    let (no_earliest, no_latest) = (
+        lacks(&|act| act.bracket.not_before.is_none()),
+        lacks(&|act| act.bracket.not_after.is_none()),
+    );
+    let witnessed = lacks(&|act| {
+        let bounds = [&act.bracket.not_before, &act.bracket.not_after];
+        let mut bounds = bounds.into_iter().flatten();
+        bounds.any(|bound| bound.authority.is_none())
+    });
+    let dated = lacks(&|act| act.bracket.not_after.is_some());
+    let mut times = |sentence: &str| add(Missing::Times, sentence.to_owned());
+    if witnessed {
+        if no_earliest {
+            times(
+                "For the acts that have no earliest time: until when the witnesses had not been shown them.",
             );
         }
-        return;
-    }
-    let why = if checkpoint.witnesses_required {
-        "too few of the witnesses that the policy names have cosigned its checkpoint"
+        if no_latest {
+            times("For the acts that have no latest time: by when they were in the log.");
+        }
+    } else if dated {
+        times("Until when anything had not happened yet: only witnesses could say that.");
     } else {
-        "the policy asks for no witnesses"
-    };
-    add(
-        Missing::Witnesses,
-        format!(
-            "That this log is one and the same for everybody: {why}. The relay's key has signed it, and could have signed \
-             another for others."
-        ),
-    );
-    let dated = findings.acts.iter().any(|act| act.bracket.not_after.is_some());
-    if dated {
-        add(
-            Missing::Times,
-            "Until when anything had not happened yet: only witnesses could say that.".to_owned(),
-        );
-    } else {
-        add(
-            Missing::Times,
-            "When anything happened, but for the order of the records: the times are the relay's and the signers' own claims."
-                .to_owned(),
+        times(
+            "When anything happened, but for the order of the records: the times are the relay's and the signers' own claims.",
         );
     }
 }

@@ -175,7 +175,10 @@ fn too_few_witnesses_prove_no_time() {
             .iter()
             .all(|act| act.bracket.not_after.is_none() && act.bracket.not_before.is_none())
     );
-    assert_eq!(findings.recipients[0].silence.standing, Standing::ClaimedByRelay);
+    assert_eq!(
+        findings.recipients[0].silence.standing(),
+        Standing::ClaimedByRelay
+    );
     let missing: Vec<Missing> = findings.not_shown.iter().map(|it| it.what).collect();
     assert!(missing.contains(&Missing::Witnesses) && missing.contains(&Missing::Times));
 }
@@ -244,9 +247,90 @@ fn silence_ends_with_the_last_record_shown() {
     let findings = check(&it, &trusted(&world)).unwrap();
     let silence = &findings.recipients[0].silence;
     assert_eq!((silence.from, silence.to, silence.answered), (routed, last, None));
-    assert_eq!(silence.standing, Standing::Proven);
+    assert_eq!(silence.standing(), Standing::Proven);
     let (since, until) = silence.lasted.as_ref().unwrap();
     assert_eq!(second(until.time) - second(since.time), 599);
+}
+
+/// A bundle made before the witnesses had cosigned its newest records: silence is proven as far as the newest cosigned tree among
+/// the earlier ones goes, and claimed beyond; too few cosignatures on that one prove nothing.
+#[test]
+fn silence_is_judged_by_the_newest_cosigned_tree() {
+    let mut world = World::small();
+    let warning = world.send("us.ctc", &["ru.ctc"], "Attack on a concert hall");
+    let routed = world.size() - 1;
+    let now = |world: &World| crate::time::Clock::now(&world.clock);
+    let cosigned = cosigned_at(&world, world.size(), now(&world));
+    let by_one = cosigned.lines().take(6).collect::<Vec<_>>().join("\n") + "\n";
+    let handed = world.hand_over(warning, "ru.ctc", 0);
+    let of_part = bundle(
+        &world,
+        warning,
+        "us.ctc",
+        &note_at(&world, world.size()),
+        std::slice::from_ref(&cosigned),
+    );
+    let silence = |it: &Bundle| check(it, &trusted(&world)).unwrap().recipients[0].silence.clone();
+    let part = silence(&of_part);
+    assert_eq!((part.from, part.to, part.answered), (routed, handed, None));
+    assert_eq!(
+        (part.proven_to, part.standing()),
+        (Some(routed), Standing::ClaimedByRelay)
+    );
+    let findings = check(&of_part, &trusted(&world)).unwrap();
+    assert_eq!(findings.witnessed.map(|it| it.size), Some(routed + 1));
+    let said = findings.sentences();
+    let proven = format!("from record {routed} (ROUTED) to record {routed}:");
+    let claimed = format!("to record {handed}, the last that is shown");
+    assert!(
+        said.proven.iter().any(|it| it.contains(&proven)),
+        "{:?}",
+        said.proven
+    );
+    assert!(
+        said.claimed.iter().any(|it| it.contains(&claimed)),
+        "{:?}",
+        said.claimed
+    );
+    let missing = findings
+        .not_shown
+        .iter()
+        .find(|it| it.what == Missing::Witnesses)
+        .unwrap();
+    let beyond = format!("beyond its first {} records", routed + 1);
+    assert!(missing.sentence.contains(&beyond), "{missing:?}");
+
+    let under_one = bundle(
+        &world,
+        warning,
+        "us.ctc",
+        &note_at(&world, world.size()),
+        &[by_one],
+    );
+    assert_eq!(silence(&under_one).proven_to, None);
+
+    // All that was silent lies in the cosigned tree, and the answer alone beyond it.
+    let cosigned = cosigned_at(&world, world.size(), now(&world));
+    world.answer(
+        warning,
+        "ru.ctc",
+        AcknowledgementKind::Accepted,
+        crate::audit::world::Says::default(),
+    );
+    let answered = bundle(
+        &world,
+        warning,
+        "us.ctc",
+        &note_at(&world, world.size()),
+        &[cosigned],
+    );
+    let findings = check(&answered, &trusted(&world)).unwrap();
+    assert!(findings.checkpoint.quorum.is_none());
+    let whole = &findings.recipients[0].silence;
+    assert_eq!(
+        (whole.proven_to, whole.standing()),
+        (Some(whole.to), Standing::Proven)
+    );
 }
 
 /// An erased body and text are told as not shown, and all the rest still verifies.

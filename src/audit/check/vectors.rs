@@ -1,4 +1,4 @@
-//! `tests/vectors/bundles.json` and `forms.json`: sound bundles and broken ones, for whoever writes another verifier. Written once, when they
+//! `tests/vectors/bundles.json`, `forms.json` and `silence.json`: sound bundles and broken ones, for whoever writes another verifier. Written once, when they
 //! are missing and `WARDLINE_WRITE_GOLDEN` is set; ever after this verifier must say of each what is written there, and the
 //! second verifier (docs/verifier) too, where Python has the package that it needs.
 
@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 
 use super::super::bundle::Bundle;
 use super::super::trusted::TrustedRoots;
-use super::super::world::{parsed, secret};
+use super::super::world::{Says, World, parsed, secret};
 use super::every_byte::{changes, leaf_of, leaves, pointer};
-use super::stage::{policy, story, trusted};
+use super::stage::{bundle, cosigned_at, note_at, policy, story, trusted};
 use super::{Trusted, check};
-use crate::domain::KeyRole;
+use crate::domain::{AcknowledgementKind, KeyRole};
+use crate::time::Clock as _;
 
 fn directory() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
@@ -175,6 +176,89 @@ fn the_forms_are_held() {
         counts[usize::from(case["holds"] == true)] += 1;
     }
     assert!(counts[0] > 50 && counts[1] > 3, "{counts:?}");
+}
+
+/// A warning that is routed, handed over and answered, with the log's own checkpoint over all of it and a cosigned one over so
+/// much; with what is shown of silence to be judged.
+fn silences() -> Vec<Value> {
+    let mut world = World::small();
+    let notes = |world: &World| {
+        (
+            note_at(world, world.size()),
+            cosigned_at(world, world.size(), world.clock.now()),
+        )
+    };
+    let (_, before) = notes(&world);
+    let warning = world.send("us.ctc", &["ru.ctc"], "Attack on a concert hall");
+    let (_, routed) = notes(&world);
+    world.hand_over(warning, "ru.ctc", 0);
+    let (silent, handed) = notes(&world);
+    let until_handed = |note: &str, earlier: &[&String]| {
+        let earlier: Vec<String> = earlier.iter().map(|it| (*it).clone()).collect();
+        bundle(&world, warning, "us.ctc", note, &earlier)
+    };
+    let by_one = routed.lines().take(6).collect::<Vec<_>>().join("\n") + "\n";
+    let mut all = vec![
+        ("the checkpoint has the quorum", until_handed(&handed, &[])),
+        ("no checkpoint has it", until_handed(&silent, &[])),
+        (
+            "an earlier one has it and holds the first record",
+            until_handed(&silent, &[&before, &routed]),
+        ),
+        (
+            "an earlier one has it and holds no record",
+            until_handed(&silent, &[&before]),
+        ),
+        (
+            "the newest that has it counts, not one that lacks a witness",
+            until_handed(&silent, &[&before, &by_one]),
+        ),
+    ];
+    world.answer(warning, "ru.ctc", AcknowledgementKind::Accepted, Says::default());
+    let (answered, _) = notes(&world);
+    let it = bundle(&world, warning, "us.ctc", &answered, &[handed]);
+    all.push(("an earlier one has it and holds all but the answer", it));
+    all.into_iter()
+        .map(|(what, bundle)| {
+            let document: Value = serde_json::from_str(&bundle.to_json()).unwrap();
+            json!({"what": what, "bundle": document})
+        })
+        .collect()
+}
+
+/// What is told of silence: as far as the newest tree that has the quorum, and not beyond.
+#[test]
+fn the_silences_are_held() {
+    let trusted = Trusted::read(&directory().join("policy")).unwrap();
+    let says = |case: &Value| {
+        let bundle = Bundle::parse(case["bundle"].to_string().as_bytes()).unwrap();
+        let told = check(&bundle, &trusted).unwrap().to_json();
+        let silence = &told["recipients"][0]["silence"];
+        json!({
+            "witnessed_size": told["witnessed"]["size"],
+            "from_index": silence["from_index"],
+            "to_index": silence["to_index"],
+            "answered_index": silence["answered_index"],
+            "proven_to_index": silence["proven_to_index"],
+            "standing": silence["standing"],
+        })
+    };
+    let file = directory().join("silence.json");
+    if !file.exists() && std::env::var_os("WARDLINE_WRITE_GOLDEN").is_some() {
+        let mut cases = silences();
+        for case in &mut cases {
+            case["silence"] = says(case);
+        }
+        let lines: Vec<String> = cases.iter().map(Value::to_string).collect();
+        std::fs::write(&file, format!("[\n{}\n]\n", lines.join(",\n"))).unwrap();
+    }
+    let cases: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    for case in cases.as_array().unwrap() {
+        assert_eq!(says(case), case["silence"], "{}", case["what"]);
+    }
+    let proven = |case: &Value| !case["silence"]["proven_to_index"].is_null();
+    let proven: Vec<bool> = cases.as_array().unwrap().iter().map(proven).collect();
+    assert_eq!(proven, [true, false, true, false, false, true]);
 }
 
 /// The second verifier, which has no line of ours, says the same of each vector.

@@ -92,12 +92,17 @@ pub(super) fn keys(told: &Told<'_>) -> Node {
             el("code").say(checkpoint.root).into(),
         ]),
     );
-    let witnesses = match (told.context.basis, checkpoint.quorum) {
-        (Basis::OwnProfile, _) => "No policy was given, so no witness’s word was counted.".to_owned(),
-        (Basis::Policy, None) => {
+    let witnesses = match (told.context.basis, checkpoint.quorum, findings.witnessed) {
+        (Basis::OwnProfile, _, _) => "No policy was given, so no witness’s word was counted.".to_owned(),
+        (Basis::Policy, Some(time), _) => format!("Enough for the policy since {}.", short(time)),
+        (Basis::Policy, None, Some(it)) => format!(
+            "Enough for the policy for the first {} records, since {}; for those after them too few.",
+            it.size,
+            short(it.since)
+        ),
+        (Basis::Policy, None, None) => {
             "Too few witnesses have cosigned it, or the policy asks for none.".to_owned()
         }
-        (Basis::Policy, Some(time)) => format!("Enough for the policy since {}.", short(time)),
     };
     fact("Witnesses", text(witnesses));
     let witness_rows = checkpoint.witnesses.iter().map(|word| {

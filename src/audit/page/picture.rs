@@ -374,9 +374,10 @@ fn silence_name(silence: &Silence) -> &'static str {
 }
 
 fn silence_extent(silence: &Silence) -> String {
-    let word = match silence.standing {
-        Standing::Proven => "proven",
-        Standing::ClaimedByRelay => "the relay’s word",
+    let word = match silence.proven_to {
+        Some(to) if to == silence.to => "proven".to_owned(),
+        Some(to) => format!("proven to {to}"),
+        None => "the relay’s word".to_owned(),
     };
     let records = match (silence.from, silence.to) {
         (from, to) if from == to => format!("record {from}"),

@@ -162,6 +162,10 @@ pub const FETCH_ADDRESSES_MAX: usize = 8;
 pub const BUNDLE_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Older checkpoints in one bundle.
 pub const BUNDLE_EARLIER_MAX: usize = 4_096;
+/// How long a bundle waits for witnesses to cosign the newest records of its warning: they are asked within a second or two.
+pub const BUNDLE_COSIGNED_WAIT_MS: u64 = 5_000;
+/// How often the relay is asked meanwhile.
+pub const BUNDLE_COSIGNED_ASK_EVERY_MS: u64 = 200;
 /// Roots that signers had seen in one bundle: as many as its records can have signers.
 pub const BUNDLE_SEEN_MAX: usize = 32 * 1024;
 /// RFC 3161 tokens in one bundle.

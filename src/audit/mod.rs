@@ -31,7 +31,7 @@ mod tree;
 mod trusted;
 mod verify;
 
-pub use bundle::{Bundle, BundleFault, Made, NotMade, make};
+pub use bundle::{Awaited, Bundle, BundleFault, Made, NotMade, make, make_cosigned};
 pub use check::{
     Act, AnswerFinding, Bound, Bracket, By, CheckpointFinding, Deed, DirectoryFinding, Ended, Findings,
     KeyChain, KeyFinding, Missing, NotShown, RecipientFinding, Said, SeenFinding, Sentences, Silence,

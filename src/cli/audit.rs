@@ -45,6 +45,9 @@ pub(crate) enum AuditCommand {
         /// Where to; "-" is the standard output. What exists is never overwritten.
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
+        /// Do not wait, for a few seconds, until the witnesses have cosigned the newest records.
+        #[arg(long)]
+        no_wait: bool,
     },
     /// Check an evidence bundle or a proof of misbehaviour, offline: no relay, no profile.
     ///
@@ -100,7 +103,9 @@ pub(crate) async fn run(command: AuditCommand, context: &Context) -> Result<Exit
         AuditCommand::Timestamp(command) => {
             return timestamp::run(command, &open(context)?, context).await;
         }
-        AuditCommand::Bundle { id, output } => return evidence::bundle(&id, &output, context).await,
+        AuditCommand::Bundle { id, output, no_wait } => {
+            return evidence::bundle(&id, &output, !no_wait, context).await;
+        }
         AuditCommand::Check { file, policy, inbox } => {
             return evidence::judge(&file, &policy, inbox, context);
         }

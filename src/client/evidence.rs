@@ -173,6 +173,22 @@ impl Client {
         Ok(gathered.ok_or(missing)?)
     }
 
+    /// The newest checkpoint that the relay shows as cosigned, on the history that was verified; none: it shows none.
+    pub async fn newest_cosigned(&self) -> Result<Option<SignedCheckpoint>, ClientError> {
+        let connection = &self.inner.connection;
+        let answer = connection
+            .call(&v1::GetCheckpointRequest {}, |channel, message| async move {
+                v1::audit_client::AuditClient::new(channel)
+                    .get_checkpoint(message)
+                    .await
+            })
+            .await?;
+        match answer.cosigned.as_ref() {
+            [] => Ok(None),
+            note => self.inner.trust.accept(note, self).await.map(Some),
+        }
+    }
+
     /// The cosigned checkpoints around these records, each on the history that was verified.
     pub async fn cosigned_around(&self, indexes: &[u64]) -> Result<Vec<SignedCheckpoint>, ClientError> {
         let mut notes: BTreeSet<Bytes> = BTreeSet::new();

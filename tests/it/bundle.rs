@@ -6,14 +6,15 @@ use std::path::Path;
 use std::process::Output;
 
 use serde_json::Value;
-use wardline::audit::{Standing, Trusted, check, make};
+use wardline::audit::{Standing, Trusted, check, make, make_cosigned};
 use wardline::cli::world::{RelayProcess, World, WorldPlan};
 use wardline::client::{AcknowledgementDraft, Client, Draft, ProfileDir, Sent, bench};
 use wardline::domain::{AcknowledgementKind, AgencyId, RefusalReason, WarningName};
+use wardline::relay::WitnessTimes;
 use wardline::seal::SecretKey;
 use wardline::transparency::{LogKey, Policy};
 
-use crate::support::{self, Home, PROGRAM, WitnessProcess, wardline};
+use crate::support::{self, Home, PATIENCE, PROGRAM, WitnessProcess, wardline};
 
 /// What a command printed, and how it ended.
 fn run(directory: &Path, arguments: &[&str]) -> Output {
@@ -359,4 +360,69 @@ async fn witnesses_give_evidence_its_times() {
     );
     assert!(lower.unwrap().time <= upper.unwrap().time, "{answer:?}");
     assert_eq!(lower.unwrap().witnesses, ["north.invalid", "south.invalid"]);
+}
+
+/// The witness is away when an answer comes, and is back only when somebody waits for it: the bundle is made under the
+/// checkpoint that it then cosigns. Whoever does not wait, or waits in vain, has a bundle all the same, and is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_waits_for_its_witness() {
+    let home = Home::new();
+    let begun = home.begin().await;
+    let log = begun.verifier.vkey();
+    let directory = home.path().join("north");
+    let verifier = WitnessProcess::init(&directory, "north.invalid", std::slice::from_ref(&log));
+    let mut witness = WitnessProcess::start(&directory);
+    let address = witness.address;
+    let policy = home.path().join("log.policy");
+    let text = format!("log {log}\nwitness north {verifier} http://{address}\nquorum north\n");
+    std::fs::write(&policy, text).unwrap();
+    let mut settings = home.settings(&[("witness_policy", policy.to_str().unwrap())]);
+    settings.witness_times = WitnessTimes {
+        ask_every_ms: 20,
+        idle_ms: 200,
+        backoff_ms_max: 200,
+        ..WitnessTimes::default()
+    };
+    let world = support::World::over(home, begun, settings, &["us.ctc", "ru.ctc"]).await;
+    let (us, ru) = (world.client("us.ctc"), world.client("ru.ctc"));
+    let sent = us.submit(&support::draft(&["ru.ctc"])).await.unwrap();
+    let name = WarningName::Digest(sent.digest);
+    let first = make_cosigned(&us, &name, PATIENCE, |_| {}).await.unwrap();
+    assert_eq!(first.awaited(), None);
+
+    witness.kill();
+    refuse(&ru, &sent).await;
+    let digest = sent.digest.to_string();
+    let profile = world.profile("us.ctc");
+    let told = |file: &str, more: &[&str]| {
+        let file = world.path().join(file);
+        let mut arguments = vec!["--profile", path(profile.path()), "audit", "bundle", &digest];
+        arguments.extend(["-o", path(&file)]);
+        arguments.extend(more);
+        object(world.path(), &arguments, 0)
+    };
+    for (file, more, in_vain) in [
+        ("now.json", &["--no-wait"][..], false),
+        ("waited.json", &[], true),
+    ] {
+        let told = told(file, more);
+        assert_eq!(told["cosignatures"], 0, "{told}");
+        assert_eq!(told["waited_in_vain"], in_vain, "{told}");
+        assert!(told["cosigned_size"].as_u64().unwrap() < told["checkpoint_size"].as_u64().unwrap());
+    }
+
+    let mut back = None;
+    let made = make_cosigned(&us, &name, PATIENCE, |awaited| {
+        assert!(awaited.cosigned < awaited.size);
+        back = Some(WitnessProcess::start_at(&directory, address));
+    })
+    .await
+    .unwrap();
+    assert!(back.is_some());
+    assert_eq!(made.awaited(), None);
+    let answer = made.findings.recipients[0].answer.unwrap();
+    assert!(answer.index < made.findings.checkpoint.size);
+    let trusted = Trusted::new(Policy::parse(&std::fs::read(&policy).unwrap()).unwrap(), None);
+    assert!(check(&made.bundle, &trusted).unwrap().checkpoint.quorum.is_some());
+    assert_eq!(told("cosigned.json", &[])["waited_in_vain"], false);
 }

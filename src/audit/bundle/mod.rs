@@ -26,6 +26,7 @@ mod inbox;
 mod json;
 mod make;
 mod tokens;
+mod waited;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ use crate::transparency::TlogProof;
 pub use inbox::{Came, HeldToInbox, hold_to_inbox};
 pub use json::format_of;
 pub use make::{Made, NotMade, make};
+pub use waited::{Awaited, make_cosigned};
 
 /// What the member `format` says.
 pub const FORMAT: &str = "wardline-evidence/v1";

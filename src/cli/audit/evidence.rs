@@ -1,8 +1,9 @@
 //! `audit bundle`, `check` and `compare`: evidence made, and evidence judged. Judging asks nobody: no relay, no profile, and
 //! nobody to trust but whom the verifier's own policy names.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -10,23 +11,26 @@ use crate::audit::bundle::{Came, FORMAT, HeldToInbox, NotMade, format_of, hold_t
 use crate::audit::compare::{
     Comparison, Conviction, Exhibit, MISBEHAVIOUR_FORMAT, Misbehaviour, NoExhibit, NotCompared, compare,
 };
-use crate::audit::{Bundle, BundleFault, Findings, Sentences, Trusted, UnusablePolicy, check, make};
+use crate::audit::{
+    Bundle, BundleFault, Findings, Made, Sentences, Trusted, UnusablePolicy, check, make_cosigned,
+};
 use crate::cli::session::{given, open, profile};
 use crate::cli::{Context, Exit, Fault, invocation};
-use crate::client::{Inbox, Settings};
+use crate::client::{Client, Inbox, Settings};
+use crate::domain::WarningName;
 use crate::files;
 use crate::limits;
 use crate::transparency::Policy;
 
 /// `wardline audit bundle ID -o FILE`.
-pub(super) async fn bundle(id: &str, output: &Path, context: &Context) -> Result<Exit, Fault> {
+pub(super) async fn bundle(id: &str, output: &Path, wait: bool, context: &Context) -> Result<Exit, Fault> {
     let to_stdout = output.as_os_str() == "-";
     if !to_stdout && output.exists() {
         return Err(already_there(output));
     }
     let client = open(context)?;
     let name = client.named(id).await?.name;
-    let made = make(&client, &name).await?;
+    let (made, in_vain) = made(&client, &name, wait, context).await?;
     if to_stdout {
         let mut out = std::io::stdout().lock();
         out.write_all(made.json.as_bytes())
@@ -53,6 +57,7 @@ pub(super) async fn bundle(id: &str, output: &Path, context: &Context) -> Result
         "newest_size": made.newest_size,
         "cosignatures": cosignatures,
         "cosigned_size": made.cosigned_size,
+        "waited_in_vain": in_vain,
         "threads": made.bundle.threads.len(),
         "directory_records": made.bundle.directory.len(),
         "timestamps": made.bundle.timestamps.len(),
@@ -65,7 +70,8 @@ pub(super) async fn bundle(id: &str, output: &Path, context: &Context) -> Result
     let cosigned = match (cosignatures, made.cosigned_size) {
         (0, None) => "no witness has cosigned it".to_owned(),
         (0, Some(cosigned)) => format!(
-            "the newest that was cosigned is of {cosigned} and does not hold all of it; made again in a minute, all may be cosigned"
+            "the newest that was cosigned is of {cosigned} and does not hold all of it{}; made again in a minute, all may be cosigned",
+            although_waited(in_vain)
         ),
         (count, _) => format!("{count} others have signed it, whom the verifier's policy judges"),
     };
@@ -86,6 +92,47 @@ pub(super) async fn bundle(id: &str, output: &Path, context: &Context) -> Result
     );
     context.emit(&object, text)?;
     Ok(Exit::Done)
+}
+
+/// Makes a bundle of what the relay shows, and says whether it waited in vain. `wait`: for the witnesses, if they have not cosigned
+/// all of it; a person is told.
+pub(super) async fn made(
+    client: &Client,
+    name: &WarningName,
+    wait: bool,
+    context: &Context,
+) -> Result<(Made, bool), NotMade> {
+    let at_most = match wait {
+        true => Duration::from_millis(limits::BUNDLE_COSIGNED_WAIT_MS),
+        false => Duration::ZERO,
+    };
+    let shows = !context.json && std::io::stderr().is_terminal();
+    let mut waited = false;
+    let made = make_cosigned(client, name, at_most, |awaited| {
+        waited = true;
+        if shows {
+            eprintln!(
+                "Waiting up to {} s for the witnesses: they have cosigned {} records, and the warning's go on to record {}.",
+                at_most.as_secs(),
+                awaited.cosigned,
+                awaited.size.saturating_sub(1)
+            );
+        }
+    })
+    .await?;
+    let in_vain = waited && made.awaited().is_some();
+    Ok((made, in_vain))
+}
+
+/// What is said where the witnesses were waited for and did not come.
+pub(super) fn although_waited(in_vain: bool) -> String {
+    match in_vain {
+        true => format!(
+            ", although {} s were waited for it",
+            limits::BUNDLE_COSIGNED_WAIT_MS / 1_000
+        ),
+        false => String::new(),
+    }
 }
 
 /// `wardline audit check FILE --policy POLICY`.

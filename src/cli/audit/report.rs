@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::evidence::{already_there, does_not_verify, write_new};
-use crate::audit::{Basis, Bundle, Findings, PageContext, Trusted, check, make, page};
+use super::evidence::{already_there, although_waited, does_not_verify, made, write_new};
+use crate::audit::{Basis, Bundle, Findings, PageContext, Trusted, check, page};
 use crate::cli::session::{given, open};
 use crate::cli::{Context, Exit, Fault};
 use crate::limits;
@@ -31,6 +31,9 @@ pub(crate) struct ReportArguments {
     /// report.bundle.json for report.html.
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
+    /// If the relay is asked: do not wait, for a few seconds, until the witnesses have cosigned the newest records.
+    #[arg(long)]
+    no_wait: bool,
 }
 
 /// A bundle that verifies, and where it is.
@@ -43,6 +46,10 @@ struct Evidence {
     path: PathBuf,
     /// Whether that is to be written yet.
     is_new: bool,
+    /// Whether witnesses have yet to cosign the newest of it.
+    uncosigned: bool,
+    /// Whether they were waited for.
+    waited_in_vain: bool,
 }
 
 pub(super) async fn run(arguments: ReportArguments, context: &Context) -> Result<Exit, Fault> {
@@ -85,6 +92,7 @@ pub(super) async fn run(arguments: ReportArguments, context: &Context) -> Result
         "sha256": hex::encode(Sha256::digest(html.as_bytes())),
         "bundle": evidence.path,
         "bundle_sha256": bundle_sha256,
+        "waited_in_vain": evidence.waited_in_vain,
         "digest": warning.digest.to_string(),
         "id": warning.id.to_string(),
     });
@@ -94,8 +102,15 @@ pub(super) async fn run(arguments: ReportArguments, context: &Context) -> Result
             "\n  No policy was given: no witness and no state's root was counted, and the page says so."
         }
     };
+    let uncosigned = match evidence.uncosigned {
+        true => format!(
+            "\n  The witnesses have not cosigned the newest records yet{}; made again in a minute, all may be cosigned.",
+            although_waited(evidence.waited_in_vain)
+        ),
+        false => String::new(),
+    };
     let text = format!(
-        "{}: what became of warning {}, for people.\n  The evidence is {}; the page proves nothing without it.{basis}",
+        "{}: what became of warning {}, for people.\n  The evidence is {}; the page proves nothing without it.{basis}{uncosigned}",
         arguments.output.display(),
         warning.id,
         evidence.path.display(),
@@ -136,6 +151,8 @@ fn of_file(
         basis: Basis::Policy,
         path: file.to_owned(),
         is_new: false,
+        uncosigned: false,
+        waited_in_vain: false,
     })
 }
 
@@ -159,7 +176,8 @@ async fn of_relay(
     }
     let client = open(context)?;
     let name = client.named(&arguments.subject).await?.name;
-    let made = make(&client, &name).await?;
+    let (made, waited_in_vain) = made(&client, &name, !arguments.no_wait, context).await?;
+    let uncosigned = made.awaited().is_some();
     let (findings, basis) = match trusted {
         None => (made.findings, Basis::OwnProfile),
         Some(trusted) => {
@@ -175,5 +193,7 @@ async fn of_relay(
         basis,
         path,
         is_new: true,
+        uncosigned,
+        waited_in_vain,
     })
 }

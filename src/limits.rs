@@ -513,6 +513,9 @@ pub const AUDIT_BATCHES_MIN: usize = 64;
 pub const AUDIT_THREADS_MAX: usize = 256;
 /// After so many records a long audit over the network has its part proven to be of the signed log, and keeps it.
 pub const AUDIT_KEEP_EVERY: u64 = 256 * 1024;
+/// Stretches of records that were withheld from an audit, as its state keeps them: some 20 bytes each. Of what comes after so many
+/// it keeps only that some may have been withheld.
+pub const AUDIT_WITHHELD_RANGES_MAX: usize = 64 * 1024;
 /// What an audit reads of a file at once.
 pub const AUDIT_READ_BYTES: usize = 256 * 1024;
 /// Ids that an audit's store holds as one entry: some 5 KiB.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::report::Counts;
+use super::withheld::Withheld;
 use crate::domain::{AcknowledgementKind, KeyRole, Step};
 
 /// The log up to a size, as it was verified.
@@ -22,6 +23,9 @@ pub(super) struct Verified {
     pub(super) counts: Counts,
     /// The first index that was shown as a leaf hash only; none: all were shown.
     pub(super) withheld: Option<u64>,
+    /// Which ones were; none: an older version has kept no more than the first.
+    #[serde(default)]
+    pub(super) which_withheld: Option<Withheld>,
     /// Each desk's newest opened inbox number.
     pub(super) inboxes: BTreeMap<String, u64>,
     /// Facts that are few.

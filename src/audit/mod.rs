@@ -30,6 +30,7 @@ pub mod timestamp;
 mod tree;
 mod trusted;
 mod verify;
+mod withheld;
 
 pub use bundle::{Awaited, Bundle, BundleFault, Made, NotMade, make, make_cosigned};
 pub use check::{

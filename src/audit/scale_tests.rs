@@ -20,7 +20,7 @@ use super::pipeline::{self, Batch};
 use super::ready::KnownKeys;
 use super::run::{Halt, drive};
 use super::tampering::{acknowledged, edit, find, leaf_of, record_of, renumber};
-use super::tests::{checkpoint_of, eventful};
+use super::tests::{checkpoint_of, eventful, shown_to};
 use super::world::{Says, World, parsed, secret};
 use super::{Again, Audit, AuditError, Begin, Fault, StateError, Verdict, Verifier, Watch, Wrong};
 use crate::domain::*;
@@ -510,7 +510,37 @@ fn a_damaged_state_is_refused() {
     }
 }
 
-/// Thousands of facts through a front of sixteen: what was moved to the disk is found there, and the report is the same.
+/// A partial copy is gone on from although records that it shows stand after one that it withholds; once a copy shows that
+/// one, all is checked from the start, and that state is gone on from.
+#[test]
+fn a_partial_copy_is_gone_on_from() {
+    let world = eventful();
+    let place = tempfile::tempdir().unwrap();
+    let audit = small().kept_in(&place.path().join("state"), false);
+    let note = world.checkpoint();
+    let is_shown = |it: &ReplayedRecord| matches!(it.content, ReplayedContent::Record(_));
+    let withheld = shown_to(&world, "fr.ctc");
+    let first = withheld.iter().position(|it| !is_shown(it)).unwrap();
+    let out_of_scope = withheld.iter().filter(|it| !is_shown(it)).count() as u64;
+    assert!(withheld[first..].iter().any(is_shown));
+    let part = copy_of(&place, "part", &note, &withheld);
+    let whole = copy_of(&place, "whole", &note, &world.shown);
+    let size = world.size();
+    let report = said(over(&audit, &world, &part).1).unwrap();
+    assert_eq!(report.counts.out_of_scope, out_of_scope);
+    for _ in 0..2 {
+        let (begins, outcome) = over(&audit, &world, &part);
+        assert_eq!(begins, [Begin::Resumed(size)]);
+        assert_eq!(said(outcome).unwrap(), report);
+    }
+    let (begins, outcome) = over(&audit, &world, &whole);
+    assert_eq!(begins, [Begin::Resumed(size), Begin::Again(Again::Scope)]);
+    assert_eq!(said(outcome), sequential(&world, &note, &world.shown));
+    assert_eq!(over(&audit, &world, &whole).0, [Begin::Resumed(size)]);
+}
+
+/// Hundreds of facts through a front of none or sixteen: never more are in memory than those and what one record brings. What
+/// was moved to the disk is found there, and the report is the same.
 #[test]
 fn memory_is_bounded() {
     let mut world = World::new();

@@ -17,6 +17,7 @@ use super::report::{Counts, Report};
 use super::state::{State, StateError};
 use super::timeline::{Gathering, Timeline};
 use super::tree::Tree;
+use super::withheld::Withheld;
 use crate::domain::{
     AgencyId, AgencyKind, DeskAddress, Hash, Record, RecordKind, ReplayedContent, ReplayedRecord, Step,
 };
@@ -41,7 +42,7 @@ pub struct Verifier {
     /// The acceptance whose `ROUTED` records are due, and their leaf hashes.
     routings: Option<(u64, VecDeque<Hash>)>,
     inboxes: HashMap<DeskAddress, u64>,
-    withheld: Option<u64>,
+    withheld: Withheld,
     counts: Counts,
     gathering: Option<Gathering>,
     /// How many records an earlier run has verified, and who admitted the viewer then.
@@ -96,7 +97,7 @@ impl Verifier {
             changes: Vec::new(),
             routings: None,
             inboxes: HashMap::new(),
-            withheld: None,
+            withheld: Withheld::default(),
             counts: Counts::default(),
             gathering: None,
             resumed: None,
@@ -132,7 +133,7 @@ impl Verifier {
                 .map_err(|_| StateError::damaged("a desk of it does not read"))?;
             self.inboxes.insert(desk, *number);
         }
-        self.withheld = verified.withheld;
+        self.withheld = Withheld::taken_up(verified.withheld, verified.which_withheld, verified.size)?;
         self.counts = verified.counts;
         self.resumed = Some((verified.size, verified.mandators));
         Ok(self)
@@ -245,10 +246,10 @@ impl Verifier {
     }
 
     /// Whether a passed index now comes as a record of which an earlier run may have seen the leaf hash only: then nobody has
-    /// checked it. Which ones were withheld is not kept, only the first.
+    /// checked it.
     pub(super) fn shows_more(&self, ready: &Ready, index: u64) -> bool {
         let is_record = matches!(ready.shown().content, ReplayedContent::Record(_));
-        is_record && self.withheld.is_some_and(|first| first <= index)
+        is_record && self.withheld.may_hold(index)
     }
 
     /// How many records an earlier run has verified.
@@ -261,7 +262,7 @@ impl Verifier {
         let Some((_, then)) = &self.resumed else {
             return false;
         };
-        self.withheld.is_some() && self.mandators().iter().any(|now| !then.contains(now))
+        self.withheld.first().is_some() && self.mandators().iter().any(|now| !then.contains(now))
     }
 
     fn mandators(&self) -> Vec<String> {
@@ -307,7 +308,8 @@ impl Verifier {
             root: self.facts.tree().root().to_string(),
             checkpoint: self.checkpoint.note().to_owned(),
             counts: self.counts.clone(),
-            withheld: self.withheld,
+            withheld: self.withheld.first(),
+            which_withheld: Some(self.withheld.clone()),
             inboxes: self
                 .inboxes
                 .iter()
@@ -389,7 +391,7 @@ impl Verifier {
             return Err(Fault::at(accepted, Wrong::Unrouted));
         }
         self.facts.not_whole();
-        self.withheld.get_or_insert(index);
+        self.withheld.push(index);
         self.counts.out_of_scope = self.counts.out_of_scope.saturating_add(1);
         Ok(())
     }
@@ -522,7 +524,7 @@ impl Verifier {
 
     /// Where every agency admits this auditor, nothing is out of its scope.
     fn check_scope(&self) -> Result<(), Fault> {
-        let (Some(viewer), Some(withheld)) = (&self.viewer, self.withheld) else {
+        let (Some(viewer), Some(withheld)) = (&self.viewer, self.withheld.first()) else {
             return Ok(());
         };
         let is_auditor = |entry: &crate::ledger::AgencyEntry| entry.kind == AgencyKind::Auditor;

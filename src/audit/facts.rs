@@ -34,6 +34,9 @@ pub(super) struct AuditFacts {
     begun: u64,
     steps: BTreeMap<Step, u64>,
     partial: bool,
+    /// The most new facts that were in front at once.
+    #[cfg(test)]
+    most_in_front: usize,
 }
 
 impl AuditFacts {
@@ -186,10 +189,20 @@ impl AuditFacts {
         self.tree.spill()?;
         let new = self.ids.len().saturating_add(self.threads.len());
         let new = new.saturating_add(self.directory.len());
+        #[cfg(test)]
+        {
+            self.most_in_front = self.most_in_front.max(new);
+        }
         match new > self.front_max {
             true => self.flush(),
             false => Ok(()),
         }
+    }
+
+    /// How many new facts were in front at once, at the most.
+    #[cfg(test)]
+    pub(super) fn most_in_front(&self) -> usize {
+        self.most_in_front
     }
 
     /// Moves all that is new to the store.

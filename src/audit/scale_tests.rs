@@ -17,8 +17,9 @@ use tempfile::TempDir;
 
 use super::copy::CopyWriter;
 use super::pipeline::{self, Batch};
-use super::ready::KnownKeys;
-use super::run::{Halt, drive};
+use super::ready::{KnownKeys, Ready};
+use super::run::{Halt, about, drive};
+use super::state::StateDir;
 use super::tampering::{acknowledged, edit, find, leaf_of, record_of, renumber};
 use super::tests::{checkpoint_of, eventful, shown_to};
 use super::world::{Says, World, parsed, secret};
@@ -559,6 +560,21 @@ fn memory_is_bounded() {
     for front_max in [0, 16, 1 << 20] {
         let audit = Audit::new().on_threads(3).with_bounds(front_max, u64::MAX);
         assert_eq!(said(over(&audit, &world, &whole).1), expected, "{front_max}");
+        let directory = StateDir::temporary().unwrap();
+        let (state, tree) = directory.begin(&about(&world.verifier(), None)).unwrap();
+        let mut verifier = Verifier::new(world.verifier(), &world.checkpoint())
+            .unwrap()
+            .kept_in(state, tree, front_max);
+        for shown in &world.shown {
+            verifier.take(&Ready::unchecked(shown.clone())).unwrap();
+        }
+        // One record brings a few: ids and a thread.
+        let (most, bound) = (verifier.facts.most_in_front(), front_max + 4);
+        assert!(most <= bound, "{most} facts in front, {front_max} were allowed");
+        assert!(
+            front_max < 1 << 20 || most > 200,
+            "{most}: what is in front is not counted"
+        );
     }
     // A thread that was moved away still counts: the same answer once more is not its next record.
     let mut shown = world.shown.clone();

@@ -36,7 +36,7 @@ pub struct Verifier {
     before: Vec<Checkpoint>,
     viewer: Option<AgencyId>,
     directory: Directory,
-    facts: AuditFacts,
+    pub(super) facts: AuditFacts,
     /// Room for what a record changes, made once.
     changes: Vec<Change>,
     /// The acceptance whose `ROUTED` records are due, and their leaf hashes.

@@ -7,8 +7,9 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
+use rustix::fs::{FlockOperation, flock};
 
+pub(crate) use crate::naming::name_new;
 use crate::seal::random_bytes;
 
 /// What failed, and with which file.
@@ -76,61 +77,6 @@ pub(crate) fn keep(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
         }
         made => made,
     }
-}
-
-/// Gives a finished file its name, unless there is a file of that name: that is an error of the kind `AlreadyExists`. Works on file
-/// systems without links (FAT and exFAT, as evidence is carried on) and on those that rename in one way only (some networks').
-pub(crate) fn name_new(unfinished: &Path, path: &Path) -> io::Result<()> {
-    let mut last = Err(io::ErrorKind::Unsupported.into());
-    for way in NAMINGS {
-        last = way(unfinished, path);
-        match &last {
-            Err(error) if cannot(error) => {}
-            Ok(()) | Err(_) => break,
-        }
-    }
-    last
-}
-
-/// The ways in which a name is given that replaces nothing, best first.
-const NAMINGS: [fn(&Path, &Path) -> io::Result<()>; 3] = [rename_new, link_new, claim_and_rename];
-
-fn rename_new(unfinished: &Path, path: &Path) -> io::Result<()> {
-    Ok(renameat_with(CWD, unfinished, CWD, path, RenameFlags::NOREPLACE)?)
-}
-
-fn link_new(unfinished: &Path, path: &Path) -> io::Result<()> {
-    std::fs::hard_link(unfinished, path)?;
-    std::fs::remove_file(unfinished)
-}
-
-/// Where the power fails in between, an empty file has the name.
-fn claim_and_rename(unfinished: &Path, path: &Path) -> io::Result<()> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    std::fs::rename(unfinished, path).inspect_err(|_| {
-        // Best effort: what failed matters more than what is left.
-        let _ = std::fs::remove_file(path);
-    })
-}
-
-/// Whether the file system, or the kernel, does not do that at all. Links are refused with EPERM where there are none.
-fn cannot(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let errno = Errno::from_io_error(error);
-    errno.is_some_and(|errno| {
-        [
-            Errno::INVAL,
-            Errno::NOSYS,
-            Errno::OPNOTSUPP,
-            Errno::PERM,
-            Errno::MLINK,
-        ]
-        .contains(&errno)
-    })
 }
 
 fn write_and_rename(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -342,24 +288,6 @@ mod tests {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
-    }
-
-    /// Each way of naming, alone, gives a name that is free, and takes none: one that every file system has is among them.
-    #[test]
-    fn every_naming_replaces_nothing() {
-        for way in NAMINGS {
-            let directory = tempfile::tempdir().unwrap();
-            let [unfinished, path] = ["unfinished", "path"].map(|name| directory.path().join(name));
-            std::fs::write(&unfinished, b"first").unwrap();
-            way(&unfinished, &path).unwrap();
-            assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
-            std::fs::write(&unfinished, b"second").unwrap();
-            let error = way(&unfinished, &path).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
-            assert!(!cannot(&error));
-            assert_eq!(std::fs::read(&path).unwrap(), b"first");
-            assert_eq!(std::fs::read(&unfinished).unwrap(), b"second");
-        }
     }
 
     /// What is longer than its bound is an error, what is not there is none, and neither is confused with the other.

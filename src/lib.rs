@@ -16,6 +16,7 @@
 //! | [`fetch`] | the one client that asks others over HTTP, bounded |
 //! | [`serve`] | HTTP for the public, bounded |
 //! | [`domain`] | ids, addresses, warnings, acknowledgements, directory entries, records: plain types that parse or fail |
+//! | `naming` | the name that a finished file gets, on every file system, over nothing |
 //! | [`seal`] | DSSE, keys and their roles, audience commitments |
 //! | [`files`] | files that survive a power cut, and locks between processes |
 //! | [`wire`] | generated protobuf, proto to domain and back, the strict walker over signed payloads |
@@ -43,6 +44,7 @@ pub mod http;
 pub mod journal;
 pub mod ledger;
 pub mod limits;
+mod naming;
 pub mod relay;
 pub mod seal;
 pub mod serve;

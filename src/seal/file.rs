@@ -9,10 +9,10 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 use zeroize::Zeroizing;
 
 use crate::limits;
+use crate::naming::name_new;
 use crate::seal::{SecretKey, random_bytes};
 
 /// Why a key file was not written or not read. Holds the path, never the content.
@@ -126,14 +126,7 @@ fn write_and_move(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<()>
     file.write_all(bytes)?;
     file.sync_all()?;
     drop(file);
-    match renameat_with(CWD, temporary, CWD, path, RenameFlags::NOREPLACE) {
-        // A file system (NFS) that cannot rename without replacing can still link without replacing.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {
-            std::fs::hard_link(temporary, path)?;
-            std::fs::remove_file(temporary)
-        }
-        renamed => Ok(renamed?),
-    }
+    name_new(temporary, path)
 }
 
 /// Reads a file that only its owner may read, whole and bounded; the bytes are wiped when dropped.

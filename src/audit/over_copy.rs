@@ -9,19 +9,13 @@ use std::sync::Arc;
 use super::AuditError;
 use super::copy::Copy;
 use super::fault::{Fault, Wrong};
-use super::over_network::lost;
 use super::pipeline::{self, Batch, Broken, Feed, Growing};
 use super::ready::KnownKeys;
-use super::run::{Again, Anew, Audit, Begin, Halt, Kept, Watch, about, drive};
+use super::run::{Again, Anew, Audit, Begin, Ended, Kept, Watch, about, drive, lost};
 use super::state::StateDir;
 use super::verify::{Verdict, Verifier};
 use crate::limits;
 use crate::transparency::LogVerifier;
-
-enum Ended<E> {
-    Failed(E),
-    Again(Anew),
-}
 
 impl Audit {
     /// Verifies a copy against a log's key. A state that is kept is gone on from if the copy holds what was verified: every
@@ -41,11 +35,11 @@ impl Audit {
             Err(Ended::Again(again @ (Again::Longer, _))) => {
                 let beside = StateDir::temporary().map_err(AuditError::from)?;
                 let second = self.once_over_copy(path, log, Some(&beside), Some(again), &mut watch);
-                second.await.map_err(ended)
+                second.await.map_err(Ended::last)
             }
             Err(Ended::Again(again)) => {
                 let second = self.once_over_copy(path, log, directory, Some(again), &mut watch);
-                second.await.map_err(ended)
+                second.await.map_err(Ended::last)
             }
         }
     }
@@ -58,16 +52,14 @@ impl Audit {
         again: Option<Anew>,
         watch: &mut impl Watch<E>,
     ) -> Result<Verdict, Ended<E>> {
-        let failed = |error: AuditError| Ended::Failed(error.into());
         let about = about(log, None);
         let kept = match again {
-            None => self
-                .resume(directory, &about, log)
-                .map_err(|error| failed(error.into()))?,
+            None => self.resume(directory, &about, log).map_err(Ended::failed)?,
             Some(_) => None,
         };
-        let copy = Copy::open(path).map_err(|error| failed(error.into()))?;
-        let verifier = Verifier::new(log.clone(), copy.note()).map_err(|fault| failed(bad(fault, 0)))?;
+        let copy = Copy::open(path).map_err(Ended::failed)?;
+        let verifier =
+            Verifier::new(log.clone(), copy.note()).map_err(|fault| Ended::failed(bad(fault, 0)))?;
         let resumed = kept.as_ref().map(Kept::size);
         let held = kept.as_ref().map(|kept| kept.checkpoint(log));
         if let Some(older) = kept
@@ -76,9 +68,7 @@ impl Audit {
         {
             // Of a log that is longer by now: the root that it had at this size is known.
             let checkpoint = verifier.checkpoint().checkpoint().clone();
-            let known = older
-                .root_at(checkpoint.size)
-                .map_err(|error| failed(error.into()))?;
+            let known = older.root_at(checkpoint.size).map_err(Ended::failed)?;
             if let Some(expected) = known.filter(|known| *known != checkpoint.root) {
                 let (size, actual) = (checkpoint.size, checkpoint.root);
                 let contradiction = Wrong::Contradiction {
@@ -86,7 +76,7 @@ impl Audit {
                     expected,
                     actual,
                 };
-                return Err(failed(bad(Fault::whole(contradiction), 0)));
+                return Err(Ended::failed(bad(Fault::whole(contradiction), 0)));
             }
             return Err(Ended::Again((Again::Longer, checkpoint)));
         }
@@ -94,17 +84,12 @@ impl Audit {
             Some((_, held)) => verifier.continuing(held.clone()),
             None => Ok(verifier),
         };
-        let verifier = verifier.map_err(|fault| failed(bad(fault, 0)))?;
+        let verifier = verifier.map_err(|fault| Ended::failed(bad(fault, 0)))?;
         let mut verifier = self
             .verifier(verifier, None, directory, &about, kept)
-            .map_err(|error| failed(error.into()))?;
-        let begin = match (again, resumed) {
-            (Some((again, _)), _) => Begin::Again(again),
-            (None, Some(size)) => Begin::Resumed(size),
-            (None, None) => Begin::Start,
-        };
+            .map_err(Ended::failed)?;
         watch
-            .begins(begin, verifier.checkpoint())
+            .begins(Begin::of(again.as_ref(), resumed), verifier.checkpoint())
             .map_err(Ended::Failed)?;
         let keys = Arc::new(KnownKeys::default());
         verifier.signing_keys().for_each(|key| keys.add(key));
@@ -112,30 +97,9 @@ impl Audit {
         let reading = std::thread::Builder::new().name("audit-copy".to_owned());
         reading
             .spawn(move || read(copy, feed))
-            .map_err(|_| failed(lost().into()))?;
-        match drive(&mut verifier, &mut line, 0, None, watch).await {
-            Ok(verdict) => Ok(verdict),
-            Err(Halt::Fault(fault, _)) => Err(match held {
-                Some(held) => Ended::Again((Again::Fault, held)),
-                None => failed(bad(fault, verifier.vouched())),
-            }),
-            Err(Halt::ShowsMore) => Err(match held {
-                Some(held) => Ended::Again((Again::Scope, held)),
-                None => failed(lost().into()),
-            }),
-            Err(Halt::State(error)) => Err(failed(error.into())),
-            Err(Halt::Broken(Broken::Copy(error))) => Err(failed(error.into())),
-            Err(Halt::Broken(Broken::Client(error))) => Err(failed(error.into())),
-            Err(Halt::Broken(Broken::Lost)) => Err(failed(lost().into())),
-            Err(Halt::Told(error)) => Err(Ended::Failed(error)),
-        }
-    }
-}
-
-fn ended<E: From<AuditError>>(ended: Ended<E>) -> E {
-    match ended {
-        Ended::Failed(error) => error,
-        Ended::Again(_) => AuditError::State(lost()).into(),
+            .map_err(|_| Ended::failed(lost()))?;
+        let outcome = drive(&mut verifier, &mut line, 0, None, watch).await;
+        outcome.map_err(|halt| Ended::of(halt, held, |fault| bad(fault, verifier.vouched())))
     }
 }
 

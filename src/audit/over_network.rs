@@ -12,7 +12,7 @@ use super::fault::Fault;
 use super::locate::{Prover, locate};
 use super::pipeline::{self, Batch, Broken, Feed, Growing};
 use super::ready::KnownKeys;
-use super::run::{Again, Anew, Audit, Begin, Halt, Kept, Watch, about, drive};
+use super::run::{Again, Anew, Audit, Begin, Ended, Halt, Kept, Watch, about, drive};
 use super::state::{StateDir, StateError};
 use super::verify::{Stop, Verdict, Verifier};
 use crate::client::{Client, ClientError, Replay};
@@ -81,12 +81,6 @@ pub async fn verify<E: From<AuditError>>(
     audit.over_network(client, each).await
 }
 
-/// How a run ended that is not the last.
-enum Ended<E> {
-    Failed(E),
-    Again(Anew),
-}
-
 impl Audit {
     /// Verifies the log of a profile's relay.
     pub async fn over_network<E: From<AuditError>>(
@@ -101,11 +95,7 @@ impl Audit {
             Err(Ended::Failed(error)) => Err(error),
             Err(Ended::Again(again)) => {
                 let second = self.once(client, directory, Some(again), &mut watch).await;
-                second.map_err(|ended| match ended {
-                    Ended::Failed(error) => error,
-                    // Nothing was resumed, so nothing is to be begun anew.
-                    Ended::Again(_) => AuditError::State(StateError::store("it could not begin anew")).into(),
-                })
+                second.map_err(Ended::last)
             }
         }
     }
@@ -117,13 +107,10 @@ impl Audit {
         again: Option<Anew>,
         watch: &mut impl Watch<E>,
     ) -> Result<Verdict, Ended<E>> {
-        let failed = |error: AuditError| Ended::Failed(error.into());
         let (log, viewer) = (&client.settings().log, client.settings().principal.agency());
         let about = about(log, viewer);
         let kept = match again {
-            None => self
-                .resume(directory, &about, log)
-                .map_err(|error| failed(error.into()))?,
+            None => self.resume(directory, &about, log).map_err(Ended::failed)?,
             Some(_) => None,
         };
         let before = client.newest_checkpoint().await;
@@ -136,16 +123,13 @@ impl Audit {
             Err(error) => {
                 return Err(match held.filter(|_| knows_no_such_index(&error)) {
                     Some(held) => Ended::Again((Again::Longer, held)),
-                    None => failed(error.into()),
+                    None => Ended::failed(error),
                 });
             }
         };
         let unfounded = |fault: Fault| match &held {
             Some(held) => Ended::Again((Again::Fault, held.clone())),
-            None => failed(AuditError::Fault {
-                fault: Box::new(fault),
-                evidence: None,
-            }),
+            None => Ended::failed(not_kept(fault)),
         };
         if from > replay.checkpoint().size()
             && let Some(held) = held
@@ -161,18 +145,16 @@ impl Audit {
             .map_err(unfounded)?;
         let mut verifier = self
             .verifier(verifier, viewer, directory, &about, kept)
-            .map_err(|error| failed(error.into()))?;
+            .map_err(Ended::failed)?;
         verifier.check_before_resumed().map_err(|stop| match stop {
             Stop::Fault(fault) => unfounded(fault),
-            Stop::State(error) => failed(error.into()),
+            Stop::State(error) => Ended::failed(error),
         })?;
-        let begin = match (again, resumed) {
-            (Some((again, _)), _) => Begin::Again(again),
-            (None, true) => Begin::Resumed(from),
-            (None, false) => Begin::Start,
-        };
         watch
-            .begins(begin, verifier.checkpoint())
+            .begins(
+                Begin::of(again.as_ref(), resumed.then_some(from)),
+                verifier.checkpoint(),
+            )
             .map_err(Ended::Failed)?;
         let keys = Arc::new(KnownKeys::default());
         verifier.signing_keys().for_each(|key| keys.add(key));
@@ -184,27 +166,13 @@ impl Audit {
                 Some(held) => Err(Ended::Again((Again::Scope, held))),
                 None => Ok(verdict),
             },
-            Err(Halt::Fault(fault, shown)) => Err(match held {
-                Some(held) => Ended::Again((Again::Fault, held)),
-                None => failed(convicted(client, &verifier, fault, shown.as_deref()).await),
-            }),
-            // What an earlier run has verified does not come again over the network; if it did, this is the answer.
-            Err(Halt::ShowsMore) => Err(match held {
-                Some(held) => Ended::Again((Again::Scope, held)),
-                None => failed(lost().into()),
-            }),
-            Err(Halt::State(error)) => Err(failed(error.into())),
-            Err(Halt::Broken(Broken::Client(error))) => Err(failed(error.into())),
-            Err(Halt::Broken(Broken::Copy(error))) => Err(failed(error.into())),
-            Err(Halt::Broken(Broken::Lost)) => Err(failed(lost().into())),
-            Err(Halt::Told(error)) => Err(Ended::Failed(error)),
+            Err(Halt::Fault(fault, shown)) if held.is_none() => {
+                let fault = convicted(client, &verifier, fault, shown.as_deref()).await;
+                Err(Ended::failed(fault))
+            }
+            Err(halt) => Err(Ended::of(halt, held, not_kept)),
         }
     }
-}
-
-/// One of our threads is gone.
-pub(super) fn lost() -> StateError {
-    StateError::store("a thread of this audit has ended")
 }
 
 /// Reads a replay ahead of the verifier, as far as there is room.
@@ -242,6 +210,14 @@ fn bytes_of(shown: &ReplayedRecord) -> usize {
         ReplayedContent::LeafHash(_) => 32,
     };
     record.saturating_add(shown.part.as_ref().map_or(0, |part| part.content.len()))
+}
+
+/// A fault of which there is nothing to keep beside what the profile keeps anyway.
+fn not_kept(fault: Fault) -> AuditError {
+    AuditError::Fault {
+        fault: Box::new(fault),
+        evidence: None,
+    }
 }
 
 /// Looks for the first bad record, and keeps what was shown.

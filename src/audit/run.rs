@@ -52,6 +52,17 @@ pub enum Begin {
     Again(Again),
 }
 
+impl Begin {
+    /// How a run begins: anew, on from so many records that were kept, or neither.
+    pub(super) fn of(again: Option<&Anew>, resumed: Option<u64>) -> Self {
+        match (again, resumed) {
+            (Some((again, _)), _) => Self::Again(*again),
+            (None, Some(size)) => Self::Resumed(size),
+            (None, None) => Self::Start,
+        }
+    }
+}
+
 /// Why an audit begins anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
@@ -271,6 +282,50 @@ impl<E> From<StateError> for Halt<E> {
     fn from(error: StateError) -> Self {
         Self::State(error)
     }
+}
+
+/// How a run ended that gave no verdict: for good, or for another one.
+pub(super) enum Ended<E> {
+    Failed(E),
+    Again(Anew),
+}
+
+impl<E: From<AuditError>> Ended<E> {
+    /// Of ours, or of what was shown.
+    pub(super) fn failed(error: impl Into<AuditError>) -> Self {
+        Self::Failed(error.into().into())
+    }
+
+    /// `held`: what a state held the run to; none: it began with the genesis, and then `fault` says what a fault is told as.
+    pub(super) fn of(
+        halt: Halt<E>,
+        held: Option<Checkpoint>,
+        fault: impl FnOnce(Fault) -> AuditError,
+    ) -> Self {
+        match (halt, held) {
+            (Halt::Fault(_, _), Some(held)) => Self::Again((Again::Fault, held)),
+            (Halt::Fault(found, _), None) => Self::failed(fault(found)),
+            (Halt::ShowsMore, Some(held)) => Self::Again((Again::Scope, held)),
+            (Halt::ShowsMore, None) | (Halt::Broken(Broken::Lost), _) => Self::failed(lost()),
+            (Halt::State(error), _) => Self::failed(error),
+            (Halt::Broken(Broken::Client(error)), _) => Self::failed(error),
+            (Halt::Broken(Broken::Copy(error)), _) => Self::failed(error),
+            (Halt::Told(error), _) => Self::Failed(error),
+        }
+    }
+
+    /// As the error of a run that nothing was gone on from, so that nothing is to be begun anew.
+    pub(super) fn last(self) -> E {
+        match self {
+            Self::Failed(error) => error,
+            Self::Again(_) => AuditError::State(StateError::store("it could not begin anew")).into(),
+        }
+    }
+}
+
+/// One of our threads is gone.
+pub(super) fn lost() -> StateError {
+    StateError::store("a thread of this audit has ended")
 }
 
 /// Takes what is ready, in order, to the verdict; keeps it, if there is a state. `from`: the first index that comes. Over the

@@ -55,7 +55,7 @@ LIMITS = {"i": 2**64, "u": 2**32, "o": 2}
 def varint(raw, at):
     value = shift = 0
     while True:
-        need(at < len(raw), "a message is cut off")
+        need(at < len(raw) and shift < 70, "a message is cut off, or a number is longer than it may be")
         value, shift, byte, at = value | (raw[at] & 127) << shift, shift + 7, raw[at], at + 1
         if byte < 128:
             need(value < 2**64 and (byte or shift == 7), "a number is longer than it may be")
@@ -67,7 +67,7 @@ def typed(kind, value, log):
     return value.decode() if kind == "t" else value if kind == "b" else message(kind, value, log)
 def message(name, raw, log=False):
     """{number: value}: a list where any number may stand; what is absent is empty or 0, a message None."""
-    known, found, at = MESSAGES[name], {}, 0
+    known, found, at, kinds = MESSAGES[name], {}, 0, 0
     while at < len(raw):
         key, at = varint(raw, at)
         (value, at), tag, wire = varint(raw, at), key >> 3, key & 7
@@ -78,6 +78,9 @@ def message(name, raw, log=False):
         many, number = mark == "*", kind[:1] in set("iuoe")
         need(0 < tag < 2**29 and at <= len(raw) and (log or kind) and wire == (0 if number and not many else 2 if kind else wire & 2),
              f"{name}: field {tag} is unknown, cut off or not of its type")
+        if name == "Record" and 16 <= tag < 64:  # kinds, those of later versions too
+            kinds += 1
+            need(kinds == 1 and wire == 2, "a record of two kinds, or of one that is no message")
         need(tag not in found or (many and not number), f"{name}: field {tag} stands twice")
         if many and number:
             found[tag], inside = [], 0

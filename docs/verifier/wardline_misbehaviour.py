@@ -31,6 +31,7 @@ def ends(record):
     envelope = Envelope.of(record[kind_of(record)][1])
     if kind_of(record) == 21:
         return envelope.content("key-revocation")[3]
+    need(kind_of(record) == 22, "it ends no key")
     new = sha(envelope.content("root-succession")[3]).hex()
     (old,) = [keyid for keyid, _ in envelope.signatures if keyid != new]
     return old

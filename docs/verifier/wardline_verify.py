@@ -252,7 +252,7 @@ class Bundle:
         record = b64(entry["record"])
         leaf, record = leaf_hash(record), message("Record", record, log=True)
         need(root_of_inclusion(leaf, index, self.main.size, hashes) == self.main.root, f"{where}: the proof does not verify")
-        self.times[index] = record[2]
+        self.times[index] = record[2] ^ 1 << 63  # an int64: those before 1970 come first
         return index, leaf, record
     def check(self):
         j = self.json

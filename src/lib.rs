@@ -11,6 +11,7 @@
 //! | [`limits`] | every bound, related by const assertions |
 //! | [`time`] | `Timestamp` and `Clock`, the only reader of the wall clock |
 //! | [`error`] | `ErrorCode`: closed, append-only |
+//! | `objects` | JSON objects that are read as nothing but objects |
 //! | [`config`], [`telemetry`] | settings with where each came from; log lines |
 //! | `alarm` | what a person must see, said often enough and no oftener |
 //! | [`fetch`] | the one client that asks others over HTTP, bounded |
@@ -45,6 +46,7 @@ pub mod journal;
 pub mod ledger;
 pub mod limits;
 mod naming;
+mod objects;
 pub mod relay;
 pub mod seal;
 pub mod serve;

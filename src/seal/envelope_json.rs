@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{EnvelopeSignature, SignedEnvelope};
 use crate::limits;
+use crate::objects::only_objects;
 
 /// Why a text is no envelope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,7 +16,7 @@ pub struct NotAnEnvelope(String);
 
 /// An envelope as a JSON object: by itself in a file, or a member of a larger document.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub struct EnvelopeJson {
     payload: String,
     #[serde(rename = "payloadType")]
@@ -24,11 +25,13 @@ pub struct EnvelopeJson {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 struct JsonSignature {
     keyid: String,
     sig: String,
 }
+
+only_objects!(EnvelopeJson, JsonSignature);
 
 impl EnvelopeJson {
     /// An envelope, to be written.

@@ -11,6 +11,7 @@ const LAYERS: &[&str] = &[
     "limits",
     "time",
     "error",
+    "objects",
     "config",
     "telemetry",
     "alarm",

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{Bundle, BundleFault, BundledThread, Earlier, Entry, FORMAT, SeenRoot, TimestampToken};
 use crate::domain::{DetachedPart, Hash};
 use crate::limits;
+use crate::objects::only_objects;
 use crate::seal::EnvelopeJson;
 use crate::transparency::TlogProof;
 
@@ -15,7 +16,7 @@ use crate::transparency::TlogProof;
 const DOCUMENT: &str = "the document";
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 struct Json {
     format: String,
     origin: String,
@@ -31,14 +32,14 @@ struct Json {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 struct JsonEarlier {
     checkpoint: String,
     consistency: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 struct JsonSeen {
     size: u64,
     root: String,
@@ -46,14 +47,14 @@ struct JsonSeen {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 struct JsonTimestamp {
     size: u64,
     token: String,
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 struct JsonWarning {
     envelope: EnvelopeJson,
     #[serde(deserialize_with = "required")]
@@ -61,21 +62,21 @@ struct JsonWarning {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 struct JsonPart {
     salt: String,
     content: String,
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 struct JsonEntry {
     proof: String,
     record: String,
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 struct JsonThread {
     desk: String,
     records: Vec<JsonEntry>,
@@ -83,7 +84,7 @@ struct JsonThread {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 struct JsonText {
     index: u64,
     salt: String,
@@ -97,9 +98,23 @@ fn required<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> 
 
 /// What a document says it is, read before anything else of it.
 #[derive(Deserialize)]
+#[serde(remote = "Self")]
 struct Format {
     format: String,
 }
+
+only_objects!(read: Format);
+only_objects!(
+    Json,
+    JsonEarlier,
+    JsonSeen,
+    JsonTimestamp,
+    JsonWarning,
+    JsonPart,
+    JsonEntry,
+    JsonThread,
+    JsonText
+);
 
 /// The `format` of a document; none: it is no JSON object with one.
 pub fn format_of(bytes: &[u8]) -> Option<String> {

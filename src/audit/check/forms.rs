@@ -57,6 +57,28 @@ fn documents(base: &Value) -> Vec<Value> {
         fewer.as_object_mut().unwrap().remove(&name);
         case(format!("no {name} in {path:?}"), path, fewer);
     }
+    // What stands in an object's place in the order of its members is no object.
+    #[rustfmt::skip]
+    let objects: [(&str, &[&str]); 12] = [
+        ("", &["format", "origin", "checkpoint", "earlier", "seen", "timestamps", "warning", "accepted", "threads", "directory"]),
+        ("/seen/0", &["size", "root", "consistency"]),
+        ("/earlier/0", &["checkpoint", "consistency"]),
+        ("/warning", &["envelope", "body"]),
+        ("/warning/envelope", &["payload", "payloadType", "signatures"]),
+        ("/warning/envelope/signatures/0", &["keyid", "sig"]),
+        ("/warning/body", &["salt", "content"]),
+        ("/accepted", &["proof", "record"]),
+        ("/threads/0", &["desk", "records", "texts"]),
+        ("/threads/0/records/0", &["proof", "record"]),
+        ("/threads/0/texts/0", &["index", "salt", "content"]),
+        ("/directory/0", &["proof", "record"]),
+    ];
+    for (path, names) in objects {
+        let object = base.pointer(path).unwrap();
+        assert_eq!(object.as_object().unwrap().len(), names.len(), "{path}");
+        let list = names.iter().map(|name| object[name].clone()).collect();
+        case(format!("a list for the object at {path:?}"), path, list);
+    }
     for (path, value) in [
         ("/seen/0/size", json!(14.0)),
         ("/seen/0/size", json!("14")),
@@ -133,6 +155,11 @@ fn documents(base: &Value) -> Vec<Value> {
             token_of(size, token),
         );
     }
+    case(
+        "a list for the object of a timestamp".to_owned(),
+        "/timestamps",
+        json!([[size, encoded(&token)]]),
+    );
     cases
 }
 
@@ -164,6 +191,31 @@ fn with_last(more: &[u8]) -> Value {
     let last = world.shown.last_mut().unwrap();
     last.content = ReplayedContent::Record(Bytes::from([&bytes_of(last)[..], more].concat()));
     proven_anew(&world, it)
+}
+
+/// The honest story, whose thread goes on with a record of such kinds.
+fn with_later(kinds: &[u8]) -> Value {
+    let mut story = story();
+    let last = story.world.shown.last().unwrap();
+    let link = super::super::tampering::record_of(last).thread.unwrap();
+    let record = v1::Record {
+        nonce: Bytes::from(vec![9; 16]),
+        time_unix_ms: crate::time::Clock::now(&story.world.clock).unix_ms(),
+        thread: Some(v1::ThreadLink {
+            warning_digest: Bytes::copy_from_slice(&link.warning.0),
+            desk: link.desk.to_string(),
+            seq: link.seq + 1,
+            prev: Bytes::copy_from_slice(leaf_of(last).as_bytes()),
+        }),
+        directory: None,
+        kind: None,
+    };
+    let of = |kinds: &[u8]| Bytes::from([&record.encode_to_vec()[..], kinds].concat());
+    let Story { world, warning, .. } = &mut story;
+    world.smuggle(of(&field(40, &[])));
+    let it = bundle(world, *warning, "us.ctc", &world.checkpoint(), &[]);
+    world.shown.last_mut().unwrap().content = ReplayedContent::Record(of(kinds));
+    proven_anew(world, it)
 }
 
 /// A bundle whose records were changed in the world's log since it was made.
@@ -200,6 +252,18 @@ fn forgeries() -> Vec<(String, Value)> {
         ("a record with its kind twice", field(36, &[])),
         ("a record of two kinds", field(17, &field(1, b"1"))),
         (
+            "a record of a kind and of one of a later version",
+            field(40, &field(1, b"1")),
+        ),
+        (
+            "a record of a kind and of the last that may come",
+            field(63, &field(1, b"1")),
+        ),
+        (
+            "a record with a message that is no kind of a later version: sound",
+            field(64, &field(1, b"1")),
+        ),
+        (
             "a record with two threads, which some merge",
             field(3, &field(2, b"us.ctc")),
         ),
@@ -218,6 +282,30 @@ fn forgeries() -> Vec<(String, Value)> {
     ] {
         all.push((what.to_owned(), with_last(&more)));
     }
+    for (what, kinds) in [
+        (
+            "a record of a kind of a later version alone: sound",
+            field(40, &field(1, b"1")),
+        ),
+        (
+            "a record of two kinds of later versions",
+            [field(40, &[]), field(41, &[])].concat(),
+        ),
+        (
+            "a record with a kind of a later version twice",
+            [field(40, &[]), field(40, &[])].concat(),
+        ),
+        ("a record with a kind that is no message", vec![0xc0, 0x02, 0x01]),
+    ] {
+        all.push((what.to_owned(), with_later(&kinds)));
+    }
+    put(&mut all, "a record dated before 1970 and after others", {
+        let mut story = story();
+        edit(story.world.shown.last_mut().unwrap(), |record| {
+            record.time = crate::time::Timestamp::from_unix_ms(-1);
+        });
+        story
+    });
     // Payloads: signed by the right key, and read in two ways.
     let said_by = |principal: &str, change: &dyn Fn(&mut v1::Acknowledgement), more: &[u8]| {
         let mut story = story();

@@ -27,6 +27,7 @@ use super::super::trusted::Trusted;
 use super::ended::{ends, names_newest, signers as signers_in};
 use crate::domain::{Hash, Origin, Record};
 use crate::limits;
+use crate::objects::only_objects;
 use crate::transparency::{CosignedCheckpoint, TlogProof, leaf_hash, verify_consistency, verify_inclusion};
 use crate::wire;
 
@@ -135,7 +136,7 @@ impl Conviction {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 struct Json {
     format: String,
     origin: String,
@@ -152,7 +153,7 @@ enum JsonSide {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 struct JsonRoot {
     checkpoint: String,
     size: u64,
@@ -161,13 +162,15 @@ struct JsonRoot {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 struct JsonRecord {
     proof: String,
     leaf: String,
     #[serde(deserialize_with = "required")]
     record: Option<String>,
 }
+
+only_objects!(Json, JsonRoot, JsonRecord);
 
 fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Option::deserialize(deserializer)

@@ -9,11 +9,14 @@ use serde_json::{Value, json};
 
 use super::super::check::cut::{cut, cut_bundle};
 use super::super::check::stage::{bundle, note_at};
+use super::super::tampering::{Honest, bytes_of, leaf_of, record_of};
 use super::super::trusted::Trusted;
 use super::super::world::World;
 use super::tests::{Files, forked, restart};
 use super::*;
 use crate::domain::*;
+use crate::transparency::inclusion_proof;
+use crate::wire;
 
 fn directory() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
@@ -63,11 +66,54 @@ fn proofs() -> Vec<Misbehaviour> {
     vec![roots, leaves, thread, directory, ended, older]
 }
 
+/// A root that signs after its succession, which stands in a record of its own kind, or of another: that one ends no key.
+fn succession(origin: &Origin, other_kind: bool) -> Misbehaviour {
+    let mut honest = World::small();
+    honest.succeed("ru");
+    let mut record = record_of(honest.shown.last().unwrap());
+    if other_kind {
+        let RecordKind::RootSucceeded(envelope) = record.kind else {
+            panic!("{:?}", record.kind)
+        };
+        record.kind = RecordKind::MandatePublished(envelope);
+    }
+    let mut world = World::small();
+    let ended = world.smuggle(wire::encode_record(&record));
+    let later = world.revoke("ru.ctc", KeyRole::Officer);
+    let side = |index: u64| {
+        let shown = &world.shown[usize::try_from(index).unwrap()];
+        Side::Record {
+            proof: TlogProof {
+                index,
+                hashes: inclusion_proof(index + 1, index, &Honest::of(&world.shown)).unwrap(),
+                checkpoint_note: note_at(&world, index + 1),
+                extra: None,
+            },
+            leaf: leaf_of(shown),
+            record: Some(bytes_of(shown).clone()),
+        }
+    };
+    Misbehaviour {
+        origin: origin.clone(),
+        kind: Kind::KeyEnded,
+        a: side(ended),
+        b: side(later),
+    }
+}
+
 /// Each proof, and what is no proof any more: its sides the other way round, the same side twice, and the kind of another.
 fn cases() -> Vec<Value> {
     let mut cases = Vec::new();
     let mut case = |what: String, proof: &Value| cases.push(json!({"what": what, "proof": proof}));
-    for proof in proofs() {
+    let proofs = proofs();
+    for (what, other_kind) in [
+        ("KEY_ENDED by a succession: sound", false),
+        ("KEY_ENDED by a succession in a record of another kind", true),
+    ] {
+        let proof = succession(&proofs[0].origin, other_kind).to_json();
+        case(what.to_owned(), &serde_json::from_str(&proof).unwrap());
+    }
+    for proof in proofs {
         let word = proof.kind.word();
         let sound: Value = serde_json::from_str(&proof.to_json()).unwrap();
         case(format!("{word}: sound"), &sound);
@@ -91,6 +137,16 @@ fn cases() -> Vec<Value> {
         let mut more = sound.clone();
         more["a"]["more"] = json!(1);
         case(format!("{word} with a member that is unknown"), &more);
+        let listed = |object: &Value, names: &[&str]| names.iter().map(|name| object[name].clone()).collect();
+        let mut list = sound.clone();
+        list["a"] = if proof.kind == Kind::TwoRoots {
+            listed(&sound["a"], &["checkpoint", "size", "root", "consistency"])
+        } else {
+            listed(&sound["a"], &["proof", "leaf", "record"])
+        };
+        case(format!("{word} with a list for the object of a side"), &list);
+        let list = listed(&sound, &["format", "origin", "kind", "a", "b"]);
+        case(format!("{word}, a list for the object"), &list);
         if proof.kind != Kind::TwoRoots && proof.kind != Kind::TwoLeaves {
             let mut without = sound.clone();
             without["b"]["record"] = Value::Null;

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::Hash;
 use crate::limits;
+use crate::objects::only_objects;
 
 /// A signed note and a token over its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,11 +27,13 @@ pub struct InvalidStored;
 
 /// The members; serde refuses one that stands there twice.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 struct Document {
     checkpoint: String,
     token: String,
 }
+
+only_objects!(read: Document);
 
 impl StoredTimestamp {
     /// The name of the file for a token over a checkpoint: another token has another name.

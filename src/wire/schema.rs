@@ -1,6 +1,7 @@
 //! The message descriptors, compiled once into what the walker needs: flat tables without a lock or a clone in the
 //! way. What may be a signed payload at all (no maps, no groups, how many entries a list may have) is settled here.
 
+use std::ops::RangeInclusive;
 use std::sync::OnceLock;
 
 use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor};
@@ -8,8 +9,12 @@ use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor};
 use crate::error::ErrorCode;
 use crate::limits;
 
-/// The fields of one message that the walker can tell apart; larger messages are not signed.
-pub(super) const FIELDS_MAX: usize = 32;
+/// The fields of one message that the walker can tell apart; larger messages are not read. A record with every number
+/// that is kept for its kinds has fewer, which a test holds.
+pub(super) const FIELDS_MAX: usize = 64;
+
+/// The numbers of a record's kinds, those of later versions too (record.proto).
+pub(super) const RECORD_KINDS: RangeInclusive<u32> = 16..=63;
 
 /// Every message of the protocol.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub(super) struct Message {
     pub(super) name: String,
     /// Sorted by number.
     pub(super) fields: Vec<Field>,
+    /// The oneof that later versions give more members, as one bit, and the numbers kept for them.
+    grows: Option<(u32, RangeInclusive<u32>)>,
 }
 
 /// One field.
@@ -103,8 +110,12 @@ impl Schema {
                     .map(|f| field(message, &f, &descriptors))
                     .collect();
                 fields.sort_unstable_by_key(|field| field.number);
+                let kind = fields.iter().find(|field| RECORD_KINDS.contains(&field.number));
                 Message {
                     name: message.name().to_owned(),
+                    grows: kind
+                        .filter(|_| message.name() == "Record")
+                        .map(|kind| (kind.oneof, RECORD_KINDS)),
                     fields,
                 }
             })
@@ -134,6 +145,13 @@ impl Message {
             .binary_search_by_key(&number, |field| field.number)
             .ok()?;
         Some((place, self.fields.get(place)?))
+    }
+
+    /// The oneof that a field of a later version is a member of, as one bit; 0: none.
+    pub(super) fn oneof_of_later(&self, number: u32) -> u32 {
+        self.grows
+            .as_ref()
+            .map_or(0, |(oneof, kept)| if kept.contains(&number) { *oneof } else { 0 })
     }
 }
 

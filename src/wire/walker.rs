@@ -7,7 +7,8 @@
 //! bound and messages nested too deeply. Field order is free. A *default written out* (an explicit 0, `false` or
 //! empty text) is allowed and means the same as its absence; only a zero enum is refused, also where absence means
 //! "not said". Of a stored record, which a later version may have written, unknown fields that are a varint or a length are
-//! passed over, and lists have no bound but the record's; all else is the same. It never panics, allocates only to say what is wrong, and recurses no deeper than its bound.
+//! passed over, and lists have no bound but the record's; all else is the same. Of the numbers that are kept for a record's
+//! kinds one stands at most, known or not: the version that knows both would refuse what this one had taken. It never panics, allocates only to say what is wrong, and recurses no deeper than its bound.
 
 use super::schema::{FIELDS_MAX, Field, Message, Range, Schema, Shape};
 use crate::error::{ErrorCode, Refused};
@@ -50,8 +51,12 @@ fn walk_message(
     bytes: &[u8],
     depth: usize,
 ) -> Result<(), Refused> {
-    if depth > limits::NESTING_MAX || message.fields.len() > FIELDS_MAX {
+    if depth > limits::NESTING_MAX {
         return Err(malformed("messages nest too deeply"));
+    }
+    if message.fields.len() > FIELDS_MAX {
+        let why = "the message has more fields than are told apart";
+        return Err(Refused::new(ErrorCode::Internal, why));
     }
     // How often each field was seen, and which oneofs have their member.
     let mut seen = [0usize; FIELDS_MAX];
@@ -61,7 +66,12 @@ fn walk_message(
         let tag = Tag::read(&mut rest)?;
         let Some((place, field)) = message.field(tag.number) else {
             if of == Of::Log {
-                pass_over(tag.wire, &mut rest)?;
+                let oneof = message.oneof_of_later(tag.number);
+                pass_over(tag.wire, oneof != 0, &mut rest)?;
+                if oneofs & oneof != 0 {
+                    return Err(two_of_one_choice().about(tag.number.to_string()));
+                }
+                oneofs |= oneof;
                 continue;
             }
             return Err(
@@ -80,9 +90,10 @@ fn walk_message(
     Ok(())
 }
 
-/// The value of a field that is not known.
-fn pass_over(wire: Wire, rest: &mut &[u8]) -> Result<(), Refused> {
+/// The value of a field that is not known; of one that must be a message.
+fn pass_over(wire: Wire, is_message: bool, rest: &mut &[u8]) -> Result<(), Refused> {
     match wire {
+        Wire::Varint if is_message => Err(malformed("every kind of record is a message")),
         Wire::Varint => varint(rest).map(drop),
         Wire::Length => length_delimited(rest).map(drop),
         Wire::Fixed64 | Wire::Fixed32 | Wire::StartGroup | Wire::EndGroup => {
@@ -116,7 +127,7 @@ fn walk_field(
             return Err(duplicate("a singular field stands twice"));
         }
         if taken {
-            return Err(duplicate("two members of one choice are given"));
+            return Err(two_of_one_choice());
         }
         return walk_value(schema, of, &field.shape, rest, depth);
     };
@@ -300,6 +311,10 @@ fn invalid(sentence: &str) -> Refused {
 
 fn duplicate(sentence: &str) -> Refused {
     Refused::new(ErrorCode::DuplicateField, sentence)
+}
+
+fn two_of_one_choice() -> Refused {
+    duplicate("two members of one choice are given")
 }
 
 fn too_many(code: ErrorCode, entries_max: usize) -> Refused {

@@ -121,7 +121,14 @@ fn a_record_reads_in_one_way_only() {
     let (_, record) = fixed::records().swap_remove(15);
     let good = wire::encode_record(&record);
     let inside = bytes(3, &bytes(2, b"us.ctc"));
-    let table: [(&str, Vec<u8>, ErrorCode); 6] = [
+    let later = |number| bytes(number, &bytes(1, b"1"));
+    let table: [(&str, Vec<u8>, ErrorCode); 11] = [
+        // The version that knows the other kind sees two.
+        ("a reserved kind", later(40), ErrorCode::DuplicateField),
+        ("the last reserved kind", later(52), ErrorCode::DuplicateField),
+        ("a kind between", later(28), ErrorCode::DuplicateField),
+        ("the last number for a kind", later(63), ErrorCode::DuplicateField),
+        ("an empty kind", bytes(53, b""), ErrorCode::DuplicateField),
         ("a nonce again", bytes(1, &[1; 16]), ErrorCode::DuplicateField),
         ("a time again", vec![0x10, 1], ErrorCode::DuplicateField),
         (
@@ -171,4 +178,33 @@ fn records_tolerate_what_is_newer() {
     let newer = [&wire::encode_record(&record)[..], &[0xf8, 0x07, 0x01]].concat();
     assert_eq!(wire::record(&newer).unwrap(), record);
     assert!(matches!(record.kind, RecordKind::HandedOver(_)));
+}
+
+/// A record of a kind that only a later version knows is read as that; one of two of them, or of a kind that is no message,
+/// is not. What is no kind may stand beside it.
+#[test]
+fn a_kind_of_a_later_version_stands_alone() {
+    let (_, record) = fixed::records().swap_remove(15);
+    let mut without = v1::Record::decode(wire::encode_record(&record)).unwrap();
+    without.kind = None;
+    let without = without.encode_to_vec();
+    let read = |more: &[Vec<u8>]| wire::record(&[&without[..], &more.concat()].concat());
+    let later = |number| bytes(number, &bytes(1, b"1"));
+    for number in [28, 31, 37, 40, 52, 53, 63] {
+        let record = read(&[later(number)]).unwrap();
+        assert_eq!(record.kind, RecordKind::Unknown, "{number}");
+        assert!(
+            read(&[later(number), later(15), later(64), later(64)]).is_ok(),
+            "{number}"
+        );
+        for more in [number, 16, 40, 63] {
+            let refused = read(&[later(number), later(more)]);
+            let Err(BadRecord::Field(refused)) = refused else {
+                panic!("{number} and {more}: {refused:?}");
+            };
+            assert_eq!(refused.code, ErrorCode::DuplicateField, "{number} and {more}");
+        }
+    }
+    let number = read(&[vec![0xc0, 0x02, 0x01]]);
+    assert_eq!(number, Err(BadRecord::NotProtobuf), "a kind that is a number");
 }

@@ -93,6 +93,34 @@ fn error_codes_are_those_of_the_proto() {
     assert_eq!(codes, values("ErrorCode"));
 }
 
+/// The walker tells apart every field of every message and, of a record, every kind that a number is kept for: a later
+/// version's records are not refused for their number of fields. The kinds, and nothing else, have those numbers.
+#[test]
+fn the_walker_has_room_for_every_field() {
+    let pool = pool();
+    for message in pool.all_messages() {
+        let reserved: usize = message.reserved_ranges().map(|range| range.len()).sum();
+        assert!(
+            message.fields().len() + reserved <= schema::FIELDS_MAX,
+            "{}",
+            message.name()
+        );
+    }
+    let record = pool.get_message_by_name("wardline.v1.Record").unwrap();
+    for number in schema::RECORD_KINDS {
+        let field = record.get_field(number);
+        let kind = field.and_then(|field| field.containing_oneof().map(|oneof| oneof.name() == "kind"));
+        let reserved = record.reserved_ranges().any(|range| range.contains(&number));
+        assert!(kind.unwrap_or(reserved), "{number}");
+    }
+    let kinds = record.fields().filter(|field| field.containing_oneof().is_some());
+    assert!(
+        kinds
+            .map(|field| field.number())
+            .all(|number| schema::RECORD_KINDS.contains(&number))
+    );
+}
+
 /// Every list in what is signed, in a body or a text has a bound of its own, every message that is walked fits into
 /// the walker's table, and none of them has a map or a group.
 #[test]

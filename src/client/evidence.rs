@@ -60,12 +60,36 @@ impl Client {
         self.with_all_evidence(gathered, "bundle", &answers)
     }
 
-    /// The same. Every answer is kept for whoever must be shown that it was untrue.
+    /// The same. Every answer is kept for whoever must be shown that it was untrue. An agency may be admitted or dismissed between
+    /// two answers, each of which shows what may be seen when it is given: they are asked for once more before that is held
+    /// against the relay.
     async fn gather(
         &self,
         name: &WarningName,
         answers: &mut Vec<Vec<u8>>,
     ) -> Result<RawEvidence, ClientError> {
+        let mut asked_twice = false;
+        loop {
+            let (whole, older) = self.gather_once(name, answers).await?;
+            let Some(mut older) = older else {
+                return Ok(whole);
+            };
+            if !asked_twice && whole.is_of_another_sight_than(&older) {
+                asked_twice = true;
+                continue;
+            }
+            whole.is_the_same_as(&older)?;
+            older.take_parts_of(whole);
+            return Ok(older);
+        }
+    }
+
+    /// The evidence under the newest checkpoint and, if that holds all of it, under the newest cosigned one.
+    async fn gather_once(
+        &self,
+        name: &WarningName,
+        answers: &mut Vec<Vec<u8>>,
+    ) -> Result<(RawEvidence, Option<RawEvidence>), ClientError> {
         // Before anything is asked.
         let held = self.held().await?;
         let before = self.inner.trust.newest().await.size();
@@ -96,12 +120,12 @@ impl Client {
         match cosigned {
             Some(cosigned) if cosigned.size() < whole.checkpoint.size() && holds_all(&cosigned) => {
                 let older = self.evidence_at(name, &cosigned, &newest, answers).await?;
-                whole.is_the_same_as(&older)?;
-                Ok(older)
+                older.leaves()?;
+                Ok((whole, Some(older)))
             }
             older => {
                 whole.cosigned = older;
-                Ok(whole)
+                Ok((whole, None))
             }
         }
     }
@@ -290,9 +314,26 @@ impl RawEvidence {
         Ok(leaves)
     }
 
+    /// Whether one shows whole threads, or the acceptance, that the other does not: so do two answers of an honest relay to whom
+    /// it may show more or less than a moment before.
+    fn is_of_another_sight_than(&self, other: &Self) -> bool {
+        self.accepted.is_some() != other.accepted.is_some() || !self.threads.keys().eq(other.threads.keys())
+    }
+
+    /// What stands beside the records and was shown in one of two answers was shown.
+    fn take_parts_of(&mut self, other: Self) {
+        self.body = self.body.take().or(other.body);
+        for (desk, parts) in other.threads {
+            if let Some(own) = self.threads.get_mut(&desk) {
+                for (index, text) in parts.texts {
+                    own.texts.entry(index).or_insert(text);
+                }
+            }
+        }
+    }
+
     /// Checks that the same was shown under an older checkpoint, which is said to hold all of it.
     fn is_the_same_as(&self, older: &Self) -> Result<(), VerificationError> {
-        older.leaves()?;
         let records = |of: &Self, desk: &DeskAddress| -> Vec<(u64, Bytes)> {
             let parts = of.threads.get(desk).map(|parts| parts.records.as_slice());
             let records = parts.unwrap_or_default().iter();

@@ -1,9 +1,11 @@
 //! What a relay can leave out of evidence: by choosing how old the cosigned checkpoint is under which it is asked for, and by
 //! showing less than this profile holds receipts for.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use prost::Message as _;
 use wardline::audit::make;
-use wardline::client::{Client, ClientError, VerificationError};
+use wardline::client::{AcknowledgementDraft, Client, ClientError, VerificationError};
 use wardline::domain::{AcknowledgementKind, WarningName};
 use wardline::wire::v1;
 
@@ -30,7 +32,10 @@ async fn opened() -> Opened {
     let delivered = receive_one(&ru, "ru.ctc").await;
     let before = us.checkpoint().await.unwrap().note().to_owned();
     let opened = ru
-        .acknowledge(&answer(&delivered, AcknowledgementKind::Opened))
+        .acknowledge(&AcknowledgementDraft {
+            note: Some(("en".parse().unwrap(), "Which hall?".to_owned())),
+            ..answer(&delivered, AcknowledgementKind::Opened)
+        })
         .await
         .unwrap();
     Opened {
@@ -153,6 +158,74 @@ async fn evidence_that_is_shorter_under_the_cosigned_checkpoint() {
         "{error:?}"
     );
     assert!(evidence.unwrap().join("answer-2.pb").is_file());
+}
+
+/// Between the answers under the newest checkpoint and the cosigned one the agency is admitted or dismissed, so that one of them
+/// has the acceptance or a thread and the other has not: the relay is asked once more, and not accused. If it says so again it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_sight_between_two_answers_accuses_nobody() {
+    type Lie = fn(&mut v1::GetWarningResponse);
+    let table: [(&str, Lie); 2] = [
+        ("the acceptance", |shown| shown.accepted = None),
+        ("a thread", |shown| shown.threads.clear()),
+    ];
+    let Opened { world, name, .. } = opened().await;
+    let us = world.client("us.ctc");
+    let after = us.checkpoint().await.unwrap();
+    us.submit(&draft(&["ru.ctc"])).await.unwrap();
+    let (us, meddler) = lied_to(&world, "us.ctc").await;
+    cosigned(&meddler, after.note());
+    for (what, lie) in table {
+        for (lies, sound) in [(1, true), (2, false)] {
+            let under = bytes::Bytes::from(after.note().to_owned());
+            let left = AtomicUsize::new(lies);
+            meddler.evidence(move |answer| {
+                let of_cosigned = |it: &&mut v1::GetWarningResponse| it.checkpoint == under;
+                let Some(shown) = answer.warning.as_mut().filter(of_cosigned) else {
+                    return;
+                };
+                if left.load(Ordering::SeqCst) > 0 {
+                    left.fetch_sub(1, Ordering::SeqCst);
+                    lie(shown);
+                }
+            });
+            if sound {
+                bundle(&us, &name).await.unwrap();
+            } else {
+                let (error, evidence) = found_out(bundle(&us, &name).await);
+                assert!(
+                    matches!(
+                        error,
+                        VerificationError::Dropped { .. } | VerificationError::Incomplete(_)
+                    ),
+                    "{what}: {error:?}"
+                );
+                assert!(evidence.unwrap().join("answer-4.pb").is_file(), "{what}");
+            }
+        }
+    }
+}
+
+/// The body and the texts that the relay shows under the newest checkpoint, and not under the cosigned one, are in the bundle.
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_that_only_one_answer_shows_are_in_the_bundle() {
+    let Opened { world, name, .. } = opened().await;
+    let us = world.client("us.ctc");
+    let after = us.checkpoint().await.unwrap();
+    us.submit(&draft(&["ru.ctc"])).await.unwrap();
+    let (us, meddler) = lied_to(&world, "us.ctc").await;
+    cosigned(&meddler, after.note());
+    let whole = make(&us, &name).await.unwrap().bundle;
+    assert!(whole.body.is_some() && whole.threads[0].texts.len() == 1);
+    let under = bytes::Bytes::from(after.note().to_owned());
+    meddler.evidence(move |answer| {
+        let of_cosigned = |it: &&mut v1::GetWarningResponse| it.checkpoint == under;
+        if let Some(shown) = answer.warning.as_mut().filter(of_cosigned) {
+            shown.body = None;
+            shown.threads[0].texts.clear();
+        }
+    });
+    assert_eq!(make(&us, &name).await.unwrap().bundle, whole);
 }
 
 /// As `audit bundle` makes it.

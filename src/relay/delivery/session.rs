@@ -61,7 +61,7 @@ pub(super) enum Action {
     Load { pass: Pass, after: u64, limit: usize },
     /// Write this one to the stream; answer with [`Event::Written`] or [`Event::Gone`]. One at a time.
     Send { number: u64, repeated: u32 },
-    /// Say that what waited when the session began has been sent.
+    /// Say that what waited when the session began has been sent: up to the number that was the newest then.
     CaughtUp { newest: u64 },
     /// Come back with [`Event::Tick`] at this time; replaces the earlier wish.
     WakeAt(Timestamp),
@@ -289,9 +289,9 @@ impl Session {
             Some(next) => next.saturating_sub(1),
             None => self.forward.after,
         };
-        if self.catch_up.is_some_and(|target| sent >= target) {
-            self.catch_up = None;
-            actions.push(Action::CaughtUp { newest: self.newest });
+        // What was routed meanwhile may not have been sent: it is not counted, or its number would look withheld.
+        if let Some(newest) = self.catch_up.take_if(|target| sent >= *target) {
+            actions.push(Action::CaughtUp { newest });
         }
         if self.credit > 0
             && let Some((number, times)) = self.next_to_send(now)

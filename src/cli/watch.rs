@@ -18,7 +18,7 @@ use super::shown::delivered_json;
 use super::status::{SummaryObject, pages};
 use super::{Context, Exit, Fault};
 use crate::client::{
-    Accounted, Acknowledged, Client, ClientError, Deliveries, InboxName, Incoming, Unanswered,
+    Accounted, Acknowledged, Client, ClientError, Deliveries, Gap, InboxName, Incoming, Unanswered,
     VerificationError, When,
 };
 use crate::domain::{DeskAddress, Digest, Direction, Status};
@@ -60,7 +60,7 @@ pub(crate) async fn run(command: WatchCommand, context: &Context) -> Result<Exit
         Some(When::At(_)) => return Err(Fault::usage("--timeout takes a span (90s, 5m)")),
     };
     // A warning that is withheld does not keep the others from coming; however the command ends, it says so then.
-    let alarm = Alarm::default();
+    let told = Told::default();
     // At once, and whatever the relay does.
     let inbox = show_inbox(&client, &desk, context).await?;
     let watching = async {
@@ -74,21 +74,33 @@ pub(crate) async fn run(command: WatchCommand, context: &Context) -> Result<Exit
             Some(count) => deliveries.at_most(count),
             None => deliveries,
         };
-        watch(&client, deliveries, &command, &alarm, context).await
+        watch(&client, deliveries, &command, &told, context).await
     };
     let ended = tokio::select! {
         ended = watching => ended,
         () = until(deadline) => Err(ClientError::TimedOut.into()),
         _ = tokio::signal::ctrl_c() => Ok(Exit::Done),
     };
-    match alarm.into_inner() {
+    if let Some(gap) = told.asked_about.into_inner() {
+        eprintln!(
+            "wardline: {}: what became of them was not found out before the end, and the next watch asks about it.",
+            which(&desk, &gap)
+        );
+    }
+    match told.withheld.into_inner() {
         Some(withheld) => Err(withheld),
         None => ended,
     }
 }
 
-/// That a warning is withheld, once that was found.
-type Alarm = RefCell<Option<Fault>>;
+/// What is to be told however the command ends.
+#[derive(Default)]
+struct Told {
+    /// That a warning is withheld, once that was found.
+    withheld: RefCell<Option<Fault>>,
+    /// Numbers that never came, while it is asked what became of them.
+    asked_about: RefCell<Option<Gap>>,
+}
 
 async fn until(deadline: Option<Instant>) {
     match deadline {
@@ -238,13 +250,14 @@ async fn watch(
     client: &Client,
     mut deliveries: Deliveries,
     command: &WatchCommand,
-    alarm: &Alarm,
+    told: &Told,
     context: &Context,
 ) -> Result<Exit, Fault> {
     let mut taken = 0u64;
-    let mut gap: Option<Gap> = None;
     while command.count.is_none_or(|count| taken < count) {
-        match deliveries.next().await? {
+        let incoming = deliveries.next().await?;
+        *told.asked_about.borrow_mut() = deliveries.asked_about();
+        match incoming {
             Incoming::Warning(delivered) => {
                 let object = with_event("warning", delivered_json(&delivered));
                 context.emit(&object, screen(client, &delivered, context).await)?;
@@ -255,10 +268,8 @@ async fn watch(
                 taken += 1;
             }
             Incoming::Received(received) => say_received(&received, context)?,
-            Incoming::Accounted { accounted, .. } => {
-                if let Some(gap) = &gap {
-                    tell_accounted(deliveries.desk(), accounted, gap, alarm, context)?;
-                }
+            Incoming::Accounted { gap, accounted } => {
+                tell_accounted(deliveries.desk(), accounted, &gap, told, context)?;
             }
             Incoming::CaughtUp {
                 newest,
@@ -268,7 +279,18 @@ async fn watch(
                 if missing > 0 {
                     // While it is asked what became of them, warnings go on coming.
                     deliveries.begin_accounting(newest);
-                    gap = Some((newest, missing, first_missing.clone()));
+                    let gap = Gap {
+                        newest,
+                        missing,
+                        first_missing: first_missing.clone(),
+                    };
+                    if !context.json {
+                        eprintln!(
+                            "wardline: {}: the relay is being asked what became of them.",
+                            which(deliveries.desk(), &gap)
+                        );
+                    }
+                    *told.asked_about.borrow_mut() = deliveries.asked_about();
                 }
                 let object = json!({
                     "event": "caught_up",
@@ -286,35 +308,49 @@ async fn watch(
     while let Some(received) = deliveries.settle().await? {
         say_received(&received, context)?;
     }
-    if let Some((_, accounted)) = deliveries.end_accounting().await
-        && let Some(gap) = &gap
-    {
-        tell_accounted(deliveries.desk(), accounted, gap, alarm, context)?;
+    if let Some((gap, accounted)) = deliveries.end_accounting().await {
+        *told.asked_about.borrow_mut() = None;
+        tell_accounted(deliveries.desk(), accounted, &gap, told, context)?;
     }
     Ok(Exit::Done)
 }
 
-/// Numbers that never came here: the newest number, how many are missing, and the first of them.
-type Gap = (u64, u64, Vec<u64>);
-
-/// What became of the numbers that never came here: told to a person unless another machine of the desk has them.
-fn tell_accounted(
-    desk: &DeskAddress,
-    accounted: Result<Accounted, ClientError>,
-    (newest, missing, first_missing): &Gap,
-    alarm: &Alarm,
-    context: &Context,
-) -> Result<(), Fault> {
+/// Which numbers never came here.
+fn which(desk: &DeskAddress, gap: &Gap) -> String {
+    let Gap {
+        newest,
+        missing,
+        first_missing,
+    } = gap;
     let more = match u64::try_from(first_missing.len()) {
         Ok(shown) if shown < *missing => ", …",
         Ok(_) | Err(_) => "",
     };
     let numbers: Vec<String> = first_missing.iter().map(ToString::to_string).collect();
-    let which = format!(
+    format!(
         "{missing} of the {newest} warnings that were routed to {desk} never came to this profile (numbers {}{more})",
         numbers.join(", ")
-    );
+    )
+}
+
+/// What became of the numbers that never came here: told to a person unless all of them have come meanwhile.
+fn tell_accounted(
+    desk: &DeskAddress,
+    accounted: Result<Accounted, ClientError>,
+    gap: &Gap,
+    told: &Told,
+    context: &Context,
+) -> Result<(), Fault> {
+    let which = which(desk, gap);
     let unknown = match accounted {
+        Ok(Accounted::Elsewhere(_)) if gap.missing == 0 => return Ok(()),
+        Ok(Accounted::Elsewhere(elsewhere)) if elsewhere < gap.missing => {
+            eprintln!(
+                "wardline: {which}: the desk has acknowledged {elsewhere} of them on another machine, which is proven; the others were routed \
+                 after this session began, and are to come."
+            );
+            return Ok(());
+        }
         Ok(Accounted::Elsewhere(_)) => {
             eprintln!(
                 "wardline: {which}: the desk has acknowledged them on another machine, which is proven."
@@ -341,16 +377,16 @@ fn tell_accounted(
             let object = json!({
                 "event": "withheld",
                 "desk": desk.to_string(),
-                "inbox_number": newest,
+                "inbox_number": gap.newest,
                 "withheld": withheld,
-                "first_missing": first_missing,
+                "first_missing": gap.first_missing,
                 "evidence": evidence,
             });
             eprintln!("{}", fault.render(context.json));
             if context.json {
                 context.emit(&object, "")?;
             }
-            *alarm.borrow_mut() = Some(fault);
+            *told.withheld.borrow_mut() = Some(fault);
             return Ok(());
         }
         Err(error) if error.is_passing() => error.to_string(),

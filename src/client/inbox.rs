@@ -4,8 +4,8 @@
 //! A file's name says all that a lookup needs: `ID_DIGEST_DESK_NUMBER.warning` (the desk's `/` written as `+`), and beside
 //! it `.shown` once a session that only looks on has shown it, `.handled` once a handler succeeded, and `.received` once
 //! `RECEIVED` is on the record. `.answered` stands apart from these: an officer's answer is on the record, as far as this
-//! profile has verified. `DIGEST_DESK.elsewhere` is no delivery: that warning never came here, and is proven to have come to another
-//! machine of the desk.
+//! profile has verified. `DIGEST_DESK_INDEX.elsewhere` is no delivery: that warning never came here, and is proven to have come to
+//! another machine of the desk; its `ROUTED` record is at INDEX.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -89,21 +89,29 @@ impl Inbox {
         std::fs::write(&path, b"").map_err(files::at(&path))
     }
 
-    /// This warning is proven to have come to another machine of the desk. Not synced: it is found out again.
-    pub(crate) fn mark_elsewhere(&self, digest: &Digest, desk: &DeskAddress) -> Result<(), FileError> {
+    /// This warning, whose `ROUTED` record is at `routed`, is proven to have come to another machine of the desk. Not synced: it
+    /// is found out again.
+    pub(crate) fn mark_elsewhere(
+        &self,
+        digest: &Digest,
+        desk: &DeskAddress,
+        routed: u64,
+    ) -> Result<(), FileError> {
         files::create_directory(&self.0)?;
         let desk = desk.to_string().replace('/', "+");
-        let path = self.0.join(format!("{digest}_{desk}{ELSEWHERE}"));
+        let path = self.0.join(format!("{digest}_{desk}_{routed}{ELSEWHERE}"));
         std::fs::write(&path, b"").map_err(files::at(&path))
     }
 
-    /// What is proven to have come to another machine of the desk.
-    pub(crate) fn elsewhere(&self, desk: &DeskAddress) -> Result<BTreeSet<Digest>, FileError> {
+    /// What is proven to have come to another machine of the desk, and where its `ROUTED` record is.
+    pub(crate) fn elsewhere(&self, desk: &DeskAddress) -> Result<BTreeMap<Digest, u64>, FileError> {
         let names = files::names(&self.0)?;
         let of_desk = |file: &String| {
-            let (digest, of) = file.strip_suffix(ELSEWHERE)?.split_once('_')?;
-            let of: DeskAddress = of.replace('+', "/").parse().ok()?;
-            (of == *desk).then(|| digest.parse().ok())?
+            let mut parts = file.strip_suffix(ELSEWHERE)?.split('_');
+            let digest = parts.next()?.parse().ok()?;
+            let of: DeskAddress = parts.next()?.replace('+', "/").parse().ok()?;
+            let routed = parts.next()?.parse().ok()?;
+            (of == *desk && parts.next().is_none()).then_some((digest, routed))
         };
         Ok(names.iter().filter_map(of_desk).collect())
     }
@@ -226,11 +234,11 @@ mod tests {
         let [duty, aviation]: [DeskAddress; 2] =
             ["be.ctc", "be.ctc/aviation"].map(|desk| desk.parse().unwrap());
         assert!(inbox.elsewhere(&duty).unwrap().is_empty());
-        inbox.mark_elsewhere(&Digest([1; 32]), &duty).unwrap();
-        inbox.mark_elsewhere(&Digest([1; 32]), &duty).unwrap();
-        inbox.mark_elsewhere(&Digest([2; 32]), &aviation).unwrap();
-        assert_eq!(inbox.elsewhere(&duty).unwrap(), [Digest([1; 32])].into());
-        assert_eq!(inbox.elsewhere(&aviation).unwrap(), [Digest([2; 32])].into());
+        inbox.mark_elsewhere(&Digest([1; 32]), &duty, 7).unwrap();
+        inbox.mark_elsewhere(&Digest([1; 32]), &duty, 7).unwrap();
+        inbox.mark_elsewhere(&Digest([2; 32]), &aviation, 9).unwrap();
+        assert_eq!(inbox.elsewhere(&duty).unwrap(), [(Digest([1; 32]), 7)].into());
+        assert_eq!(inbox.elsewhere(&aviation).unwrap(), [(Digest([2; 32]), 9)].into());
         assert!(inbox.list().unwrap().is_empty() && inbox.unanswered(&duty).unwrap().is_empty());
     }
 

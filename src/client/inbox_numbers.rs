@@ -5,6 +5,18 @@ use std::collections::BTreeMap;
 
 use super::inbox::InboxName;
 use crate::domain::Digest;
+use crate::limits;
+
+/// Numbers of a desk's inbox that never came to this profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The newest number that is known to have been given.
+    pub newest: u64,
+    /// How many numbers up to that one never came.
+    pub missing: u64,
+    /// The first of them.
+    pub first_missing: Vec<u64>,
+}
 
 /// One desk's deliveries, by both of their names.
 #[derive(Debug, Default)]
@@ -26,7 +38,7 @@ impl InboxNumbers {
     }
 
     /// What has come before and contradicts this one, and how; `None`: nothing does.
-    pub(super) fn contradicted_by(&self, name: &InboxName) -> Option<(&InboxName, String)> {
+    pub(super) fn contradicted_by(&self, name: &InboxName) -> Option<(InboxName, String)> {
         if let Some(before) = self.by_number.get(&name.number)
             && before.digest != name.digest
         {
@@ -34,7 +46,7 @@ impl InboxNumbers {
                 "it has the inbox number {}, under which {} came before",
                 name.number, before.digest
             );
-            return Some((before, why));
+            return Some((before.clone(), why));
         }
         let before = self.by_number.get(self.by_digest.get(&name.digest)?)?;
         (before.number != name.number).then(|| {
@@ -42,7 +54,7 @@ impl InboxNumbers {
                 "it has the inbox number {}, and came before under {}",
                 name.number, before.number
             );
-            (before, why)
+            (before.clone(), why)
         })
     }
 
@@ -52,9 +64,49 @@ impl InboxNumbers {
         self.by_number.insert(name.number, name.clone());
     }
 
-    /// The warnings that have come.
-    pub(super) fn digests(&self) -> impl Iterator<Item = &Digest> {
-        self.by_digest.keys()
+    /// Whether a warning has come.
+    pub(super) fn has(&self, digest: &Digest) -> bool {
+        self.by_digest.contains_key(digest)
+    }
+
+    /// What came under a number.
+    pub(super) fn at(&self, number: u64) -> Option<&InboxName> {
+        self.by_number.get(&number)
+    }
+
+    /// The greatest number that has come; 0: none has.
+    pub(super) fn greatest(&self) -> u64 {
+        self.by_number.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// How many numbers below the greatest never came.
+    pub(super) fn gaps(&self) -> u64 {
+        let came = u64::try_from(self.by_number.len()).unwrap_or(u64::MAX);
+        self.greatest().saturating_sub(came)
+    }
+
+    /// How many numbers up to one never came.
+    pub(super) fn missing(&self, newest: u64) -> u64 {
+        let came = u64::try_from(self.to(newest).count()).unwrap_or(u64::MAX);
+        newest.saturating_sub(came)
+    }
+
+    /// The numbers up to one that never came.
+    pub(super) fn gap(&self, newest: u64) -> Gap {
+        let mut first_missing = Vec::new();
+        let mut next = 1;
+        for number in self.to(newest).chain([newest.saturating_add(1)]) {
+            while next < number && first_missing.len() < limits::MISSING_NUMBERS_SHOWN_MAX {
+                first_missing.push(next);
+                next += 1;
+            }
+            next = number.saturating_add(1);
+        }
+        Gap {
+            newest,
+            missing: self.missing(newest),
+            first_missing,
+        }
     }
 
     /// The last that came before the first missing number, and the first after it.
@@ -98,11 +150,13 @@ mod tests {
             (name(3, 1), Some(&first)),
         ] {
             let found = numbers.contradicted_by(&comes).map(|(before, _)| before);
-            assert_eq!(found, contradicted, "{comes:?}");
+            assert_eq!(found.as_ref(), contradicted, "{comes:?}");
         }
         assert_eq!(numbers.to(1).collect::<Vec<_>>(), [1]);
-        assert!(numbers.digests().eq([&first.digest, &second.digest]));
+        assert!(numbers.has(&first.digest) && !numbers.has(&Digest([3; 32])));
         let gap = InboxNumbers::of([name(1, 1), name(4, 4)].into_iter());
+        assert_eq!((gap.greatest(), gap.gaps(), gap.gap(5).missing), (4, 2, 3));
+        assert_eq!(gap.gap(5).first_missing, [2, 3, 5]);
         assert_eq!(gap.around(2), [Some(&name(1, 1)), Some(&name(4, 4))]);
         assert_eq!(gap.around(5), [Some(&name(4, 4)), None]);
     }

@@ -71,6 +71,7 @@ pub use error::{ClientError, Outcome, Refusal};
 pub use evidence::{RawEvidence, ThreadParts};
 pub use handle::Client;
 pub use inbox::{Inbox, InboxName};
+pub use inbox_numbers::Gap;
 pub use inbox_state::InboxState;
 pub use matching::RoutedTo;
 pub use naming::Named;

@@ -4,9 +4,10 @@
 //!
 //! A session that breaks is opened again, with longer and longer waits; what was not received comes again by itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -20,7 +21,7 @@ use super::error::ClientError;
 use super::fault::from_code;
 use super::handle::Client;
 use super::inbox::InboxName;
-use super::inbox_numbers::InboxNumbers;
+use super::inbox_numbers::{Gap, InboxNumbers};
 use super::inbox_state::{InboxState, Next, Purpose, on_delivery, when_done};
 use super::session::{Session, message};
 use super::trust::{blocking, keep_evidence};
@@ -40,20 +41,35 @@ pub enum Incoming {
     /// All that waited has come. `missing` are numbers of the desk's inbox that this profile never saw: another machine of
     /// the desk received them, or they were withheld.
     CaughtUp {
-        /// The desk's newest inbox number.
+        /// The desk's newest inbox number: as the relay says it, or the greatest that came.
         newest: u64,
         /// How many this profile never saw.
         missing: u64,
         /// The first of them.
         first_missing: Vec<u64>,
     },
-    /// What became of the missing numbers ([`Deliveries::begin_accounting`]).
+    /// What became of missing numbers: of those that [`Deliveries::begin_accounting`] was asked about, or of those below a
+    /// delivery, which are asked about as soon as it comes, since an honest relay sends what waits in the order of its numbers.
     Accounted {
-        /// Up to which number.
-        newest: u64,
+        /// Which numbers never came, as it is now.
+        gap: Gap,
         /// What; one that fails with [`VerificationError::Withheld`] found that a warning is withheld.
         accounted: Result<Accounted, ClientError>,
     },
+}
+
+/// What has come, as the deliveries and a look at what is missing share it.
+#[derive(Debug, Clone)]
+pub(super) struct Seen(Arc<Mutex<InboxNumbers>>);
+
+impl Seen {
+    fn new(numbers: InboxNumbers) -> Self {
+        Self(Arc::new(Mutex::new(numbers)))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, InboxNumbers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The deliveries of one desk.
@@ -65,9 +81,15 @@ pub struct Deliveries {
     stream: Option<Session>,
     backoff: Backoff,
     /// Inbox numbers of the desk that this profile has seen.
-    seen: InboxNumbers,
-    /// What is proven to have come to another machine of the desk.
-    elsewhere: BTreeSet<Digest>,
+    pub(super) seen: Seen,
+    /// The size of the log when the session began; the greatest there is: none has.
+    pub(super) opened: u64,
+    /// A message is being taken in: whoever dropped that has lost it, and the session with it.
+    taking_in: bool,
+    /// What is proven to have come to another machine of the desk, and where its `ROUTED` record is.
+    elsewhere: BTreeMap<Digest, u64>,
+    /// How many numbers below the greatest were not accounted for when they were last asked about.
+    asked: u64,
     /// The look at what became of missing numbers that goes on.
     pub(super) going: Option<Going>,
     /// Up to which number the next one is due.
@@ -110,8 +132,11 @@ impl Client {
             purpose,
             stream: None,
             backoff: Backoff::new(limits::SESSION_BACKOFF_MS_MAX),
-            seen,
+            seen: Seen::new(seen),
+            opened: u64::MAX,
+            taking_in: false,
             elsewhere,
+            asked: 0,
             going: None,
             due: None,
             receiving: JoinSet::new(),
@@ -192,6 +217,10 @@ impl Deliveries {
 
     /// The next that comes. Waits as long as it takes, over any outage of the relay; fails only for good.
     pub async fn next(&mut self) -> Result<Incoming, ClientError> {
+        if self.taking_in {
+            self.taking_in = false;
+            self.lose_session();
+        }
         loop {
             let room = self.room();
             tokio::select! {
@@ -202,14 +231,16 @@ impl Deliveries {
                     return Ok(Incoming::Received(Box::new(received)));
                 }
                 Some(over) = ended(&mut self.going), if self.going.is_some() => {
-                    let (newest, accounted) = self.accounted_and_on(over);
-                    return Ok(Incoming::Accounted { newest, accounted });
+                    let (gap, accounted) = self.accounted_and_on(over);
+                    return Ok(Incoming::Accounted { gap, accounted });
                 }
                 came = message(&self.client, &self.desk, room, &mut self.stream) => {
+                    self.taking_in = true;
                     let taken_in = match came {
                         Ok(message) => self.take_in(message).await,
                         Err(fault) => Err(fault.into()),
                     };
+                    self.taking_in = false;
                     match taken_in {
                         Ok(Some(incoming)) => return Ok(incoming),
                         Ok(None) => {}
@@ -312,10 +343,14 @@ impl Deliveries {
         }
     }
 
-    async fn broken(&mut self, error: ClientError) -> Result<(), ClientError> {
+    /// Whatever of it is not taken comes again.
+    fn lose_session(&mut self) {
         self.stream = None;
-        // Whatever of it is not taken comes again.
         self.given.clear();
+    }
+
+    async fn broken(&mut self, error: ClientError) -> Result<(), ClientError> {
+        self.lose_session();
         if !error.is_passing() {
             return Err(error);
         }
@@ -328,11 +363,9 @@ impl Deliveries {
         use v1::receive_response::Kind;
         match message.kind {
             Some(Kind::Opened(opened)) => {
-                self.client
-                    .inner
-                    .trust
-                    .accept(&opened.checkpoint, &self.client)
-                    .await?;
+                let trust = &self.client.inner.trust;
+                let checkpoint = trust.accept(&opened.checkpoint, &self.client).await?;
+                self.opened = checkpoint.size();
                 self.backoff.reset();
                 Ok(None)
             }
@@ -342,7 +375,18 @@ impl Deliveries {
                 }
                 self.take_delivery(delivery).await
             }
-            Some(Kind::CaughtUp(caught_up)) => Ok(Some(self.caught_up(caught_up.inbox_number))),
+            Some(Kind::CaughtUp(caught_up)) => {
+                let Gap {
+                    newest,
+                    missing,
+                    first_missing,
+                } = self.gap(caught_up.inbox_number);
+                Ok(Some(Incoming::CaughtUp {
+                    newest,
+                    missing,
+                    first_missing,
+                }))
+            }
             Some(Kind::Ending(ending)) => Err(from_code(ending.code, &ending.sentence).into()),
             // Nothing is acknowledged on this stream, so nothing is settled on it.
             Some(Kind::Settlement(_)) | None => Ok(None),
@@ -369,10 +413,10 @@ impl Deliveries {
             Err(error) => return Err(error),
         };
         let name = delivered.inbox_name();
-        if let Some((before, why)) = self.seen.contradicted_by(&name) {
-            return Err(self.convicted(before.clone(), &name, why, bytes).await?);
+        let contradicted = self.seen().contradicted_by(&name);
+        if let Some((before, why)) = contradicted {
+            return Err(self.convicted(before, &name, why, bytes).await?);
         }
-        self.seen.insert(&name);
         let (inbox, stored) = (self.client.inbox().clone(), name.clone());
         let state = blocking(move || {
             let state = inbox.state(&stored);
@@ -382,6 +426,15 @@ impl Deliveries {
             Ok(state)
         })
         .await?;
+        self.seen().insert(&name);
+        self.elsewhere.remove(&name.digest);
+        let unaccounted = self.unaccounted();
+        if unaccounted <= self.asked {
+            self.asked = unaccounted;
+        } else {
+            // What waits comes in the order of its numbers: whatever is missing below this one does not come any more.
+            self.begin_accounting(name.number);
+        }
         match on_delivery(self.purpose, state, self.signing.contains(&name)) {
             Next::GiveOut => {
                 if self.given.insert(name) {
@@ -438,56 +491,45 @@ impl Deliveries {
         Ok(())
     }
 
-    /// How many numbers up to one never came here.
-    pub(super) fn missing(&self, newest: u64) -> u64 {
-        let seen = u64::try_from(self.seen.to(newest).count()).unwrap_or(u64::MAX);
-        newest.saturating_sub(seen)
+    /// What has come.
+    pub(super) fn seen(&self) -> MutexGuard<'_, InboxNumbers> {
+        self.seen.lock()
     }
 
-    /// The warnings that have come here.
-    pub(super) fn seen_digests(&self) -> BTreeSet<Digest> {
-        self.seen.digests().copied().collect()
+    /// The numbers up to one, or up to the greatest that came, that never came here.
+    pub(super) fn gap(&self, newest: u64) -> Gap {
+        let seen = self.seen();
+        seen.gap(newest.max(seen.greatest()))
+    }
+
+    /// How many numbers below the greatest are not known to have come to another machine.
+    fn unaccounted(&self) -> u64 {
+        let elsewhere = u64::try_from(self.elsewhere.len()).unwrap_or(u64::MAX);
+        self.seen().gaps().saturating_sub(elsewhere)
+    }
+
+    /// What is missing below the greatest number is being asked about.
+    pub(super) fn begun(&mut self) {
+        self.asked = self.unaccounted();
     }
 
     /// Those that are proven to have come to another machine of the desk.
-    pub(super) fn elsewhere(&self) -> &BTreeSet<Digest> {
+    pub(super) fn elsewhere(&self) -> &BTreeMap<Digest, u64> {
         &self.elsewhere
     }
 
     /// So are these.
-    pub(super) fn came_elsewhere(&mut self, digests: BTreeSet<Digest>) {
+    pub(super) fn came_elsewhere(&mut self, digests: BTreeMap<Digest, u64>) {
+        let seen = self.seen.clone();
+        let seen = seen.lock();
+        let digests = digests.into_iter().filter(|(digest, _)| !seen.has(digest));
         self.elsewhere.extend(digests);
-    }
-
-    /// What came before and after the first number that never did.
-    pub(super) fn around_the_gap(&self, newest: u64) -> [Option<&InboxName>; 2] {
-        let first = (1..=newest).zip(self.seen.to(newest).map(Some).chain(std::iter::repeat(None)));
-        let missing = first
-            .into_iter()
-            .find_map(|(number, seen)| (seen != Some(number)).then_some(number));
-        self.seen.around(missing.unwrap_or(newest))
+        drop(seen);
+        self.asked = self.asked.min(self.unaccounted());
     }
 
     pub(super) fn client(&self) -> &Client {
         &self.client
-    }
-
-    /// All that waited has come: which numbers never did.
-    fn caught_up(&self, newest: u64) -> Incoming {
-        let mut first_missing = Vec::new();
-        let mut next = 1;
-        for number in self.seen.to(newest).chain([newest.saturating_add(1)]) {
-            while next < number && first_missing.len() < limits::MISSING_NUMBERS_SHOWN_MAX {
-                first_missing.push(next);
-                next += 1;
-            }
-            next = number.saturating_add(1);
-        }
-        Incoming::CaughtUp {
-            newest,
-            missing: self.missing(newest),
-            first_missing,
-        }
     }
 }
 

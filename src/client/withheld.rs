@@ -1,26 +1,31 @@
 //! The gaps in a desk's inbox. Its numbers are dense, so a number that never came is a warning that came to another machine
 //! of the desk, whose acknowledgement is on the record then, or one that the relay withholds. Which of both it is the
-//! relay has to prove: by showing as many threads of the desk that the desk itself has acknowledged.
+//! relay has to prove: by showing as many threads of the desk that the desk itself has acknowledged, and that began no later than the
+//! newest number's.
 //!
 //! What is proven once is remembered in the inbox and never asked about again, so that whoever comes to a desk late asks about its
-//! past once, and after that about what is new. It is asked about while deliveries go on coming.
+//! past once, and after that about what is new. It is asked about while deliveries go on coming; what has come meanwhile is
+//! nowhere counted as missing, and not as another machine's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use prost::Message as _;
 use tokio::task::JoinHandle;
 
 use super::error::ClientError;
 use super::handle::Client;
-use super::inbox::InboxName;
+use super::inbox_numbers::Gap;
 use super::queries::ListQuery;
-use super::receive::Deliveries;
+use super::receive::{Deliveries, Seen};
 use super::threads::ThreadFact;
 use super::trust::{blocking, keep_evidence};
 use super::verification::VerificationError;
 use crate::domain::{DeskAddress, Digest, Direction, WarningName};
+use crate::error::ErrorCode;
 use crate::limits;
+use crate::wire::v1;
 
 /// What became of the numbers that this profile never saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,19 +47,21 @@ struct Accounting {
     client: Client,
     desk: DeskAddress,
     newest: u64,
-    /// How many numbers never came here.
-    missing: u64,
-    /// What came here.
-    seen: BTreeSet<Digest>,
-    /// What is proven to have come to another machine, and never came here.
-    elsewhere: BTreeSet<Digest>,
-    /// What came before and after the first missing number.
-    around: [Option<InboxName>; 2],
+    /// What came here, as it is at any moment.
+    seen: Seen,
+    /// What is proven to have come to another machine, and where its `ROUTED` record is.
+    elsewhere: BTreeMap<Digest, u64>,
+    /// The size of the log when the session began, if there was one.
+    opened: u64,
+    /// Records of numbers up to the newest have smaller indexes.
+    below: u64,
+    /// Listed as routed after the session began.
+    later: BTreeSet<Digest>,
     ending: Arc<AtomicBool>,
 }
 
 /// What a look came to, and all that is proven to have come to other machines.
-type Ended = (Result<Accounted, ClientError>, BTreeSet<Digest>);
+type Ended = (Result<Accounted, ClientError>, BTreeMap<Digest, u64>);
 
 /// A look that goes on beside the deliveries.
 #[derive(Debug)]
@@ -71,8 +78,9 @@ impl Drop for Going {
 }
 
 impl Deliveries {
-    /// Accounts for the numbers up to `newest` that this profile never saw: to be asked when all that waited has come. Fails
-    /// with [`VerificationError::Withheld`] if the relay cannot show that other machines of the desk have received them.
+    /// Accounts for the numbers up to `newest` (or the greatest that came) that this profile never saw: to be asked when all that
+    /// waited has come. Fails with [`VerificationError::Withheld`] if the relay cannot show that other machines of the desk have
+    /// received them.
     pub async fn account_for(&mut self, newest: u64) -> Result<Accounted, ClientError> {
         let (accounted, elsewhere) = self.accounting(newest).run().await;
         self.came_elsewhere(elsewhere);
@@ -81,53 +89,74 @@ impl Deliveries {
 
     /// The same beside the deliveries: what comes of it, [`Deliveries::next`] gives. Where one goes on already, this one follows.
     pub fn begin_accounting(&mut self, newest: u64) {
+        self.begun();
         if self.going.is_some() {
-            self.due = Some(newest);
+            self.due = self.due.max(Some(newest));
         } else {
-            let accounting = self.accounting(newest);
-            self.going = Some(Going {
-                newest,
-                ending: Arc::clone(&accounting.ending),
-                task: tokio::spawn(accounting.run()),
-            });
+            self.start(newest, false);
         }
     }
 
-    /// What comes of the look that goes on, and of which numbers: it ends after a few more questions, unless it is done before.
-    /// `None`: none goes on.
-    pub async fn end_accounting(&mut self) -> Option<(u64, Result<Accounted, ClientError>)> {
+    fn start(&mut self, newest: u64, is_ending: bool) {
+        let accounting = self.accounting(newest);
+        accounting.ending.store(is_ending, Ordering::Relaxed);
+        self.going = Some(Going {
+            newest: accounting.newest,
+            ending: Arc::clone(&accounting.ending),
+            task: tokio::spawn(accounting.run()),
+        });
+    }
+
+    /// Which numbers never came and are being asked about; `None`: none are.
+    pub fn asked_about(&self) -> Option<Gap> {
+        let going = self.going.as_ref()?;
+        Some(self.gap(self.due.unwrap_or(0).max(going.newest)))
+    }
+
+    /// What comes of the look that goes on, and of which numbers: it ends after a few more questions, unless it is done before; so
+    /// does one that was to follow it. `None`: none goes on.
+    pub async fn end_accounting(&mut self) -> Option<(Gap, Result<Accounted, ClientError>)> {
         if let Some(going) = &self.going {
             going.ending.store(true, Ordering::Relaxed);
         }
-        let ended = ended(&mut self.going).await?;
-        Some(self.accounted(ended))
+        let over = ended(&mut self.going).await?;
+        let accounted = self.accounted(over);
+        match (self.due.take(), &accounted.1) {
+            (Some(due), Ok(_)) => {
+                self.start(due, true);
+                let over = ended(&mut self.going).await?;
+                Some(self.accounted(over))
+            }
+            (_, _) => Some(accounted),
+        }
     }
 
     /// It is over, and the next one begins if one is due.
-    pub(super) fn accounted_and_on(&mut self, ended: (u64, Ended)) -> (u64, Result<Accounted, ClientError>) {
-        let accounted = self.accounted(ended);
+    pub(super) fn accounted_and_on(&mut self, over: (u64, Ended)) -> (Gap, Result<Accounted, ClientError>) {
+        let accounted = self.accounted(over);
         if let Some(due) = self.due.take() {
             self.begin_accounting(due);
         }
         accounted
     }
 
-    fn accounted(&mut self, ended: (u64, Ended)) -> (u64, Result<Accounted, ClientError>) {
-        let (newest, (accounted, elsewhere)) = ended;
+    fn accounted(&mut self, over: (u64, Ended)) -> (Gap, Result<Accounted, ClientError>) {
+        let (newest, (accounted, elsewhere)) = over;
         self.came_elsewhere(elsewhere);
-        (newest, accounted)
+        (self.gap(newest), accounted)
     }
 
     fn accounting(&self, newest: u64) -> Accounting {
-        let seen = self.seen_digests();
+        let newest = newest.max(self.seen().greatest());
         Accounting {
             client: self.client().clone(),
             desk: self.desk().clone(),
             newest,
-            missing: self.missing(newest),
-            elsewhere: self.elsewhere().difference(&seen).copied().collect(),
-            seen,
-            around: self.around_the_gap(newest).map(|name| name.cloned()),
+            seen: self.seen.clone(),
+            elsewhere: self.elsewhere().clone(),
+            opened: self.opened,
+            below: self.opened,
+            later: BTreeSet::new(),
             ending: Arc::default(),
         }
     }
@@ -142,8 +171,23 @@ pub(super) async fn ended(going: &mut Option<Going>) -> Option<(u64, Ended)> {
     let cut_off = |error| ClientError::Unknown(format!("asking about missing numbers was cut off: {error}"));
     Some((
         newest,
-        joined.unwrap_or_else(|error| (Err(cut_off(error)), BTreeSet::new())),
+        joined.unwrap_or_else(|error| (Err(cut_off(error)), BTreeMap::new())),
     ))
+}
+
+/// How many rows a list has shown, of what began up to the newest number's record, and of what is newer.
+#[derive(Debug, Default)]
+struct Listed {
+    old: u64,
+    new: u64,
+}
+
+impl Listed {
+    /// An honest relay has not routed more than it numbered, nor more since then than its log has grown.
+    fn is_endless(&self, newest: u64, grown: u64) -> bool {
+        let page = u64::from(limits::PAGE_MAX);
+        self.old > newest.saturating_add(page) || self.new > grown.saturating_add(page)
+    }
 }
 
 impl Accounting {
@@ -152,79 +196,140 @@ impl Accounting {
         (accounted, self.elsewhere)
     }
 
+    /// How many never came here and were not routed after the session began; and how many of these are proven to have come to
+    /// another machine.
+    fn counted(&self) -> (u64, u64) {
+        let seen = self.seen.lock();
+        let count = |came: usize| u64::try_from(came).unwrap_or(u64::MAX);
+        let counts = |(digest, routed): &(&Digest, &u64)| **routed < self.below && !seen.has(digest);
+        let elsewhere = count(self.elsewhere.iter().filter(counts).count());
+        // Earlier relays say a newest number that has grown since. What is below a number that came was sent before it.
+        let later = count(self.later.iter().filter(|digest| !seen.has(digest)).count());
+        let later = later.min(self.newest.saturating_sub(seen.greatest()));
+        let missing = seen.missing(self.newest).saturating_sub(later);
+        (missing, elsewhere.min(missing))
+    }
+
     /// How many are not accounted for.
     fn left(&self) -> u64 {
-        let elsewhere = u64::try_from(self.elsewhere.len()).unwrap_or(u64::MAX);
-        self.missing.saturating_sub(elsewhere)
+        let (missing, elsewhere) = self.counted();
+        missing.saturating_sub(elsewhere)
     }
 
     async fn look(&mut self) -> Result<Accounted, ClientError> {
+        if let Some(routed) = self.newest_routed().await? {
+            self.below = routed.saturating_add(1);
+        }
         let mut query = ListQuery {
             direction: Some(Direction::In),
             desk: Some(self.desk.clone()),
             page_size: limits::PAGE_MAX,
             ..ListQuery::default()
         };
-        let (mut listed, mut asked) = (0u64, 0u64);
-        while self.left() > 0 {
+        let (mut listed, mut asked) = (Listed::default(), 0u64);
+        let mut left = self.left();
+        while left > 0 {
             let (rows, next) = self.client.list(&query).await?;
-            listed = listed.saturating_add(u64::try_from(rows.len()).unwrap_or(u64::MAX));
-            for digest in rows.into_iter().map(|row| row.digest) {
-                if self.left() == 0 || self.seen.contains(&digest) || self.elsewhere.contains(&digest) {
+            for row in rows {
+                let digest = row.digest;
+                if row.index >= self.below {
+                    listed.new = listed.new.saturating_add(1);
+                    if row.index >= self.opened {
+                        self.later.insert(digest);
+                    }
+                    continue;
+                }
+                listed.old = listed.old.saturating_add(1);
+                if left == 0 || self.elsewhere.contains_key(&digest) || self.seen.lock().has(&digest) {
                     continue;
                 }
                 if asked >= limits::MISSING_ASKED_AT_ONCE && self.ending.load(Ordering::Relaxed) {
+                    let (missing, elsewhere) = self.counted();
                     return Ok(Accounted::Partly {
-                        elsewhere: self.missing.saturating_sub(self.left()),
-                        left: self.left(),
+                        elsewhere,
+                        left: missing.saturating_sub(elsewhere),
                     });
                 }
                 asked = asked.saturating_add(1);
-                if self.is_acknowledged(digest).await? {
-                    self.remember(digest).await?;
+                let acknowledged = self.acknowledged(digest).await?;
+                // What has come here meanwhile this machine may have signed for.
+                if let Some(routed) = acknowledged
+                    && !self.seen.lock().has(&digest)
+                {
+                    self.remember(digest, routed).await?;
+                    left = left.saturating_sub(u64::from(routed < self.below));
                 }
             }
-            // An honest relay has not routed more than it numbered, but for what came meanwhile.
-            let is_endless = listed > self.newest.saturating_add(u64::from(limits::PAGE_MAX));
-            if self.left() > 0 && (next.is_empty() || next == query.page_token || is_endless) {
-                return Err(self.withheld().await?);
+            left = self.left();
+            if left == 0 {
+                break;
+            }
+            let mut grown = 0;
+            if listed.new > u64::from(limits::PAGE_MAX) {
+                grown = self.client.checkpoint().await?.size().saturating_sub(self.below);
+            }
+            if next.is_empty() || next == query.page_token || listed.is_endless(self.newest, grown) {
+                return Err(self.withheld(left).await?);
             }
             query.page_token = next;
         }
-        Ok(Accounted::Elsewhere(self.missing))
+        Ok(Accounted::Elsewhere(self.counted().1))
+    }
+
+    /// Where the newest number's `ROUTED` record is, if that number came here.
+    async fn newest_routed(&self) -> Result<Option<u64>, ClientError> {
+        let Some(name) = self.seen.lock().at(self.newest).cloned() else {
+            return Ok(None);
+        };
+        let inbox = self.client.inbox().clone();
+        let stored = blocking(move || Ok(inbox.read(&name)?)).await?;
+        let stored = stored.and_then(|bytes| v1::Delivery::decode(bytes).ok());
+        Ok(stored
+            .and_then(|delivery| delivery.routed)
+            .map(|routed| routed.index))
     }
 
     /// Not asked about again, here and by the next process.
-    async fn remember(&mut self, digest: Digest) -> Result<(), ClientError> {
-        self.elsewhere.insert(digest);
+    async fn remember(&mut self, digest: Digest, routed: u64) -> Result<(), ClientError> {
+        self.elsewhere.insert(digest, routed);
         let (inbox, desk) = (self.client.inbox().clone(), self.desk.clone());
-        blocking(move || Ok(inbox.mark_elsewhere(&digest, &desk)?)).await
+        blocking(move || Ok(inbox.mark_elsewhere(&digest, &desk, routed)?)).await
     }
 
-    /// Whether this desk has acknowledged a warning, proven. What the relay lists and does not show is not.
-    async fn is_acknowledged(&self, digest: Digest) -> Result<bool, ClientError> {
+    /// Where the thread of a warning that this desk has acknowledged begins, proven. What the relay lists and does not know is not
+    /// acknowledged; any other refusal says nothing about that.
+    async fn acknowledged(&self, digest: Digest) -> Result<Option<u64>, ClientError> {
         let warning = match self.client.warning(WarningName::Digest(digest)).await {
             Ok(warning) => warning,
-            Err(ClientError::Refused(refusal)) if !refusal.refused.code.retryable() => return Ok(false),
+            Err(ClientError::Refused(refusal)) if refusal.refused.code == ErrorCode::NotFound => {
+                return Ok(None);
+            }
             Err(error) => return Err(error),
         };
-        let thread = warning.threads.get(&self.desk);
-        Ok(thread.is_some_and(|thread| {
-            let mut events = thread.events.iter();
-            events.any(|event| matches!(event.what, ThreadFact::Acknowledged(_)))
-        }))
+        let events = warning.threads.get(&self.desk).map(|thread| &thread.events);
+        let Some(events) = events else { return Ok(None) };
+        let is_acknowledged = events
+            .iter()
+            .any(|event| matches!(event.what, ThreadFact::Acknowledged(_)));
+        let routed = events.first().map(|event| event.index);
+        Ok(routed.filter(|_| is_acknowledged))
     }
 
     /// The deliveries on both sides of the gap hold the openings of their numbers: the later one shows that the number in
     /// between was given.
-    async fn withheld(&self) -> Result<ClientError, ClientError> {
+    async fn withheld(&self, withheld: u64) -> Result<ClientError, ClientError> {
         let (desk, newest) = (self.desk.clone(), self.newest);
+        let around = {
+            let seen = self.seen.lock();
+            let first = seen.gap(newest).first_missing.first().copied();
+            seen.around(first.unwrap_or(newest)).map(|name| name.cloned())
+        };
         let error = VerificationError::Withheld {
             desk: desk.clone(),
             newest,
-            withheld: self.left(),
+            withheld,
         };
-        let (client, what, around) = (self.client.clone(), error.to_string(), self.around.clone());
+        let (client, what) = (self.client.clone(), error.to_string());
         let evidence = blocking(move || {
             let [before, after] = around.map(|name| name.map(|name| client.inbox().read(&name)));
             let before = before.transpose()?.flatten();
@@ -239,5 +344,30 @@ impl Accounting {
             error: Box::new(error),
             evidence: evidence.await?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table of what a list has shown when the newest number is 10: more than was numbered is endless, but not what was
+    /// routed since, as far as the log has grown.
+    #[test]
+    fn what_is_new_makes_no_list_endless() {
+        let page = u64::from(limits::PAGE_MAX);
+        for (old, new, grown, is_endless) in [
+            (10, 0, 0, false),
+            (10 + page, page, 0, false),
+            (11 + page, 0, 0, true),
+            (10, 5 * page, 5 * page, false),
+            (10, 5 * page, page, true),
+        ] {
+            assert_eq!(
+                Listed { old, new }.is_endless(10, grown),
+                is_endless,
+                "{old} {new} {grown}"
+            );
+        }
     }
 }

@@ -49,6 +49,8 @@ pub(crate) struct Meddler {
     refused: Refusing<v1::SubmitRequest>,
     /// What a question for a proof of consistency is refused with.
     unproven: Refusing<v1::ProveConsistencyRequest>,
+    /// What a question for one warning is refused with.
+    unshown: Refusing<v1::GetWarningRequest>,
     /// How often a watch was opened.
     watches: Arc<AtomicUsize>,
     /// What a list holds.
@@ -57,6 +59,8 @@ pub(crate) struct Meddler {
     caught_up: Meddling<v1::CaughtUp>,
     /// Which deliveries come.
     delivers: Letting<v1::Delivery>,
+    /// Whether it says that all that waited has come.
+    says_caught_up: Letting<v1::CaughtUp>,
     /// Which messages of a watch come; unset: every watch ends as soon as it has begun.
     shows: Letting<v1::WatchWarningResponse>,
     proving: Arc<Mutex<Option<Proving>>>,
@@ -103,6 +107,7 @@ impl Meddler {
 impl Meddler {
     lettings! {
         delivers: v1::Delivery;
+        says_caught_up: v1::CaughtUp;
         shows: v1::WatchWarningResponse;
     }
 
@@ -118,6 +123,7 @@ impl Meddler {
     refusings! {
         refused: v1::SubmitRequest;
         unproven: v1::ProveConsistencyRequest;
+        unshown: v1::GetWarningRequest;
     }
 
     pub(crate) fn watches(&self) -> usize {
@@ -266,6 +272,9 @@ impl v1::exchange_server::Exchange for Proxy {
                     let inner = meddled(&meddler.delivery, inner);
                     message.kind = Some(v1::receive_response::Kind::Delivery(inner));
                 } else if let Some(v1::receive_response::Kind::CaughtUp(inner)) = message.kind {
+                    if !lets(&meddler.says_caught_up, &inner) {
+                        return None;
+                    }
                     let inner = meddled(&meddler.caught_up, inner);
                     message.kind = Some(v1::receive_response::Kind::CaughtUp(inner));
                 }
@@ -293,6 +302,7 @@ impl v1::exchange_server::Exchange for Proxy {
         &self,
         request: Request<v1::GetWarningRequest>,
     ) -> Result<Response<v1::GetWarningResponse>, Status> {
+        refusing(&self.meddler.unshown, request.get_ref())?;
         let answer = ExchangeClient::new(self.honest.clone())
             .get_warning(request.into_inner())
             .await?;

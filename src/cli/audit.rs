@@ -52,7 +52,7 @@ pub(crate) enum AuditCommand {
     /// Check an evidence bundle or a proof of misbehaviour, offline: no relay, no profile.
     ///
     /// Says what is proven, what is only claimed by the relay and what is not shown. Exit 5: it does not verify, or with
-    /// --inbox: the warning never came; exit 1: the policy cannot be used.
+    /// --inbox: the warning never came, and it is not proven that another machine has it; exit 1: the policy cannot be used.
     Check {
         /// The bundle, or the proof of misbehaviour.
         #[arg(value_name = "FILE")]

@@ -87,6 +87,7 @@ pub use retry::Resent;
 pub use submit::Sent;
 pub use submit_many::SubmitMany;
 pub use threads::{Answer, ThreadEvent, ThreadFact, VerifiedThread};
+pub(crate) use trust::read_checkpoint;
 pub use verification::VerificationError;
 pub use view::VerifiedWarning;
 pub use welcome::{Installed, Welcome};

@@ -63,7 +63,10 @@ pub(crate) enum Keep {
 }
 
 /// Reads the profile's checkpoint; one that is missing or unreadable is a verification failure, not a new beginning.
-fn read_checkpoint(profile: &ProfileDir, log: &LogVerifier) -> Result<SignedCheckpoint, ClientError> {
+pub(crate) fn read_checkpoint(
+    profile: &ProfileDir,
+    log: &LogVerifier,
+) -> Result<SignedCheckpoint, ClientError> {
     let bytes = files::read(&profile.checkpoint(), limits::CHECKPOINT_BYTES_MAX)?
         .ok_or(VerificationError::CheckpointMissing)?;
     let malformed = crate::transparency::InvalidNote::Malformed;

@@ -16,7 +16,7 @@ use crate::audit::{
 };
 use crate::cli::session::{given, open, profile};
 use crate::cli::{Context, Exit, Fault, invocation};
-use crate::client::{Client, Inbox, Settings};
+use crate::client::{Client, Inbox, Settings, read_checkpoint};
 use crate::domain::WarningName;
 use crate::files;
 use crate::limits;
@@ -169,11 +169,12 @@ pub(super) fn judge(file: &Path, policy: &Path, inbox: bool, context: &Context) 
 /// The same at a recipient: what was routed to its desk must have come.
 fn judge_at_recipient(file: &Path, findings: &Findings, context: &Context) -> Result<Exit, Fault> {
     let profile = profile(context)?;
-    let desk = Settings::read(&profile)
-        .map_err(Fault::usage)?
+    let settings = Settings::read(&profile).map_err(Fault::usage)?;
+    let desk = settings
         .desk()
         .ok_or_else(|| Fault::usage("an operator has no inbox: --inbox is for the profile of a recipient"))?;
-    let held = hold_to_inbox(findings, &Inbox::of(&profile), &desk).map_err(Fault::usage)?;
+    let verified = read_checkpoint(&profile, &settings.log)?.size();
+    let held = hold_to_inbox(findings, &Inbox::of(&profile), &desk, verified).map_err(Fault::usage)?;
     let mut object = findings.to_json();
     if let Some(members) = object.as_object_mut() {
         members.insert("inbox".to_owned(), json!(held.as_ref().map(HeldToInbox::to_json)));
@@ -189,15 +190,31 @@ fn judge_at_recipient(file: &Path, findings: &Findings, context: &Context) -> Re
         told(findings)
     );
     context.emit(&object, text)?;
-    match held.map(|held| held.came) {
-        Some(Came::Never) => Err(Fault::new(Exit::VerificationFailed, sentence).advising(format!(
-            "Read the warning: it is in {}. Take deliveries once ({} watch); what does not come then is withheld, which this file and your inbox show. Wake \
-             someone.",
-            file.display(),
-            invocation::program()
-        ))),
-        Some(Came::Here | Came::Elsewhere(_)) | None => Ok(Exit::Done),
-    }
+    let advice = match held.map(|held| held.came) {
+        Some(Came::Here | Came::Elsewhere(_)) | None => return Ok(Exit::Done),
+        Some(Came::NotYet(_)) => {
+            eprintln!(
+                "wardline: {sentence} Take deliveries ({} watch), and check again: if this is said then too, the relay shows you an older log than \
+                 whoever made this file, and a person must look.",
+                invocation::program()
+            );
+            return Ok(Exit::Done);
+        }
+        Some(Came::Claimed(_)) => {
+            "Ask the other machines of the desk whether they have it; and check again with a policy whose roots include your own state's. If nobody \
+             has it, somebody has signed for you: wake someone."
+        }
+        Some(Came::Never) => {
+            "Then take deliveries, and check again with evidence that is made after that: a machine of the desk may have received it since this file \
+             was made, or a broken session lost it, and it comes again. If it still says so, the warning is withheld, which the file and your \
+             inbox show: wake someone."
+        }
+    };
+    Err(Fault::new(Exit::VerificationFailed, sentence).advising(format!(
+        "Read the warning: it is in {}. {advice} ({} watch takes deliveries.)",
+        file.display(),
+        invocation::program()
+    )))
 }
 
 /// `wardline audit compare A B`.

@@ -2,10 +2,12 @@
 //! another machine of the desk has acknowledged is no gap, and the relay has to prove that.
 
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::join_all;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use wardline::audit;
 use wardline::client::{
     Accounted, Client, ClientError, Deliveries, Gap, Incoming, VerificationError, Watched,
@@ -363,6 +365,7 @@ async fn a_warning_of_which_the_recipient_was_told_nothing() {
     let world = World::with(&["us.ctc", "ru.ctc"]).await;
     world.enrol_auditor("ch.audit", "ru.ctc").await;
     let (us, auditor) = (world.client("us.ctc"), world.client("ch.audit"));
+    copy(world.profile("ru.ctc").path(), world.profile("ru.old").path());
     let name = WarningName::Digest(us.submit(&draft(&["ru.ctc"])).await.unwrap().digest);
     let (ru, meddler) = lied_to(&world, "ru.ctc").await;
     meddler.delivers(|_| false);
@@ -431,8 +434,20 @@ async fn a_warning_of_which_the_recipient_was_told_nothing() {
     }
     let file = world.path().join("later.json");
     std::fs::write(&file, audit::make(&us, &name).await.unwrap().json).unwrap();
+    // A machine that was not in contact since the warning was routed convicts nobody.
+    let (code, inbox, stderr) = check("ru.old", &files[0]).await;
+    assert_eq!((code, inbox["came"].as_str()), (0, Some("NOT_YET")), "{stderr}");
+    // Without roots nobody knows whose key has acknowledged it, unless the relay has proven it to this profile before.
     let (code, inbox, stderr) = check("ru.2", &file).await;
-    assert_eq!((code, inbox["came"].as_str()), (0, Some("ELSEWHERE")), "{stderr}");
+    assert_eq!((code, inbox["came"].as_str()), (5, Some("CLAIMED")), "{stderr}");
+    let second = world.client("ru.2");
+    let mut deliveries = second.deliveries(parsed("ru.ctc")).await.unwrap();
+    assert_eq!(caught_up(&mut deliveries).await, (1, 1));
+    assert_eq!(deliveries.account_for(1).await.unwrap(), Accounted::Elsewhere(1));
+    for file in [&file, &files[0]] {
+        let (code, inbox, stderr) = check("ru.2", file).await;
+        assert_eq!((code, inbox["came"].as_str()), (0, Some("ELSEWHERE")), "{stderr}");
+    }
 }
 
 /// The command tells a person: `watch` says so at once, goes on taking what comes, and ends with exit 5 however it ends. The
@@ -467,4 +482,65 @@ async fn watch_says_that_a_warning_is_withheld() {
         .until(|it| it["event"] == "received" && it["warning_digest"] == digest.as_str())
         .await;
     assert_eq!(watch.interrupted().await, Some(5));
+}
+
+/// For people: what never came is said when all that waited has come, and what was not found out before the end is said at the
+/// end, whatever ended it. The gap is played as above; the end comes while --exec still runs a program that never ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn watch_tells_people_what_never_came() {
+    let world = World::with(&["us.ctc", "ru.ctc"]).await;
+    let us = world.client("us.ctc");
+    us.submit(&draft(&["ru.ctc"])).await.unwrap();
+    let profile = world.profile("ru.ctc");
+    assert_eq!(run(profile.path(), &["watch", "--count", "1"], "").await.code, 0);
+    for file in std::fs::read_dir(profile.inbox()).unwrap() {
+        let path = file.unwrap().path();
+        let renamed = path.to_str().unwrap().replace("_ru.ctc_1.", "_ru.ctc_9.");
+        std::fs::rename(&path, renamed).unwrap();
+    }
+    let watch = |global: &[&str], arguments: &[&str]| {
+        let mut command = tokio::process::Command::from(crate::support::wardline(Path::new("."), global));
+        command
+            .arg("--profile")
+            .arg(profile.path())
+            .arg("watch")
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command.spawn().unwrap()
+    };
+    let mut watching = watch(&[], &[]);
+    let mut lines = BufReader::new(watching.stderr.take().unwrap()).lines();
+    let said = loop {
+        let line = lines.next_line().await.unwrap().unwrap();
+        if line.contains("never came to this profile") {
+            break line;
+        }
+    };
+    assert!(
+        said.contains("8 of the 9 warnings") && said.contains("is being asked"),
+        "{said}"
+    );
+    drop(watching);
+
+    us.submit(&draft(&["ru.ctc"])).await.unwrap();
+    let mut watching = watch(&["--json"], &["--exec", "tail -f /dev/null"]);
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    loop {
+        let line = lines.next_line().await.unwrap().unwrap();
+        let object: serde_json::Value = serde_json::from_str(&line).unwrap();
+        if object["event"] == "warning" {
+            break;
+        }
+    }
+    let id = i32::try_from(watching.id().unwrap()).unwrap();
+    let id = rustix::process::Pid::from_raw(id).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    let ended = watching.wait_with_output().await.unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert!(
+        stderr.contains("7 of the 9 warnings") && stderr.contains("was not found out before the end"),
+        "{stderr}"
+    );
 }

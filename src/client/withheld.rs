@@ -143,7 +143,7 @@ impl Deliveries {
     fn accounted(&mut self, over: (u64, Ended)) -> (Gap, Result<Accounted, ClientError>) {
         let (newest, (accounted, elsewhere)) = over;
         self.came_elsewhere(elsewhere);
-        (self.gap(newest), accounted)
+        (self.seen().gap(newest), accounted)
     }
 
     fn accounting(&self, newest: u64) -> Accounting {

@@ -30,11 +30,13 @@ def receipt(c, x):
     point = Checkpoint(note, Policy(c["policy"]))
     need(root_of_inclusion(leaf_hash(x("record")), index, point.size, proof) == point.root, "the receipt does not verify")
     return {"index": index, "size": point.size}
+def envelope(payload, kind):
+    return Envelope(SimpleNamespace(payload=payload, payloadType=kind, signatures=[SimpleNamespace(keyid="", sig=b"")]))
 KIND = {  # what this verifier makes of each kind of case in primitives.json
     "H": lambda c, x: h(c["name"], x("x")).hex(), "keyid": lambda c, x: sha(x("key")).hex(), "leaf": lambda c, x: leaf_hash(x("record")).hex(),
     "node": lambda c, x: node(x("left"), x("right")).hex(), "tile": tile, "checkpoint": checkpoint, "tlog-proof": receipt,
-    "pae": lambda c, x: (lambda e: {"pae": e.pae.hex(), "digest": e.digest.hex()})(Envelope(x("payload"), c["type"], [("", b"")])),
-    "ed25519": lambda c, x: holds(lambda: verify(x("key"), x("message"), x("sig"), "case")),
+    "pae": lambda c, x: (lambda e: {"pae": e.pae.hex(), "digest": e.digest.hex()})(envelope(x("payload"), c["type"])),
+    "ed25519": lambda c, x: holds(lambda: verify(x("key"), x("message"), x("sig"), )),
     "inclusion": lambda c, x: holds(lambda: root_of_inclusion(x("leaf"), c["index"], c["size"], hashes(c)) == x("root")),
     "consistency": lambda c, x: holds(lambda: check_consistency(c["old"], x("old_root"), c["new"], x("new_root"), hashes(c)))}
 def main(folder):

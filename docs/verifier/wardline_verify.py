@@ -1,33 +1,104 @@
 #!/usr/bin/env python3
 """A second verifier of Wardline's evidence bundles, written from docs/formats.md alone.
     wardline_verify.py BUNDLE --policy POLICY     POLICY as for `wardline audit check`
-It needs Python 3.9 and the package `cryptography`, no network, and nothing of the program that made the bundle: that is its use.
-Exit 0: what the bundle shows holds. 5: something does not. 2: not used as above. What it does not check stands in README.md.
-"""
-import base64, datetime, hashlib, json, os, re, struct, sys
+Exit 0: what the bundle shows holds; 5: something does not; 1: not used as above. It needs Python 3.9 or later, the
+package `cryptography` and, beside it, forms.json (the shapes of what is read); no network, and nothing of the program
+that made the bundle: that is its use. What it does not check stands in README.md."""
+import base64, datetime, hashlib, json, math, pathlib, re, sys
+from types import SimpleNamespace
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from wardline_forms import DOCUMENT, Bad, b64, kind_of, message, need, shaped, whole_der
 
+class Bad(Exception):
+    where = "what is read"  # or what else is being looked at
+FAULTS = (Bad, InvalidSignature, LookupError, ValueError, TypeError, AttributeError, RecursionError, OverflowError)
+def need(truth, what):
+    if not truth:
+        raise Bad(what)
+read = lambda path: pathlib.Path(path).read_bytes().decode()
+ascending = lambda values: values == sorted(values)
+distinct = lambda values: len(set(values)) == len(values)
 sha = lambda *parts: hashlib.sha256(b"".join(parts)).digest()
 h = lambda name, *parts: sha(b"wardline/v1/" + name.encode() + b"\0", *parts)
-def read(path):
-    with open(path, encoding="utf-8", newline="") as file:
-        return file.read()
 
-# -- Ed25519, strictly: OpenSSL sees to S; here canonical points that are not of small order -----------------------------
+# -- what is read, strictly: what two readers could read as two things is refused --------------------------------------
+FORMS = json.loads(read(pathlib.Path(__file__).with_name("forms.json")))
+NUMBERS = FORMS["numbers"]
+EMPTY = {"text": "", "bytes": b"", **dict.fromkeys(NUMBERS, 0)}
+def b64(text, length=None):
+    raw = base64.b64decode(text, validate=True)
+    need(base64.b64encode(raw).decode() == text and length in (None, len(raw)), "not canonical base64 of its length")
+    return raw
+def whole_der(token):
+    """One DER SEQUENCE and nothing after it. More of a token is not read here."""
+    far = 2 + (token[1] & 127 if token[1] > 128 else 0)
+    return token[0] == 0x30 and len(token) == far + (int.from_bytes(token[2:far], "big") if far > 2 else token[1])
+def document(text, shape):
+    def members(pairs):
+        need(distinct([name for name, _ in pairs]), "a member stands twice")
+        return dict(pairs)
+    return shaped(json.loads(text, object_pairs_hook=members), FORMS["documents"][shape], "the document")
+def shaped(value, shape, where):
+    """JSON that has the members of its shape and no others; its base64 is decoded."""
+    if isinstance(shape, dict):
+        need(isinstance(value, dict) and set(value) == set(shape), f"{where} has other members")
+        return SimpleNamespace(**{name: shaped(value[name], shape[name], f"{where}.{name}") for name in shape})
+    if isinstance(shape, list) and None in shape:
+        return None if value is None else shaped(value, shape[1], where)
+    if isinstance(shape, list):
+        need(isinstance(value, list), f"{where} is no list")
+        return [shaped(it, shape[0], f"{where}[{n}]") for n, it in enumerate(value)]
+    need(type(value) is int and 0 <= value < 2**64 if shape == "uint64" else type(value) is str, f"{where}: no {shape}")
+    return b64(value, 32 if shape == "hash" else None) if shape in ("base64", "hash") else value
+def varint(rest):
+    """The number that `rest` begins with, and what comes after it."""
+    found = re.match(b"[\x80-\xff]{0,9}[\0-\x7f]", rest)
+    need(found, "a message is cut off, or a number too long")
+    value = sum((byte & 127) << 7 * n for n, byte in enumerate(found[0]))
+    need(value < 2**64 and (found[0][-1] or len(found[0]) == 1), "a number is longer than it may be")
+    return value, rest[found.end():]
+def varints(rest):
+    while rest:
+        value, rest = varint(rest)
+        yield value
+def typed(value, kind, log):
+    need(isinstance(value, int if kind in NUMBERS else bytes), f"another wire type than of {kind}")
+    if kind not in NUMBERS:
+        return value.decode() if kind == "text" else value if kind == "bytes" else message(kind, value, log)
+    value -= 2**64 if value >= 2**63 and kind == "int64" else 0
+    need(NUMBERS[kind][0] <= value <= NUMBERS[kind][1], f"{value} is no {kind}")
+    return value
+def message(name, raw, log=False):
+    """A protobuf message's fields: what is absent is empty, 0 or None. What is signed has no field but those of
+    forms.json, a record (`log`) may. `choice` is the name of the one that stands of a oneof."""
+    form, found, fields, rest = FORMS["messages"][name], {}, {}, memoryview(raw)
+    while rest:
+        key, rest = varint(rest)
+        value, rest = varint(rest)
+        if key & 7 == 2:
+            need(value <= len(rest), f"{name} is cut off")
+            value, rest = bytes(rest[:value]), rest[value:]
+        need((log or str(key >> 3) in form) and 8 <= key < 2**32 and key & 7 in (0, 2), f"{name}: an unknown field")
+        found.setdefault(str(key >> 3), []).append(value)
+    for tag in form:
+        (mark, kind, field), values = form[tag].split(), found.get(tag, [])
+        need(len(values) < 2 or mark == "repeated", f"{name}: {field} stands twice")
+        values = [typed(it, kind, log) for it in (varints(b"".join(values)) if mark == "packed" else values)]
+        fields[field] = values if mark in ("repeated", "packed") else values[0] if values else EMPTY.get(kind)
+    choice = [form[tag].split()[2] for tag in found if form.get(tag, "").startswith("oneof")]
+    kinds = [it for tag in found if name == "Record" and 16 <= int(tag) < 64 for it in found[tag]]  # later ones too
+    need(len(choice) < 2 and len(kinds) < 2 and all(type(it) is bytes for it in kinds), f"{name}: two of a oneof")
+    return SimpleNamespace(**fields, choice="".join(choice))
+
+# -- Ed25519, strictly: OpenSSL sees to the lengths and S; here canonical points that are not of small order -----------
 P, Y8 = 2**255 - 19, 0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826
-def verify(key, message, sig, what):
-    need(len(key) == 32 and len(sig) == 64, f"{what}: a key has 32 bytes, a signature 64")
+def verify(key, message, sig):
     for point in (key, sig[:32]):
         y = int.from_bytes(point, "little") % 2**255
-        need(y < P and y not in (0, 1, P - 1, Y8, P - Y8), f"{what}: a weak key or signature")
-    try:
-        Ed25519PublicKey.from_public_bytes(key).verify(sig, message)
-    except (InvalidSignature, ValueError):
-        raise Bad(f"{what}: the signature does not verify") from None
+        need(y < P and y not in (0, 1, P - 1, Y8, P - Y8), "a weak key or signature")
+    Ed25519PublicKey.from_public_bytes(key).verify(sig, message)
 
-# -- RFC 6962 §2.1: each function walks as its definition there does ---------------------------------------------------------
+# -- RFC 6962 §2.1: each function walks as its definition there does --------------------------------------------------
 leaf_hash = lambda record: sha(b"\0", record)
 node = lambda left, right: sha(b"\1", left, right)
 split = lambda size: 1 << (size - 1).bit_length() - 1
@@ -52,335 +123,277 @@ def roots_of_consistency(old, new, proof, whole, old_root):
     return node(proof[-1], before), node(proof[-1], after)
 def check_consistency(old, old_root, new, new_root, proof):
     need(0 <= old <= new, "the older tree is larger")
-    if old == 0:
-        return need(not proof and old_root == sha(), "an empty tree has one root and needs no proof")
-    need(roots_of_consistency(old, new, proof, True, old_root) == (old_root, new_root), "the consistency proof does not verify")
+    roots = roots_of_consistency(old, new, proof, True, old_root) if old else (sha(), new_root)
+    need(roots == (old_root, new_root) and (old or not proof), "the consistency proof does not verify")
 
-# -- C2SP: vkeys, policies, checkpoints with cosignatures, receipts -----------------------------------------------------------
+# -- C2SP: vkeys, policies, checkpoints with cosignatures, receipts ----------------------------------------------------
 def vkey(text, algorithm):
-    name, hashed, encoded = text.split("+", 2)
-    typed = b64(encoded)
-    need(typed[:1] == bytes([algorithm]) and len(typed) == 33, f"{name}: not a key of type {algorithm}")
-    need(sha(name.encode() + b"\n", typed)[:4].hex() == hashed, f"{name}: the key's hash does not fit")
-    return name, typed[1:], bytes.fromhex(hashed)
-
+    name, _, encoded = text.split("+", 2)
+    typed, hashed = b64(encoded, 33), sha(name.encode() + b"\n", b64(encoded))[:4]
+    need(typed[0] == algorithm and text == f"{name}+{hashed.hex()}+{encoded}", f"the key of {name} is none of its type")
+    return (name, hashed), typed[1:]
 class Policy:
     """The verifier's own trust: logs, witnesses and a quorum (C2SP tlog-policy), and the roots of states."""
     def __init__(self, text, roots=""):
-        self.logs, self.witnesses, self.groups, self.quorum, self.roots = {}, {}, {}, None, {}
-        for line in text.split("\n"):
-            self.line(line.split())
-        need(self.quorum is not None, "the policy has no quorum line")
-        for words in (line.split() for line in roots.split("\n") if line.strip() and not line.strip().startswith("#")):
-            need(len(words) == 3 and words[0] == "root", "a line of `roots` is not `root STATE KEY`")
-            self.roots.setdefault("root:" + words[1], set()).add(bytes.fromhex(words[2]))
+        self.logs, self.witnesses, self.met, self.quorum = {}, {}, {}, None  # met[name](keys): are these enough for it?
+        lines = lambda text: [line.split() for line in text.split("\n") if not re.match(r"\s*(#|$)", line)]
+        for words in lines(text):
+            self.line(*words)
+        need(self.quorum, "the policy has no quorum line")
+        self.roots = [(f"{word}:{state}", bytes.fromhex(key)) for word, state, key in lines(roots)]
+        need(all(who.startswith("root:") for who, _ in self.roots), "a line of `roots` is not `root STATE KEY`")
     @classmethod
     def at(cls, path):
-        log, roots = (os.path.join(path, "log.policy"), os.path.join(path, "roots")) if os.path.isdir(path) else (path, "")
-        return cls(read(log), read(roots) if os.path.exists(roots) else "")
-    def line(self, words):
-        if not words or words[0].startswith("#"):
-            return
-        named = lambda names: all(name in self.witnesses or name in self.groups for name in names)
-        if words[0] == "log":
-            self.logs[vkey(words[1], 1)[0]] = vkey(words[1], 1)[1:]
-        elif words[0] == "witness":
-            need(vkey(words[2], 4)[1] not in [w[1] for w in self.witnesses.values()], "a witness is listed twice")
-            self.witnesses[words[1]] = vkey(words[2], 4)
-        elif words[0] == "group":
-            k = {"all": len(words) - 3, "any": 1}.get(words[2]) or int(words[2])
-            need(1 <= k <= len(words) - 3 and named(words[3:]), f"the group {words[1]} cannot be")
-            self.groups[words[1]] = (k, words[3:])
+        path, roots = pathlib.Path(path), pathlib.Path(path, "roots")
+        return cls(read(path / "log.policy" if path.is_dir() else path), read(roots) if roots.exists() else "")
+    def line(self, word, name, *rest):
+        if word == "log":
+            by, key = vkey(name, 1)
+            self.logs[by[0]] = by, key
+        elif word == "witness":
+            by, key = vkey(rest[0], 4)
+            need(key not in self.witnesses.values(), "a witness is listed twice")
+            self.witnesses[by], self.met[name] = key, lambda keys: key in keys
+        elif word == "group":
+            members = [self.met[member] for member in rest[1:]]
+            k = {"all": len(members), "any": 1}.get(rest[0]) or int(rest[0])
+            need(1 <= k <= len(members), f"the group {name} cannot be")
+            self.met[name] = lambda keys: sum(met(keys) for met in members) >= k
         else:
-            need(words[0] == "quorum" and self.quorum is None, f"the policy has a line {words[0]!r} too many")
-            need(words[1] == "none" or named(words[1:]), "the quorum is not defined")
-            self.quorum = words[1]
-    def met(self, keys, name):
-        if name in self.witnesses:
-            return self.witnesses[name][1] in keys
-        k, members = self.groups.get(name, (0, ()))
-        return sum(self.met(keys, member) for member in members) >= k
+            need(word == "quorum" and not self.quorum, f"the policy has a line {word!r} too many")
+            self.quorum = self.met[name] if name != "none" else lambda keys: False
     def quorum_time(self, cosigned, latest=False):
         """The earliest time by which the quorum had cosigned, or the latest since which it has; None: there is none."""
-        times = [] if self.quorum == "none" else sorted({time for _, time in cosigned}, reverse=latest)
         by = lambda t: {key for key, time in cosigned if (time >= t if latest else time <= t)}
-        return next((t for t in times if self.met(by(t), self.quorum)), None)
-
+        return next((t for _, t in sorted(cosigned, key=lambda it: it[1], reverse=latest) if self.quorum(by(t))), None)
 class Checkpoint:
     def __init__(self, note, policy):
-        text, _, signatures = note.partition("\n\n")
-        (origin, size, root), text = text.split("\n")[:3], text + "\n"
-        need(text == f"{origin}\n{size}\n{root}\n" and re.fullmatch("0|[1-9][0-9]*", size), "not a checkpoint")
-        need(origin in policy.logs, f"the policy does not know the log {origin}")
-        self.note, self.text, self.origin, self.size, self.root, self.cosigned = note, text, origin, int(size), b64(root, 32), []
-        signed, (key, hashed) = False, policy.logs[origin]
-        need(signatures.endswith("\n"), "the note does not end with a newline")
-        for line in signatures[:-1].split("\n"):
-            need(line.startswith("\u2014 ") and line.count(" ") == 2, "not a signature line")
-            name, raw = line.split(" ")[1], b64(line.split(" ")[2])
-            if (name, raw[:4]) == (origin, hashed):
-                verify(key, text.encode(), raw[4:], f"the log's signature of size {size}")
+        form = re.fullmatch("((.*)\n(0|[1-9][0-9]*)\n(.*)\n)\n((\u2014 [^ \n]* [^ \n]*\n)+)", note)
+        need(form and form[2] in policy.logs, "not a checkpoint of a log that the policy knows")
+        self.note, self.text, self.origin, self.size, self.root = note, form[1], form[2], int(form[3]), b64(form[4], 32)
+        self.cosigned, signed, (log, self.key) = [], False, policy.logs[self.origin]
+        for _, name, encoded in [line.split(" ") for line in form[5].split("\n")[:-1]]:
+            raw, by = b64(encoded), (name, b64(encoded)[:4])
+            if by == log:
+                verify(self.key, self.text.encode(), raw[4:])
                 signed = True
-            for witness, wkey, whash in policy.witnesses.values():
-                if (name, raw[:4]) == (witness, whash):
-                    time = struct.unpack(">Q", raw[4:12])[0]
-                    verify(wkey, f"cosignature/v1\ntime {time}\n{text}".encode(), raw[12:], f"the cosignature of {name}")
-                    self.cosigned.append((wkey, time))
-        need(signed, f"the checkpoint of size {size} is not signed by the log")
+            if by in policy.witnesses:
+                time = int.from_bytes(raw[4:12], "big")
+                verify(policy.witnesses[by], f"cosignature/v1\ntime {time}\n{self.text}".encode(), raw[12:])
+                self.cosigned.append((policy.witnesses[by], time))
+        need(signed, f"the checkpoint of size {self.size} is not signed by the log")
 def tlog_proof(text):
-    head, _, note = text.partition("\n\n")
-    lines = head.split("\n")
-    need(lines[0] == "c2sp.org/tlog-proof@v1" and re.fullmatch("index (0|[1-9][0-9]*)", lines[1]), "not a tlog-proof")
-    return int(lines[1][6:]), [b64(line, 32) for line in lines[2:]], note
+    form = re.fullmatch("c2sp.org/tlog-proof@v1\nindex (0|[1-9][0-9]*)\n(([^\n]+\n)*)\n((?s:.*))", text)
+    need(form, "not a tlog-proof")
+    return int(form[1]), [b64(line, 32) for line in form[2].split("\n")[:-1]], form[4]
 
-# -- what is signed, and by whom ------------------------------------------------------------------------------------------------
-LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
-STATE = f"([a-z][a-z]|int[.]{LABEL})"
+# -- what is signed, and by whom ---------------------------------------------------------------------------------------
+ROOT, ORIGINATE, RECEIVE, OFFICER, TLS, OPERATOR = 1, 2, 3, 4, 6, 8
 def named(text):
     """A principal's or a desk's name: nothing else is printed."""
-    need(len(text) <= 160 and re.fullmatch(f"root:{STATE}|operator:{LABEL}|{STATE}([.]{LABEL})+(/{LABEL})?", text), "not a name")
+    need(len(text) <= 160 and any(re.fullmatch(it, text) for it in FORMS["names"].values()), "not a name")
     return text
-
-class Envelope:
-    def __init__(self, payload, payload_type, signatures):
-        self.payload, self.type, self.signatures = payload, payload_type, signatures
-        self.pae = b"DSSEv1 %d %s %d %s" % (len(payload_type), payload_type.encode(), len(payload), payload)
+root_of = lambda agency: "root:" + re.match("(int[.])?[^.]*", agency)[0]
+commitment = lambda opening: h("audience", bytes([opening.kind]), opening.salt, opening.address.encode())
+def check_part(shown, name, signed):
+    if shown:  # what is not shown is not checked
+        part = h(name, shown.salt, shown.content), len(shown.content)
+        need(signed and part == (signed.digest, signed.length), f"another {name} than was signed")
+class Envelope:  # DSSE, of JSON or of protobuf
+    def __init__(self, it):
+        self.type, self.payload, self.signatures = it.payloadType, it.payload, [(s.keyid, s.sig) for s in it.signatures]
+        self.pae = b"DSSEv1 %d %s %d %s" % (len(self.type), self.type.encode(), len(self.payload), self.payload)
         self.digest = sha(self.pae)
-        need(signatures and len({keyid for keyid, _ in signatures}) == len(signatures), "no signature, or one key twice")
-    @classmethod
-    def of(cls, m):
-        return cls(m[1], m[2], [(signature[2], signature[1]) for signature in m[3]])
+        need(self.signatures and distinct([keyid for keyid, _ in self.signatures]), "no signature, or one key twice")
     def content(self, kind):
         need(self.type == f"application/vnd.wardline.{kind}.v1+protobuf", f"a {self.type} where a {kind} belongs")
-        return message(kind, self.payload)
-ROOT, ORIGINATE, RECEIVE, OFFICER, SEAL, TLS, OPERATOR = 1, 2, 3, 4, 5, 6, 8
-KINDS = "- RECEIVED OPENED ACCEPTED DEFERRED REFUSED MISDIRECTED ACTED VICTIM_WARNED VICTIM_NOT_WARNED".split()
-PAYLOADS = {18: "state-enrolment", 19: "agency-enrolment", 21: "key-revocation", 22: "root-succession", 23: "desks", 24: "mandate",
-            25: "suspension", 26: "reinstatement"}
-def root_name(agency):
-    parts = agency.split(".")
-    return None if ":" in agency else "root:" + ".".join(parts[:2 if parts[0] == "int" else 1])
-
-class Directory:
-    def __init__(self, bundle):
-        self.bundle, self.policy, self.keys, self.heads, self.origin = bundle, bundle.policy, {}, [], None
-        self.agencies, self.due = set(), []
-    def enrol(self, principal, role, key, index, trusted):
-        need(sha(key).hex() not in self.keys, f"record {index}: a key is enrolled twice")
-        trusted = trusted or (role == ROOT and key in self.policy.roots.get(principal, ()))
-        self.keys[sha(key).hex()] = {"who": principal, "role": role, "key": key, "from": index, "until": None, "trusted": trusted}
-    def at(self, keyid, index):
-        key = self.keys.get(keyid)
-        need(key and key["from"] <= index and (key["until"] is None or index < key["until"]), f"record {index}: key {keyid} is not valid")
-        return key
-    def signed(self, envelope, index, new=None):
-        known = []
-        for keyid, sig in envelope.signatures:
-            if new is not None and keyid == sha(new).hex():
-                verify(new, envelope.pae, sig, f"record {index}")
-            else:
-                known.append(self.at(keyid, index))
-                verify(known[-1]["key"], envelope.pae, sig, f"record {index}")
-        return known
-    def certificate(self, envelope, index, kind, state=None):
-        """Of a key that this kind of record may enrol; `state`: the root's that is enrolled."""
-        m = envelope.content("key-certificate")
-        who, role, key, signer = named(m[2]), m[3], m[4], m[1][4]
-        roles = {18: (ROOT,), 20: (ORIGINATE, RECEIVE, OFFICER, TLS)}.get(kind, (OPERATOR, TLS))
-        right = who == state if kind == 18 else who in self.agencies if kind == 20 else who.startswith("operator:")
-        need(right and role in roles, f"record {index}: it enrols another kind of key")
-        by = self.signed(envelope, index, key if role != TLS else None)
-        need(role == TLS or len(by) < len(envelope.signatures), f"record {index}: the key has not signed its certificate")
-        alone = role == ROOT or (role == OPERATOR and index == 0)
-        certifier = (who, role) if alone else (root_name(who), ROOT) if kind == 20 else (signer[1], OPERATOR)
-        need([(key["who"], key["role"]) for key in by] == ([] if alone else [certifier]), f"record {index}: certified by the wrong key")
-        need((signer[1], signer[2], signer[5]) == (*certifier, None), f"record {index}: another certifier is named")
-        self.enrol(who, role, key, index, bool(by) and by[0]["trusted"])
-    def follow(self, index, leaf, record):
-        link, kind = record[4], kind_of(record)
-        need((link[1], link[2]) == (len(self.heads), (self.heads or [(0, b"")])[-1][1]), f"record {index}: the directory's chain is broken")
-        need((kind == 16) == (index == 0) == (not self.heads) and (kind == 20 or not self.due), f"record {index}: not its place")
-        self.heads.append((index, leaf))
-        body = record.get(kind)
-        if kind == 16:
-            self.origin = body[1]
-            need(self.policy.logs.get(self.origin, [0])[0] == body[2], "the genesis is another log's")
-            return [self.certificate(Envelope.of(certificate), 0, 16) for certificate in body[4]]
-        if kind == 0:
-            return None
-        envelope = Envelope.of(body[1])
-        if kind in (20, 27):
-            need(not self.due or self.due.pop(0) == envelope.digest, f"record {index}: not the key that the enrolment lists")
-            return self.certificate(envelope, index, kind)
-        m = envelope.content(PAYLOADS[kind])
-        by, signer = self.signed(envelope, index, m[3] if kind == 22 else None), m[1][4]
-        need(len(by) == 1 and (by[0]["who"], by[0]["role"]) == (signer[1], signer[2]), f"record {index}: signer and key differ")
-        self.bundle.see(signer, index, m[1][1])
-        if kind == 22:
-            state = "root:" + m[2]
-            need(len(envelope.signatures) == 2 and signer[1] == state and signer[2] == ROOT, f"record {index}: not the root's successor")
-            by[0]["until"] = index
-            return self.enrol(state, ROOT, m[3], index, by[0]["trusted"])
-        if kind == 21:
-            key = self.at(m[3], index)
-            may = signer[1] == root_name(key["who"]) or (key["who"].startswith("operator:") and signer[2] == OPERATOR)
-            need((by[0] is key or may) and m[2] == key["who"], f"record {index}: revoked by a stranger")
-            key["until"] = index
-            return None
-        need(signer[2] == (OFFICER if kind in (23, 24) else OPERATOR), f"record {index}: signed in the wrong role")
-        if kind == 18:
-            root = Envelope.of(body[2])
-            need(m[3] == root.digest, f"record {index}: another root is beside it")
-            self.certificate(root, index, 18, "root:" + m[2])
-        if kind == 19:
-            self.due = list(m[5])
-            self.agencies.add(m[2])
-        return None
-
-# -- the bundle --------------------------------------------------------------------------------------------------------------------
+        return message(kind.title().replace("-", ""), self.payload)
 class Bundle:
+    """A bundle under a policy; `check` gives in sentences what it shows."""
     def __init__(self, text, policy):
-        def no_twins(pairs):
-            need(len(dict(pairs)) == len(pairs), "a member stands twice")
-            return dict(pairs)
-        self.json, self.policy, self.said = json.loads(text, object_pairs_hook=no_twins), policy, []
-        shaped(self.json, DOCUMENT, "the document")
-        need(self.json["format"] == "wardline-evidence/v1", "not a wardline-evidence/v1")
-    def entry(self, entry, where):
-        index, hashes, note = tlog_proof(entry["proof"])
-        need(note == self.main.note and index not in self.times, f"{where}.proof: of another checkpoint, or of an index that was there")
-        record = b64(entry["record"])
-        leaf, record = leaf_hash(record), message("Record", record, log=True)
-        need(root_of_inclusion(leaf, index, self.main.size, hashes) == self.main.root, f"{where}: the proof does not verify")
-        self.times[index] = record[2] ^ 1 << 63  # an int64: those before 1970 come first
-        return index, leaf, record
+        self.json, self.policy, self.records, self.seen = document(text, "wardline-evidence"), policy, {}, {}
+        self.keys, self.directory, self.agencies, self.due, self.said = {}, [], set(), [], []
     def check(self):
         j = self.json
-        self.main, self.times, self.seen = Checkpoint(j["checkpoint"], self.policy), {}, {}
-        earlier = [Checkpoint(it["checkpoint"], self.policy) for it in j["earlier"]]
-        self.marks, self.roots = [self.main] + earlier, {0: sha(), self.main.size: self.main.root}
-        for mark, proof in [(m, it["consistency"]) for m, it in zip(earlier, j["earlier"])]:
-            check_consistency(mark.size, mark.root, self.main.size, self.main.root, [b64(text, 32) for text in proof])
-            self.roots[mark.size] = mark.root
-        for seen in j["seen"]:
-            root = b64(seen["root"], 32)
-            check_consistency(seen["size"], root, self.main.size, self.main.root, [b64(text, 32) for text in seen["consistency"]])
-            need(self.roots.setdefault(seen["size"], root) == root, "seen: two roots of one size")
-        ascend = lambda sizes: sizes == sorted(sizes)
-        need(ascend([m.size for m in earlier]) and len({m.note for m in earlier}) == len(earlier), "earlier: not ascending, or a note twice")
-        sizes = [seen["size"] for seen in j["seen"]]
-        need(ascend([0] + sizes) and len({0, *sizes}) == len(sizes) + 1, "seen: not ascending, or one twice")
-        for it in j["timestamps"]:
-            token, text = b64(it["token"]), next(mark.text for mark in self.marks if mark.size == it["size"])
-            need(whole_der(token) and sha(text.encode()) in token, "timestamps: a token that is not over its checkpoint, or not whole")
-        need(ascend([it["size"] for it in j["timestamps"]]), "timestamps: not ascending")
-        desks = [thread["desk"] for thread in j["threads"]]
-        need(len(set(desks)) == len(desks) > 0, "no thread, or one twice")
-        self.directory = Directory(self)
-        chain = [self.entry(entry, f"directory[{n}]") for n, entry in enumerate(j["directory"])]
-        need(chain and all(a[0] < b[0] for a, b in zip(chain, chain[1:])), "the directory is not in order")
-        for index, leaf, record in chain:
-            self.directory.follow(index, leaf, record)
-        self.complete_to = chain[-1][0]
-        need(self.directory.origin == self.main.origin == j["origin"] and not self.directory.due, "of different logs, or cut in an enrolment")
-        threads = [[self.entry(entry, f"threads[{n}].records[{m}]") for m, entry in enumerate(thread["records"])]
-                   for n, thread in enumerate(j["threads"])]
-        need(all(threads), "a thread without records")
-        self.warning(sorted(thread[0][:2] for thread in threads))
-        for n, (thread, entries) in enumerate(zip(j["threads"], threads)):
-            self.thread(thread, entries, f"threads[{n}]")
-        times = [self.times[index] for index in sorted(self.times)]
-        need(times == sorted(times), "a record is dated before one that it comes after")
-        need(set(sizes) <= set(self.seen), "seen: a size that nobody who signed had seen")
+        self.checkpoints(j)
+        need((j.format, j.origin) == ("wardline-evidence/v1", self.main.origin), "another format, or another log's")
+        directory = [self.entry(it, f"directory[{n}]") for n, it in enumerate(j.directory)]
+        threads = [[self.entry(it, f"threads[{n}].records[{m}]") for m, it in enumerate(thread.records)]
+                   for n, thread in enumerate(j.threads)]
+        need(directory and threads and all(threads) and distinct([it.desk for it in j.threads]), "none, or one twice")
+        accepted = self.entry(j.accepted, "accepted") if j.accepted else None
+        need(ascending([self.records[n].time_unix_ms for n in sorted(self.records)]), "the records' times go back")
+        need(ascending([record.index for record in directory]), "the directory is not in order")
+        for record in directory:
+            self.follow(record)
+        need(not self.due, "the directory is cut in an enrolment")
+        self.warning(j.warning, accepted, sorted((records[0] for records in threads), key=lambda it: it.index))
+        for thread, records in zip(j.threads, threads):
+            self.thread(thread, records)
+        need({it.size for it in j.seen} <= set(self.seen), "seen: a size that nobody who signed had seen")
         return self.said
-    def see(self, signer, index, origin):
-        """What a signer had seen is this log: its own root at that size, of what was there. A root has seen nothing."""
-        need(origin == self.main.origin and named(signer[1]), f"record {index}: meant for another log")
-        if signer[2] == ROOT:
-            return need(signer[5] is None, f"record {index}: a root has seen nothing")
-        size, root = signer[5][1], signer[5][2]
-        need(size <= index and len(root) == 32 and self.roots.get(size, root) == root == self.seen.setdefault(size, root),
-             f"record {index}: its signer saw another log")
-        return need(not signer[3] or named(signer[3]).split("/")[0] == signer[1], f"record {index}: its desk is another agency's")
-    def act(self, envelope, index, kind, what):
-        m, keys = envelope.content(kind), self.directory.signed(envelope, index)
-        signer = m[1][4]
-        need(len(keys) == 1 and (keys[0]["who"], keys[0]["role"]) == (signer[1], signer[2]), f"{what}: signer and key differ")
-        self.see(signer, index, m[1][1])
-        return m, signer[2], signer[3] or signer[1], keys[0]["trusted"]
-    def say(self, index, sentence, trusted=True):
-        times = lambda marks, latest: [t for t in (self.policy.quorum_time(m.cosigned, latest) for m in marks) if t is not None]
-        by, after = times([m for m in self.marks if m.size > index], False), times([m for m in self.marks if m.size <= index], True)
+    def checkpoints(self, j):
+        """What the log's key has signed, all of one tree that only grew, and when witnesses cosigned it."""
+        self.main, *earlier = marks = [Checkpoint(it.checkpoint, self.policy) for it in [j, *j.earlier]]
+        self.roots = {0: sha(), self.main.size: self.main.root}
+        for it, proof in zip([*earlier, *j.seen], [it.consistency for it in [*j.earlier, *j.seen]]):
+            check_consistency(it.size, it.root, self.main.size, self.main.root, proof)
+            need(self.roots.setdefault(it.size, it.root) == it.root, f"two roots of size {it.size}")
+        sizes, seen = [mark.size for mark in earlier], [0] + [it.size for it in j.seen]
+        need(ascending(sizes) and distinct([mark.note for mark in earlier]), "earlier: not ascending, or a note twice")
+        need(ascending(seen) and distinct(seen), "seen: not ascending, or one twice")
+        need(ascending([it.size for it in j.timestamps]), "timestamps: not ascending")
+        texts = {mark.size: mark.text.encode() for mark in marks}
+        for it in j.timestamps:
+            need(whole_der(it.token) and sha(texts[it.size]) in it.token, "timestamps: cut off, or of another text")
+        bounds = lambda mark: [self.policy.quorum_time(mark.cosigned, latest) for latest in (False, True)]
+        self.times = [(mark.size, *bounds(mark)) for mark in marks if None not in bounds(mark)]
+    def entry(self, entry, where):
+        """A record, and where it is proven to stand in the log."""
+        Bad.where, leaf, (index, hashes, note) = where, leaf_hash(entry.record), tlog_proof(entry.proof)
+        need(note == self.main.note and index not in self.records, "of another checkpoint, or of an index twice")
+        need(root_of_inclusion(leaf, index, self.main.size, hashes) == self.main.root, "the proof does not verify")
+        record = self.records[index] = message("Record", entry.record, log=True)
+        record.index, record.leaf, record.body = index, leaf, getattr(record, record.choice, None)
+        return record
+
+    # -- the directory: whose keys are valid where
+    def enrol(self, who, role, key, index):
+        keyid, trusted = sha(key).hex(), role == ROOT and (who, key) in self.policy.roots
+        need(keyid not in self.keys, "a key is enrolled twice")
+        self.keys[keyid] = SimpleNamespace(who=who, role=role, key=key, start=index, end=math.inf, trusted=trusted)
+        return self.keys[keyid]
+    def valid(self, keyid, index):
+        key = self.keys.get(keyid)
+        need(key and key.start <= index < key.end, f"the key {keyid} is not valid")
+        return key
+    def act(self, envelope, index, kind):
+        """What is signed, by which key (of none but the new one: by that), and the new key that it is of, if any."""
+        m, new = envelope.content(kind), None
+        if kind in ("key-certificate", "root-succession"):
+            who, role = (named(m.principal), m.role) if kind == "key-certificate" else (f"root:{m.state}", ROOT)
+            new = self.enrol(who, role, m.public_key, index)
+        keys, signer = [self.valid(keyid, index) for keyid, _ in envelope.signatures], m.common.signer
+        for key, (_, sig) in zip(keys, envelope.signatures):
+            verify(key.key, envelope.pae, sig)
+        need(not new or (new in keys) == (new.role != TLS), "the new key has not signed")
+        keys = [key for key in keys if key is not new] or [new]
+        need([(key.who, key.role) for key in keys] == [(signer.principal, signer.role)], "signer and key differ")
+        need(m.common.origin == self.main.origin, "meant for another log")
+        need((signer.seen is None) == (signer.role == ROOT or kind == "key-certificate"), "a wrong or missing seen")
+        if signer.seen:
+            size, root = signer.seen.size, signer.seen.root
+            known = self.roots.get(size, root) == root == self.seen.setdefault(size, root)
+            need(known and size <= index and len(root) == 32, "its signer saw another log")
+            need(named(signer.desk or signer.principal).split("/")[0] == signer.principal, "its desk is another's")
+        (new or keys[0]).trusted |= keys[0].trusted
+        return m, keys[0], new
+    def certificate(self, envelope, index, kind, state=None):
+        """Of a key that this kind of record may enrol; `state`: the root's that is enrolled."""
+        _, key, new = self.act(envelope, index, "key-certificate")
+        need(not self.due or self.due.pop(0) == envelope.digest, "not the key that the enrolment lists")
+        right = {"state_enrolled": new.who == state, "key_published": new.who in self.agencies}
+        need(right.get(kind, new.who.startswith("operator:")), "it enrols a key of another's")
+        need(new.role in FORMS["enrols"][kind], "it enrols another kind of key")
+        alone = new.role == ROOT or (new.role == OPERATOR and index == 0)
+        above = (root_of(new.who), ROOT) if kind == "key_published" else (key.who, OPERATOR)
+        need((key is new) == alone and (alone or (key.who, key.role) == above), "certified by the wrong key")
+    def follow(self, record):
+        Bad.where, index, kind, body = f"record {record.index}", record.index, record.choice, record.body
+        link, head = record.directory, self.directory[-1].leaf if self.directory else b""
+        need((link.seq, link.prev) == (len(self.directory), head), "the directory's chain is broken")
+        need((kind == "genesis") == (index == 0) == (not self.directory), "not a genesis, or not at the beginning")
+        need(kind == "key_published" or not self.due, "not a key, where an enrolment lists another")
+        self.directory.append(record)
+        if kind == "genesis":
+            need((body.origin, body.log_public_key) == (self.main.origin, self.main.key), "the genesis of another log")
+            for certificate in body.operator_certificates:
+                self.certificate(Envelope(certificate), index, kind)
+        elif kind in ("key_published", "operator_key_published"):
+            self.certificate(Envelope(body.envelope), index, kind)
+        elif kind:
+            self.change(body, index, kind)
+    def change(self, body, index, kind):
+        payload, roles = FORMS["signed"][kind]
+        m, key, new = self.act(Envelope(body.envelope), index, payload)
+        need(key.role in roles, "signed in the wrong role")
+        if kind == "root_succeeded":
+            need(key is not new and key.who == new.who, "not the root's successor")
+            key.end = index
+        elif kind == "key_revoked":
+            ended = self.valid(m.keyid, index)
+            above = key.role == OPERATOR if ended.who.startswith("operator:") else key.who == root_of(ended.who)
+            need((key is ended or above) and m.principal == ended.who, "revoked by a stranger")
+            ended.end = index
+        elif kind == "state_enrolled":
+            root = Envelope(body.root_certificate)
+            need(m.root_certificate_digest == root.digest, "another root is beside it")
+            self.certificate(root, index, kind, f"root:{m.state}")
+        elif kind == "agency_enrolled":
+            self.due = m.certificate_digests
+            self.agencies.add(m.agency)
+
+    # -- the warning and its threads
+    def say(self, index, sentence, key=None):
         utc = lambda t: datetime.datetime.fromtimestamp(t, datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ")
-        self.said.append(f"record {index}: {sentence}" + ("" if trusted else " (only claimed: the state's root is not in the policy)")
-                         + (f"; in the log by {utc(min(by))}" if by else "; no quorum of witnesses says when")
-                         + (f", not shown to them by {utc(max(after))}" if after else ""))
-    def unrevoked(self, index):
-        return f" (that its key was not revoked after record {self.complete_to} is the relay's word)" if index > self.complete_to else ""
-    def warning(self, first):
-        e, accepted = self.json["warning"]["envelope"], self.json["accepted"]
-        self.envelope = Envelope(b64(e["payload"]), e["payloadType"], [(s["keyid"], b64(s["sig"])) for s in e["signatures"]])
-        index, _, record = self.entry(accepted, "accepted") if accepted else (first[0][0], b"", None)
-        m, role, desk, trusted = self.act(self.envelope, index, "warning", "the warning")
-        need(role == ORIGINATE or (role == OFFICER and m[3] == 7), "the warning is signed in the wrong role")
-        self.audience, self.id = m[17], m[1][2]
-        self.say(index, f"{desk} had signed the warning {self.envelope.digest.hex()}{self.unrevoked(index)}", trusted)
+        by, since = [t for n, t, _ in self.times if n > index], [t for n, _, t in self.times if n <= index]
+        if key and index > self.directory[-1].index:
+            sentence += f" (that its key was not revoked after record {self.directory[-1].index} is the relay's word)"
+        if key and not key.trusted:
+            sentence += " (only claimed: the state's root is not in the policy)"
+        sentence += f"; in the log by {utc(min(by))}" if by else "; no quorum of witnesses says when"
+        self.said.append(f"record {index}: {sentence}" + (f", not shown to them by {utc(max(since))}" if since else ""))
+    def warning(self, shown, accepted, first):
+        """The warning, as it was accepted or, if that is not shown, as of the `first` records of its threads."""
+        Bad.where, self.envelope, index = "the warning", Envelope(shown.envelope), (accepted or first[0]).index
+        m, key, _ = self.act(self.envelope, index, "warning")
+        need(key.role == ORIGINATE or (key.role == OFFICER and m.type == 7), "signed in the wrong role")
+        self.id, self.audience, desk = m.common.id, m.audience, m.common.signer.desk or key.who
+        self.say(index, f"{desk} had signed the warning {self.envelope.digest.hex()}", key)
         if accepted:
-            body = record[32]
-            same = Envelope.of(body[1])
-            need((same.pae, same.signatures) == (self.envelope.pae, self.envelope.signatures), "accepted: another warning")
-            need(list(map(self.commitment, body[2])) == self.audience, "accepted: the openings are not the audience")
-            need(first[0][0] > index and [leaf for _, leaf in first] == body[3], "accepted: it lists other threads than are shown")
-        self.part(self.json["warning"]["body"], "body", m[15], "warning.body")
-    @staticmethod
-    def part(part, name, reference, where):
-        if part is not None:
-            salt, content = b64(part["salt"], 32), b64(part["content"])
-            need(reference and (h(name, salt, content), len(content)) == (reference[4], reference[3]), f"{where}: not what was signed")
-    @staticmethod
-    def commitment(opening):
-        return h("audience", bytes([opening[1]]), opening[2], opening[3].encode())
-    def thread(self, thread, entries, where):
-        desk, prev, last, texts = named(thread["desk"]), b"", -1, {text["index"]: text for text in thread["texts"]}
-        need([text["index"] for text in thread["texts"]] == sorted(texts), f"{where}: the texts are not in order, or one twice")
-        for seq, (index, leaf, record) in enumerate(entries):
-            at, link, kind = f"{where}.records[{seq}]", record[3], kind_of(record)
-            need((link[1], link[2], link[3], link[4]) == (self.envelope.digest, desk, seq, prev) and index > last, f"{at}: the thread is broken")
-            prev, last, body = leaf, index, record.get(kind)
-            need((kind == 34) == (seq == 0) and kind in (0, 34, 35, 36), f"{at}: ROUTED begins a thread, and only that")
-            if kind == 34:
-                newest = [(n, head) for n, (of, head) in enumerate(self.directory.heads) if of < index][-1]
-                need((body[1], body[2]) == (self.envelope.digest, desk), f"{at}: of another thread")
-                need(body[3] and all((o[1], o[3]) == (1, desk) and self.commitment(o) in self.audience for o in body[3]), f"{at}: not meant")
-                need((body[4][1], body[4][2]) == newest, f"{at}: routed by another directory than the newest")
-                self.say(index, f"the relay put the warning on {desk}'s list")
-            elif kind == 35:
-                key = self.directory.at(body[2], index)
-                need((key["role"], key["who"]) == (TLS, desk.split("/")[0]), f"{at}: handed to a stranger")
-                self.say(index, f"the relay claims that it handed the warning to {desk}")
-            elif kind == 36:
-                self.acknowledged(Envelope.of(body[1]), index, desk, texts.pop(index, None), at)
-        need(not texts, f"{where}: a text of no record")
+            body, leaves = accepted.accepted, [record.leaf for record in first]
+            need(vars(Envelope(body.envelope)) == vars(self.envelope), "another warning was accepted")
+            need([commitment(it) for it in body.openings] == m.audience, "the openings are not the audience")
+            need(leaves == body.routed and first[0].index > index, "other threads are shown than are listed")
+        check_part(shown.body, "body", m.body)
+    def thread(self, thread, records):
+        desk, prev, last, texts = named(thread.desk), b"", -1, {text.index: text for text in thread.texts}
+        need([text.index for text in thread.texts] == sorted(texts), "the texts are not in order, or one twice")
+        for seq, record in enumerate(records):
+            Bad.where, index, kind, link = f"record {record.index}", record.index, record.choice, record.thread
+            place = (link.warning_digest, link.desk, link.seq, link.prev)
+            need(place == (self.envelope.digest, desk, seq, prev) and index > last, "the thread is broken")
+            need((kind == "routed") == (seq == 0), "ROUTED begins a thread, and only that")
+            if kind:
+                steps = {"routed": self.routed, "handed_over": self.handed_over, "acknowledged": self.acknowledged}
+                steps[kind](record.body, index, desk, texts)
+            prev, last = record.leaf, index
+        need(not texts, "a text of no record")
         self.said.append(f"{desk}: the thread is unbroken up to record {last}; nothing after it is shown")
-    def acknowledged(self, envelope, index, desk, text, at):
-        m, role, acting, trusted = self.act(envelope, index, "acknowledgement", at)
-        need((m[2], m[3]) == (self.id, self.envelope.digest), f"{at}: of another warning")
-        need(role == (RECEIVE if m[4] == 1 else OFFICER) and acting == desk and m[4], f"{at}: not theirs to sign")
-        self.part(text, "text", m[10], f"{at}: the text")
-        self.say(index, f"{desk} had signed {KINDS[m[4]]}{self.unrevoked(index)}", trusted)
-
-FAULTS = (Bad, LookupError, ValueError, TypeError, AttributeError, RecursionError, StopIteration, struct.error)
-
-def main(arguments):
-    try:
-        if len(arguments) != 3 or arguments[1] != "--policy":
-            print(__doc__, file=sys.stderr)
-            return 2
-        print("\n".join(Bundle(read(arguments[0]), Policy.at(arguments[2])).check()))
-        return 0
-    except FAULTS as error:
-        print(f"DOES NOT VERIFY: {ascii(str(error) if isinstance(error, Bad) else repr(error))}", file=sys.stderr)
-        return 5
+    def routed(self, body, index, desk, texts):
+        need((body.warning_digest, body.desk) == (self.envelope.digest, desk), "of another thread")
+        meant = [(it.kind, it.address) == (1, desk) and commitment(it) in self.audience for it in body.openings]
+        need(meant and all(meant), "not meant")
+        newest = [(n, record.leaf) for n, record in enumerate(self.directory) if record.index < index][-1]
+        need((body.directory.seq, body.directory.head) == newest, "routed by another directory than the newest")
+        self.say(index, f"the relay put the warning on {desk}'s list")
+    def handed_over(self, body, index, desk, texts):
+        key = self.valid(body.tls_keyid, index)
+        need((key.role, key.who) == (TLS, desk.split("/")[0]), "handed to a stranger")
+        self.say(index, f"the relay claims that it handed the warning to {desk}")
+    def acknowledged(self, body, index, desk, texts):
+        m, key, _ = self.act(Envelope(body.envelope), index, "acknowledgement")
+        need((m.warning_id, m.warning_digest) == (self.id, self.envelope.digest), "of another warning")
+        need(m.kind and key.role == (RECEIVE if m.kind == 1 else OFFICER), "signed in the wrong role")
+        need((m.common.signer.desk or key.who) == desk, "another desk's to sign")
+        check_part(texts.pop(index, None), "text", m.text)
+        self.say(index, f"{desk} had signed {FORMS['kinds'][m.kind]}", key)
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    if len(sys.argv) != 4 or sys.argv[2] != "--policy":
+        sys.exit(__doc__)
+    try:
+        print("\n".join(Bundle(read(sys.argv[1]), Policy.at(sys.argv[3])).check()))
+    except FAULTS as error:
+        print(f"DOES NOT VERIFY: {Bad.where}: {error!a}", file=sys.stderr)
+        sys.exit(5)

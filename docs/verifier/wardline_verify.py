@@ -152,15 +152,15 @@ class Policy:
             self.logs[by[0]] = by, key
         elif word == "witness":
             by, key = vkey(rest[0], 4)
-            need(key not in self.witnesses.values(), "a witness is listed twice")
+            need(key not in self.witnesses.values() and name not in self.met, "a witness is listed twice")
             self.witnesses[by], self.met[name] = key, lambda keys: key in keys
         elif word == "group":
             members = [self.met[member] for member in rest[1:]]
             k = {"all": len(members), "any": 1}.get(rest[0]) or int(rest[0])
-            need(1 <= k <= len(members), f"the group {name} cannot be")
+            need(1 <= k <= len(members) == len({*rest[1:]}) and name not in self.met, f"the group {name} cannot be")
             self.met[name] = lambda keys: sum(met(keys) for met in members) >= k
         else:
-            need(word == "quorum" and not self.quorum, f"the policy has a line {word!r} too many")
+            need(word == "quorum" and not self.quorum and not rest, f"the policy has a line {word!r} too many")
             self.quorum = self.met[name] if name != "none" else lambda keys: False
     def quorum_time(self, cosigned, latest=False):
         """The earliest time by which the quorum had cosigned, or the latest since which it has; None: there is none."""
@@ -216,7 +216,6 @@ class Bundle:
     def check(self):
         j = self.json
         self.checkpoints(j)
-        need((j.format, j.origin) == ("wardline-evidence/v1", self.main.origin), "another format, or another log's")
         directory = [self.entry(it, f"directory[{n}]") for n, it in enumerate(j.directory)]
         threads = [[self.entry(it, f"threads[{n}].records[{m}]") for m, it in enumerate(thread.records)]
                    for n, thread in enumerate(j.threads)]
@@ -235,6 +234,7 @@ class Bundle:
     def checkpoints(self, j):
         """What the log's key has signed, all of one tree that only grew, and when witnesses cosigned it."""
         self.main, *earlier = marks = [Checkpoint(it.checkpoint, self.policy) for it in [j, *j.earlier]]
+        need((j.format, {j.origin}) == ("wardline-evidence/v1", {it.origin for it in marks}), "another format, or log")
         self.roots = {0: sha(), self.main.size: self.main.root}
         for it, proof in zip([*earlier, *j.seen], [it.consistency for it in [*j.earlier, *j.seen]]):
             check_consistency(it.size, it.root, self.main.size, self.main.root, proof)

@@ -58,6 +58,9 @@ def golden():
             seed("message", f"{path.parent.name}-{path.stem[-24:]}-{kind}", bytes([kind]) + data)
     for path in sorted(GOLDEN.glob("tsa/*")):
         seed("timestamp", path.name, path.read_bytes())
+        if path.suffix == ".pem":
+            lines = path.read_text().splitlines()
+            seed("timestamp", path.stem + ".der", base64.b64decode("".join(line for line in lines if ":" not in line and "-" not in line)))
     client = GOLDEN / "client"
     for path in [client / "profile.toml", client / "operator" / "profile.toml", client / "welcome.json"]:
         seed("client", path.parent.name + path.name, path.read_bytes())
@@ -133,6 +136,9 @@ def written():
     seed("draft", "template", template)
     for path in sorted((ROOT / "examples").rglob("*.yaml")) + sorted((ROOT / "examples").rglob("*.json")):
         seed("draft", path.name, path.read_bytes())
+    for path in sorted((ROOT / "deploy").rglob("*.toml")):
+        seed("config", path.name, path.read_bytes())
+    seed("config", "some", 'data_dir = "/var/lib/wardline"\nlisten = "[::]:7443"\n[quota]\nsubmissions_per_hour = 100\n')
     for tile in ["tile/0/000", "tile/0/x001/x234/067", "tile/1/000.p/3", "tile/63/999.p/255"]:
         seed("tile", tile.replace("/", "_"), tile)
     words = [
@@ -154,9 +160,10 @@ def written():
     word = bytes([0, 0, 9, 0, 0, 255, 1, 0])
     seed("witness", "runs", b"\3" + ask + more + b"\x97" + fork + more + b"\xff\x40" + more)
     seed("witness", "old", b"\3" + ask + more + b"\xb5" + word + ask + b"\x97")
-    for target in ("edited", "misbehaviour"):
-        for number in range(16):
-            seed(target, f"script-{number}", bytes([number % 2 * 255, 1 + number % 4, number, 0, 1, number, 2, 0, 3, 1]) * 3)
+    for number in range(16):
+        seed("edited", f"script-{number}", bytes([number % 2 * 255, 1 + number % 4, number, 0, 1, number, 2, 0, 3, 1]) * 3)
+        # One of an honest log and one of a forked one, of each kind, at a place before the fork and at one after it.
+        seed("misbehaviour", f"script-{number}", bytes([255, 0, number % 4, 5 + number]) + bytes(24))
 
 
 if __name__ == "__main__":

@@ -28,14 +28,14 @@ targets=("$@")
 [[ ${#targets[@]} -gt 0 ]] || mapfile -t targets < <(cargo fuzz list)
 
 # What targets keep in files, they keep in memory where there is such a place.
-WARDLINE_FUZZ_DIR=$(mktemp -d -p /dev/shm wardline-fuzz.XXXXXX 2>/dev/null || mktemp -d)
-export WARDLINE_FUZZ_DIR
-trap 'rm -rf "$WARDLINE_FUZZ_DIR"' EXIT
+FUZZ_DIRECTORY=$(mktemp -d -p /dev/shm wardline-fuzz.XXXXXX 2>/dev/null || mktemp -d)
+export FUZZ_DIRECTORY
+trap 'rm -rf "$FUZZ_DIRECTORY"' EXIT
 
 failed=()
 for target in "${targets[@]}"; do
     echo "== $target, $seconds s"
-    log=$WARDLINE_FUZZ_DIR/log
+    log=$FUZZ_DIRECTORY/log
     # What another machine runs slowly is no find: 10 s for one input is.
     if ! cargo fuzz run --sanitizer none "$target" -- -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
         -max_len=131072 -print_final_stats=1 -verbosity=1 >"$log" 2>&1; then

@@ -35,7 +35,7 @@ fn log(fork: u64) -> Log {
             "us.ctc/aviation"
         }),
         seq: index / 4,
-        prev: None,
+        prev: (index >= 4).then_some(Hash([3; 32])),
     };
     let records: Vec<Bytes> = (0..SIZE)
         .map(|index| {
@@ -45,7 +45,7 @@ fn log(fork: u64) -> Log {
                 thread: (index < 16).then(|| link(index)),
                 directory: (index >= 12).then(|| DirectoryLink {
                     seq: index - 12,
-                    prev: None,
+                    prev: (index > 12).then_some(Hash([3; 32])),
                 }),
                 kind: RecordKind::Unknown,
             })
@@ -88,10 +88,13 @@ fn hashes(script: &mut Script<'_>, mut honest: Vec<Hash>, tree: &Tree) -> Vec<Ha
 }
 
 /// A statement about a log, mostly a true one.
-fn side(script: &mut Script<'_>, kind: Kind, log: &Log) -> Side {
-    let under = script.below(SIZE + 1);
+fn side(script: &mut Script<'_>, kind: Kind, log: &Log, at: u64) -> Side {
+    let under = SIZE - script.below(SIZE + 1);
     let checkpoint = log.notes[usize::try_from(under).unwrap_or(0)].clone();
-    let at = script.below(SIZE);
+    let at = match script.byte() {
+        0..200 => at,
+        _ => script.below(SIZE),
+    };
     if (kind == Kind::TwoRoots) != (script.byte() == 255) {
         let of = at.min(under);
         let consistency = hashes(script, log.tree.consistency(of, under), &log.tree);
@@ -152,8 +155,10 @@ fuzz_target!(|data: &[u8]| {
         _ => Kind::TwoInDirectory,
     };
     let of = |forked: bool| if forked { &*FORKED } else { &*HONEST };
-    let a = side(&mut script, kind, of(a_forked));
-    let b = side(&mut script, kind, of(b_forked));
+    // Most often both speak of one place.
+    let at = script.below(SIZE);
+    let a = side(&mut script, kind, of(a_forked), at);
+    let b = side(&mut script, kind, of(b_forked), at);
     let accusation = Misbehaviour {
         origin: ORIGIN.parse().expect("an origin"),
         kind,

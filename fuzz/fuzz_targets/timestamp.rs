@@ -1,8 +1,10 @@
-//! Whatever an authority answers or a bundle brings for a token, it is read or refused.
+//! Whatever an authority answers or a bundle brings for a token, it is read or refused; and so is a certificate that a peer shows.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use rustls_pki_types::CertificateDer;
 use wardline::audit::timestamp::{SignedToken, StoredTimestamp, TimestampRequest, TsaRoots};
+use wardline::tls::certificate_keyid;
 
 /// The text of the golden tokens, which are the corpus to begin with.
 const NOTE: &str = include_str!("../../tests/golden/tsa/note.txt");
@@ -17,4 +19,5 @@ fuzz_target!(|data: &[u8]| {
         let _ = request.read_answer(data);
     }
     drop((TsaRoots::from_pem(data), StoredTimestamp::parse(data)));
+    let _ = certificate_keyid(&CertificateDer::from(data));
 });

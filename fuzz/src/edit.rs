@@ -24,9 +24,9 @@ pub fn protobuf(bytes: &[u8], script: &mut Script<'_>) -> Vec<u8> {
         return plain(bytes, script);
     };
     let at = usize::try_from(script.below(fields.len() as u64)).unwrap_or(0);
-    match script.below(8) {
+    match script.below(16) {
         // Most often down.
-        0..=2 => {
+        0..=8 => {
             let field = &mut fields[at];
             field.value = match &field.value {
                 Value::Bytes(bytes) => Value::Bytes(protobuf(bytes, script)),
@@ -34,16 +34,16 @@ pub fn protobuf(bytes: &[u8], script: &mut Script<'_>) -> Vec<u8> {
                 Value::Fixed(bytes) => Value::Fixed(plain(bytes, script)),
             };
         }
-        3 => drop(fields.remove(at)),
-        4 => {
+        9 => drop(fields.remove(at)),
+        10 => {
             let field = fields[at].clone();
             fields.insert(at, field);
         }
-        5 => {
+        11 => {
             let other = usize::try_from(script.below(fields.len() as u64)).unwrap_or(0);
             fields.swap(at, other);
         }
-        6 => fields[at].value = Value::Bytes(plain(&[], script)),
+        12 => fields[at].value = Value::Bytes(plain(&[], script)),
         _ => fields.push(Field {
             number: script.below(40) + 1,
             value: Value::Varint(script.number()),

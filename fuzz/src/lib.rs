@@ -163,7 +163,7 @@ pub fn signature_line(vkey: &str, key: &SecretKey, before: &[u8], signed: &str) 
 
 /// An empty directory of this process: in memory, if whoever began it says where.
 pub fn in_memory(name: &str) -> std::path::PathBuf {
-    let above = std::env::var_os("WARDLINE_FUZZ_DIR").map_or_else(std::env::temp_dir, Into::into);
+    let above = std::env::var_os("FUZZ_DIRECTORY").map_or_else(std::env::temp_dir, Into::into);
     let path = above.join(format!("wardline-fuzz-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&path);
     std::fs::create_dir_all(&path).expect("a directory");

@@ -63,6 +63,8 @@ pub const DESKS_MAX: usize = 256;
 pub const DRAFT_BYTES_MAX: usize = 1024 * 1024;
 /// How deeply lists and maps nest in a draft; its format needs four.
 pub const DRAFT_NESTING_MAX: usize = 8;
+/// Keys of one map of a draft. Its format has some twenty, and a map of code systems at most as many as an area has items.
+pub const DRAFT_KEYS_MAX: usize = 128;
 /// Faults of one draft that are told; what comes after that many is noise.
 pub const DRAFT_FAULTS_MAX: usize = 32;
 /// How deeply messages nest in a signed payload.
@@ -528,6 +530,7 @@ pub const AUDIT_NAME_BYTES_MAX: usize = 64;
 const _: () = assert!(TEXT_BYTES_MAX <= BODY_BYTES_MAX && CHECKPOINT_BYTES_MAX <= COPY_CHUNK_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX + PAYLOAD_BYTES_MAX + 64 * 1024 < GRPC_MESSAGE_BYTES_MAX);
 const _: () = assert!(RECORD_BYTES_MAX > 2 * PAYLOAD_BYTES_MAX);
+const _: () = assert!(AREA_ITEMS_MAX <= DRAFT_KEYS_MAX && LANGUAGES_MAX <= DRAFT_KEYS_MAX);
 const _: () = assert!(BODY_BYTES_MAX + 2 * RECORD_BYTES_MAX < BLOCK_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX + 2 * RECORD_BYTES_MAX < VIEW_BYTES_MAX);
 const _: () = assert!(

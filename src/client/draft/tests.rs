@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{Known, NotifyVictim, Onward, Tlp};
+use crate::limits;
 
 /// The draft of issue 1, with its texts filled in.
 pub(super) const MOSCOW: &str = "\
@@ -35,6 +36,17 @@ fn faults(text: &str) -> String {
         Ok(draft) => panic!("{draft:?}"),
         Err(faults) => faults.to_string(),
     }
+}
+
+/// A map has no more keys than the bound, whatever they are: the one after the last ends the reading. Each is compared with all
+/// before it, so a file of nothing but keys took minutes.
+#[test]
+fn a_map_has_a_bound() {
+    let keys = |count: usize| (0..count).map(|it| format!("k{it}: 1\n")).collect::<String>();
+    let too_many = faults(&keys(limits::DRAFT_KEYS_MAX + 1));
+    let line = limits::DRAFT_KEYS_MAX + 1;
+    assert_eq!(too_many, format!("{line}:1: a map of a draft has at most 128 keys"));
+    assert!(faults(&keys(limits::DRAFT_KEYS_MAX)).contains("there is no key"));
 }
 
 /// The issue's own example is read as it says.

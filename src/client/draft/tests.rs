@@ -45,7 +45,10 @@ fn a_map_has_a_bound() {
     let keys = |count: usize| (0..count).map(|it| format!("k{it}: 1\n")).collect::<String>();
     let too_many = faults(&keys(limits::DRAFT_KEYS_MAX + 1));
     let line = limits::DRAFT_KEYS_MAX + 1;
-    assert_eq!(too_many, format!("{line}:1: a map of a draft has at most 128 keys"));
+    assert_eq!(
+        too_many,
+        format!("{line}:1: a map of a draft has at most 128 keys")
+    );
     assert!(faults(&keys(limits::DRAFT_KEYS_MAX)).contains("there is no key"));
 }
 

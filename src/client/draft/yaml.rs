@@ -178,7 +178,10 @@ impl Builder {
             Some(Open::Map(_, entries, key)) => match key.take() {
                 // Each is compared with those before it, and unknown ones with the names that they may be near to.
                 None if entries.len() >= limits::DRAFT_KEYS_MAX => {
-                    return Err(format!("a map of a draft has at most {} keys", limits::DRAFT_KEYS_MAX));
+                    return Err(format!(
+                        "a map of a draft has at most {} keys",
+                        limits::DRAFT_KEYS_MAX
+                    ));
                 }
                 None => *key = Some((key_text(&node)?, node.at)),
                 Some((name, at)) => {

@@ -227,8 +227,8 @@ impl Accounting {
         if let Pass::Over(accounted) = self.pass().await? {
             return Ok(accounted);
         }
-        // A relay passes over a number as soon as it is acknowledged, and shows the acknowledgement a moment later. Nobody is
-        // accused on one look.
+        // Relays of earlier versions pass over a number a moment before they can show its acknowledgement. Nobody is accused on
+        // one look.
         match self.pass().await? {
             Pass::Over(accounted) => Ok(accounted),
             Pass::Missing(left) => Err(self.withheld(left).await?),

@@ -19,7 +19,7 @@ use super::witnesses::Witnesses;
 use crate::alarm::Alarms;
 use crate::domain::{DetachedPart, KeyId, Origin, Principal, Receipt, Record};
 use crate::error::{ErrorCode, Refused};
-use crate::journal::{Index, Journal, PartKind};
+use crate::journal::{Index, IndexError, Journal, PartKind};
 use crate::ledger::Directory;
 use crate::limits;
 use crate::time::{Clock, Timestamp};
@@ -212,6 +212,32 @@ impl Engine {
         tokio::task::spawn_blocking(read)
             .await
             .map_err(|_| self.broken(&"a read of the index did not finish"))
+    }
+
+    /// What was read of the index, once everything that the read may have seen is published. The index runs ahead of what is
+    /// published for a moment: whoever does something because of what it holds, or does not hold, would do it before
+    /// anybody can be shown why.
+    pub(super) async fn published<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Index) -> Result<T, IndexError> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let index = self.index.clone();
+        let read = move || {
+            let it = read(&index)?;
+            // Read last: it is at least the position of whatever was seen.
+            let position = index.position()?.map_or(0, |position| position.size);
+            Ok::<_, IndexError>((it, position))
+        };
+        let (it, position) = self.blocking(read).await?.map_err(|e| self.broken(&e))?;
+        let mut durable = self.durable.clone();
+        let reached = durable.wait_for(|durable| durable.size() >= position).await;
+        // The sequencer ended in between: it has failed, and this relay publishes nothing more.
+        reached.map(|_| it).map_err(|_| {
+            Failure::new(
+                ErrorCode::Unavailable,
+                "the relay has failed and must be started anew",
+            )
+        })
     }
 
     /// Something that should be there is not: a person must look. The peer learns nothing of it.

@@ -20,8 +20,8 @@ pub(crate) enum Order {
     Descending,
 }
 
-/// Sorted keys and values. One writer; readers see a batch in part while it is written, so what they read is bounded
-/// by the durable size that they hold.
+/// Sorted keys and values. One writer; a range sees a batch in part if it is written meanwhile, so what is read is bounded
+/// by the durable size that the reader holds. Of what was seen of a batch, all is there for the next read.
 pub(crate) trait KeyValues: Send + Sync + 'static {
     /// The value of a key.
     fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError>;

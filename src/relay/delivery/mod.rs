@@ -20,7 +20,7 @@ use super::answers::{Caller, Failure, SessionEvent, SessionOpened};
 use super::engine::Engine;
 use crate::domain::{AgencyKind, DeskAddress};
 use crate::error::ErrorCode;
-use crate::journal::IndexError;
+use crate::journal::Index;
 use crate::ledger::Facts;
 use crate::seal::random_bytes;
 
@@ -114,15 +114,12 @@ pub(super) async fn open(
         mailbox: Arc::clone(place.mailbox()),
         ended,
     };
-    let (index, desk, size) = (engine.index.clone(), opened.desk.clone(), durable.size());
-    let read = move || {
-        Ok::<_, IndexError>((
-            pump::published_newest(&index, &desk, size)?,
-            index.waiting(&desk)?,
-        ))
+    let (desk, size) = (opened.desk.clone(), durable.size());
+    let read = move |index: &Index| {
+        let newest = pump::published_newest(index, &desk, size)?;
+        Ok((newest, index.waiting(&desk)?))
     };
-    let read = engine.blocking(read).await?;
-    let (newest, waiting) = read.map_err(|e| engine.broken(&e))?;
+    let (newest, waiting) = engine.published(read).await?;
     drop(turn);
     let opened = SessionOpened { waiting, ..opened };
     let pump = Pump::new(

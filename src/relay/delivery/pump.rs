@@ -125,18 +125,18 @@ impl Pump {
         match action {
             Action::Load { pass, after, limit } => {
                 let durable = self.engine.durable();
-                let (index, desk) = (self.engine.index.clone(), self.desk.clone());
-                let read = move || index.pending(&desk, after, limit);
-                let waiting = self.engine.blocking(read).await?;
-                let waiting = waiting.map_err(|e| self.engine.broken(&e))?;
+                let desk = self.desk.clone();
+                // What waits no more is passed over, and by then its acknowledgement can be shown.
+                let read = move |index: &Index| index.pending(&desk, after, limit);
+                let waiting = self.engine.published(read).await?;
                 let published = waiting.iter().filter(|routing| routing.index < durable.size());
                 let waiting = published.map(|routing| routing.number).collect();
                 Ok(Acted::Event(Event::Loaded { pass, waiting }))
             }
             Action::Send { number, repeated } => {
-                let (index, desk) = (self.engine.index.clone(), self.desk.clone());
-                let waits = self.engine.blocking(move || index.waiting_at(&desk, number));
-                let Some(routing) = waits.await?.map_err(|e| self.engine.broken(&e))? else {
+                let desk = self.desk.clone();
+                let read = move |index: &Index| index.waiting_at(&desk, number);
+                let Some(routing) = self.engine.published(read).await? else {
                     return Ok(Acted::Event(Event::Gone));
                 };
                 let delivery = self.delivery(routing, repeated).await?;

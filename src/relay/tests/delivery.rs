@@ -1,5 +1,9 @@
 //! Delivery sessions over a running engine.
 
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
 use super::stage::Stage;
 use crate::domain::*;
 use crate::error::ErrorCode;
@@ -124,6 +128,42 @@ async fn what_is_not_received_comes_again_after_a_restart() {
     assert_eq!(delivered(&mut session).await.envelope, first.envelope);
     assert_eq!(delivered(&mut session).await.envelope, second.envelope);
     assert_eq!(caught_up(&mut session).await, 2);
+}
+
+/// A session passes over what the desk has acknowledged only when that can be shown. The moment between the index, which
+/// has the acknowledgement, and the published log, which has not, is held here: by then the session waits for what is
+/// published (nothing else holds a second receiver of it) and has told nothing; it goes on when the log is there.
+#[tokio::test]
+async fn nothing_is_passed_over_before_it_can_be_shown() {
+    let mut stage = Stage::new().await;
+    let sent = stage.accepted("us.ctc", &["ru.ctc"]).await;
+    let (published, shown) = watch::channel(stage.relay.engine.durable());
+    let real = std::mem::replace(&mut Arc::get_mut(&mut stage.relay.engine).unwrap().durable, shown);
+    stage
+        .acknowledged("ru.ctc", &sent, AcknowledgementKind::Received)
+        .await;
+    let publish = async {
+        while published.receiver_count() < 2 {
+            tokio::task::yield_now().await;
+        }
+        let newest = Arc::clone(&real.borrow());
+        published.send_replace(newest);
+    };
+    let session = async {
+        let mut session = open(&stage, "ru.ctc", "ru.ctc", 9).await;
+        assert_eq!(session.opened().waiting, 0);
+        let number = caught_up(&mut session).await;
+        (number, stage.relay.engine.durable().size())
+    };
+    // Biased: what is told too early is seen before the waiting is looked at again.
+    tokio::pin!(publish, session);
+    tokio::select! {
+        biased;
+        told = &mut session => panic!("told before it was published: {told:?}"),
+        () = &mut publish => {}
+    }
+    let size = real.borrow().size();
+    assert_eq!(session.await, (1, size));
 }
 
 /// Every session of a desk gets every warning; RECEIVED on one settles it for all, and other desks hear nothing.

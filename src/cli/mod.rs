@@ -109,7 +109,7 @@ enum Command {
     /// Begin and serve a witness of a log.
     #[command(subcommand)]
     Witness(witness::WitnessCommand),
-    /// Run the whole story: a real relay, eight warnings, a crash in the middle, an auditor's verdict.
+    /// Run the whole story: a real relay, eight warnings, a crash in the middle, an auditor's verdict, evidence for a stranger.
     Demo(demo::DemoCommand),
 }
 

@@ -1,4 +1,4 @@
-//! The demo, as a newcomer runs it: the real binary from beginning to end, and what its verified replay says.
+//! The demo, as a newcomer runs it: the real binary from beginning to end, what its verified replay says, and its evidence.
 
 use std::collections::BTreeMap;
 use std::net::TcpStream;
@@ -119,6 +119,33 @@ fn the_demo_tells_what_happened() {
     );
     assert_eq!(summary["verified"]["out_of_scope"], 0);
     assert_eq!(summary["verified"]["bodies_kept"], 8);
+
+    // The evidence of the first warning proves, without any relay and with enough witnesses, what was said of it; and so it does
+    // to whoever checks the file by hand.
+    let [evidence] = of("evidence")[..] else {
+        panic!("one evidence")
+    };
+    assert_eq!(evidence["by"], "us.ctc");
+    let findings = &evidence["findings"];
+    let proven: Vec<&str> = findings["acts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|act| act["standing"] == "PROVEN")
+        .map(|act| act["what"].as_str().unwrap())
+        .collect();
+    assert_eq!(proven, ["WARNED", "ROUTED", "RECEIVED", "OPENED", "REFUSED"]);
+    assert!(findings["witnessed"].is_object(), "{findings}");
+    let file = directory.join("evidence.json");
+    assert_eq!(evidence["file"], file.to_str().unwrap());
+    let checked = wardline(temporary.path(), &["--json", "audit", "check"])
+        .arg(&file)
+        .arg("--policy")
+        .arg(directory.join("policy"))
+        .output()
+        .unwrap();
+    let by_hand: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!(by_hand, *findings);
 
     // It stopped what it had started.
     let config = std::fs::read_to_string(directory.join("relay/relay.toml")).unwrap();

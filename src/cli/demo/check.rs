@@ -1,5 +1,5 @@
 //! Whether the verified replay holds what the story was to reach: every step of every recipient, the crash, the silence,
-//! and every receipt that a party got while it happened.
+//! every receipt that a party got while it happened, and witnesses for the evidence.
 
 use std::collections::BTreeSet;
 
@@ -58,6 +58,9 @@ pub(super) fn check(audited: &Audited) -> Found {
             "the relay started {} times, not 2",
             timeline.starts.len()
         ));
+    }
+    if !audited.evidence.is_witnessed() {
+        missing.push("not enough witnesses have cosigned all that the evidence shows".to_owned());
     }
     for story in &STORIES {
         let of_story = |warning: &&WarningTimeline| audited.files.get(&warning.digest) == Some(&story.file);

@@ -78,7 +78,8 @@ impl Stage<'_> {
     }
 
     async fn restart(&mut self) -> Result<(), Fault> {
-        let relay = RelayProcess::start(&self.program, &self.world.config()).await?;
+        let asking = [self.world.ask_witnesses()];
+        let relay = RelayProcess::start_with(&self.program, &self.world.config(), &asking).await?;
         self.relay = Some(relay);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! `wardline demo`: the whole story on real input. A real relay as a process of its own, eight exercises between eleven
 //! states, a relay that is killed in the middle, a desk that was away and returns, one that never comes; and then an auditor
-//! who trusts none of them tells what happened, from the log alone.
+//! who trusts none of them tells what happened, from the log alone, and the evidence of one warning is judged as a stranger
+//! would judge it, without any relay.
 //!
 //! What is said while it runs says what is being done, out of verified receipts; what is told at the end comes from the
 //! verified replay only. Nothing sleeps, and nothing waits without a bound.
@@ -8,6 +9,7 @@
 mod check;
 mod crash;
 mod duty;
+mod evidence;
 mod stage;
 mod story;
 mod tell;
@@ -23,7 +25,7 @@ use super::{Context, Exit, Fault};
 use crate::files;
 use crate::seal::random_bytes;
 
-/// Run the whole story: a real relay, eight warnings, a crash in the middle, an auditor's verdict.
+/// Run the whole story: a real relay, eight warnings, a crash in the middle, an auditor's verdict, evidence for a stranger.
 #[derive(Debug, Args)]
 pub(crate) struct DemoCommand {
     /// Do it in this directory, which must be empty, and leave everything there; else in a temporary one.
@@ -77,6 +79,8 @@ async fn play(place: &Place, context: &Context) -> Result<Exit, Fault> {
     tell::tell(&audited, context)?;
     let found = check::check(&audited);
     tell::conclude(&audited, &found, place.kept(), context)?;
+    evidence::tell(&audited.evidence, place.kept(), context)?;
+    tell::close(place.kept(), context)?;
     found.exit()
 }
 

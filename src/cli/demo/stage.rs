@@ -1,4 +1,4 @@
-//! The stage: the relay, every side's client, who is on duty; and the acts, each of which ends when what it did is on the
+//! The stage: the relay and its witnesses, every side's client, who is on duty; and the acts, each of which ends when what it did is on the
 //! record.
 
 use std::collections::BTreeMap;
@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 
 use super::check::Held;
 use super::duty::{Duty, draft};
+use super::evidence::Evidence;
 use super::story::{AWAY, Act, ON_DUTY, RETURNS, STORIES, Says, Story};
 use super::waits::{until_recorded, within};
 use crate::audit::{self, Timeline, Verdict};
-use crate::cli::world::{RelayProcess, World, WorldPlan};
+use crate::cli::world::{LocalWitnesses, RelayProcess, World, WorldPlan};
 use crate::cli::{Context, Exit, Fault};
 use crate::client::{Acknowledged, Client, Draft, OutboxEntry, Sent};
 use crate::domain::{AgencyId, DeskAddress, Digest};
@@ -33,11 +34,13 @@ pub(super) struct Stage<'a> {
     pub(super) program: PathBuf,
     pub(super) world: World,
     pub(super) relay: Option<RelayProcess>,
+    /// In this process: who kills the relay does not kill them.
+    witnesses: LocalWitnesses,
     clients: BTreeMap<AgencyId, Client>,
     auditor: Client,
     duty: Duty,
     /// What was sent, by its file.
-    sent: BTreeMap<&'static str, Sent>,
+    pub(super) sent: BTreeMap<&'static str, Sent>,
     held: Vec<Held>,
 }
 
@@ -53,6 +56,8 @@ pub(super) struct Audited {
     pub(super) not_found: Vec<Held>,
     /// Which warning came from which example.
     pub(super) files: BTreeMap<Digest, &'static str>,
+    /// The file about one of them, judged.
+    pub(super) evidence: Evidence,
 }
 
 impl<'a> Stage<'a> {
@@ -63,8 +68,9 @@ impl<'a> Stage<'a> {
             context.emit(
                 &Value::Null,
                 "Eight exercises, modelled on public facts, go between eleven states over a real relay, which is\n\
-                 killed in the middle. Then an auditor who trusts nobody tells what happened, from the log alone.\n\n\
-                 Setting up: a relay, roots, keys, profiles …",
+                 killed in the middle. Then an auditor who trusts nobody tells what happened, from the log alone,\n\
+                 and one warning's evidence is checked as a stranger would, without a relay.\n\n\
+                 Setting up: a relay, three witnesses, roots, keys, profiles …",
             )?;
         }
         let program = std::env::current_exe()
@@ -72,9 +78,12 @@ impl<'a> Stage<'a> {
         let agencies: Vec<AgencyId> = AGENCIES.iter().map(|id| parsed(id)).collect::<Result<_, _>>()?;
         let plan = WorldPlan::new(HOST, &agencies)?;
         let world = World::open(directory, plan).await?;
-        let relay = RelayProcess::start(&program, &world.config()).await?;
+        let witnesses = world.serve_witnesses().await?;
+        let asking = [world.ask_witnesses()];
+        let relay = RelayProcess::start_with(&program, &world.config(), &asking).await?;
         world.remember(relay.serving().listen)?;
         within("the enrolment", world.enrol(relay.serving())).await??;
+        world.write_policy(&relay.serving().log, Some(&witnesses))?;
         let mut clients = BTreeMap::new();
         for agency in agencies {
             let client = Client::open(&world.agency(&agency))?;
@@ -87,6 +96,7 @@ impl<'a> Stage<'a> {
             begun,
             program,
             relay: Some(relay),
+            witnesses,
             clients,
             auditor,
             duty: Duty::new(),
@@ -145,7 +155,8 @@ impl<'a> Stage<'a> {
         self.officers(Act::Return).await
     }
 
-    /// Everybody goes home; the auditor replays and verifies all of it; the relay stops.
+    /// Everybody goes home; the auditor replays and verifies all of it, while one agency has its evidence made; the relay and
+    /// the witnesses stop, and the evidence is judged without them.
     pub(super) async fn audit(mut self) -> Result<Audited, Fault> {
         std::mem::replace(&mut self.duty, Duty::new()).end().await;
         let mut not_found: BTreeMap<u64, Held> = BTreeMap::new();
@@ -161,13 +172,16 @@ impl<'a> Stage<'a> {
             }
             Ok::<(), Fault>(())
         });
-        let mut verdict = within("the replay", verifying).await??;
+        let replay = async { within("the replay", verifying).await? };
+        let (mut verdict, file) = tokio::try_join!(replay, self.evidence())?;
         let Some(timeline) = verdict.timeline.take() else {
             return Err(Fault::new(Exit::Retry, "the replay told nothing"));
         };
         if let Some(relay) = self.relay.take() {
             relay.stop().await?;
         }
+        self.witnesses.stop().await;
+        let evidence = file.judge(&self.world.policy())?;
         let sent = self.sent.iter();
         Ok(Audited {
             verdict,
@@ -175,6 +189,7 @@ impl<'a> Stage<'a> {
             held: self.held,
             not_found: not_found.into_values().collect(),
             files: sent.map(|(file, sent)| (sent.digest, *file)).collect(),
+            evidence,
         })
     }
 
@@ -184,7 +199,7 @@ impl<'a> Stage<'a> {
         self.duty.begin(client, desk).await
     }
 
-    fn client(&self, agency: &AgencyId) -> Result<Client, Fault> {
+    pub(super) fn client(&self, agency: &AgencyId) -> Result<Client, Fault> {
         let client = self.clients.get(agency).cloned();
         client.ok_or_else(|| Fault::usage(format!("{agency} has no part in the demo")))
     }
@@ -346,7 +361,7 @@ impl<'a> Stage<'a> {
     }
 }
 
-fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, Fault>
+pub(super) fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, Fault>
 where
     T::Err: std::fmt::Display,
 {

@@ -66,6 +66,9 @@ pub(super) const RETURNS: &str = "ru.ctc";
 /// Never comes.
 pub(super) const AWAY: &str = "ir.ctc";
 
+/// The file of the example whose evidence is made: of the warning that its receiver said afterwards to have been too general.
+pub(super) const PROVEN: &str = "moscow-2024-concert-hall.yaml";
+
 const HOUR_MS: i64 = 3_600_000;
 
 const fn says(desk: &'static str, act: Act, kind: Kind) -> Says {
@@ -97,7 +100,7 @@ const fn accepted(desk: &'static str, act: Act, assessment: Assessment) -> Says 
 pub(super) const STORIES: [Story; 8] = [
     // Its receiver said afterwards that it had been too general. Here it is said at the time, and stays.
     Story {
-        file: "moscow-2024-concert-hall.yaml",
+        file: PROVEN,
         act: Act::First,
         says: &[
             opened(RETURNS, Act::Return),

@@ -1,6 +1,5 @@
 //! What the auditor tells: one block a warning, drawn from nothing but the verified replay; and what it all comes to.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -103,11 +102,21 @@ pub(super) fn conclude(
     for line in lines {
         push(&mut text, "  - ", &wrap(&line, WIDTH - 4));
     }
-    let program = invocation::program();
-    let _ = match kept {
-        Some(directory) => write!(text, "\nEverything is in {}. ", directory.display()),
-        None => writeln!(text),
-    };
-    let _ = write!(text, "To do it by hand: {program} relay dev DIR");
     context.emit(&object, text)
+}
+
+/// What to do next.
+pub(super) fn close(kept: Option<&Path>, context: &Context) -> Result<(), Fault> {
+    if context.json {
+        return Ok(());
+    }
+    let everything = match kept {
+        Some(directory) => format!("Everything is in {}. ", directory.display()),
+        None => String::new(),
+    };
+    let program = invocation::program();
+    context.emit(
+        &Value::Null,
+        format!("\n{everything}To do it by hand: {program} relay dev DIR"),
+    )
 }

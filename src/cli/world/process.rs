@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::Serving;
 use crate::cli::{Exit, Fault};
-use crate::config::ENVIRONMENT_PREFIX;
+use crate::config::{ENVIRONMENT_PREFIX, FlagSetting};
 use crate::limits;
 
 /// A relay that runs. Dropping it kills it.
@@ -38,6 +38,11 @@ struct ServingLine {
 impl RelayProcess {
     /// Starts `program relay run` with this configuration, and returns when it serves.
     pub async fn start(program: &Path, config: &Path) -> Result<Self, Fault> {
+        Self::start_with(program, config, &[]).await
+    }
+
+    /// The same with settings laid over it.
+    pub async fn start_with(program: &Path, config: &Path, set: &[FlagSetting]) -> Result<Self, Fault> {
         let log = config.with_file_name("relay.log");
         let failed =
             |error: std::io::Error| Fault::new(Exit::Retry, format!("cannot start the relay: {error}"));
@@ -56,6 +61,7 @@ impl RelayProcess {
         let mut child = command
             .args(["--json", "relay", "run", "--config"])
             .arg(config)
+            .args(set.iter().map(|it| format!("--set={}={}", it.key, it.value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(stderr)

@@ -169,6 +169,31 @@ async fn evidence_outlives_the_relay() {
         world.agency(&agencies[1]),
         world.auditor(),
     ];
+    // What lies among the timestamp tokens and cannot be read stops nobody, and is told.
+    std::fs::create_dir_all(profiles[0].timestamps().join("not-a-token.json")).unwrap();
+    let unread = run(
+        here,
+        &[
+            "--profile",
+            path(profiles[0].path()),
+            "--json",
+            "audit",
+            "bundle",
+            &digest,
+            "-o",
+            "told.json",
+        ],
+    );
+    let told: Value = serde_json::from_slice(&unread.stdout).unwrap();
+    assert_eq!(
+        told["timestamps_unusable"],
+        serde_json::json!(["not-a-token.json"])
+    );
+    let stderr = String::from_utf8_lossy(&unread.stderr);
+    assert!(
+        stderr.contains("not-a-token.json") && stderr.contains("cannot be used"),
+        "{stderr}"
+    );
     let [by_us, by_ru, by_auditor] = [0, 1, 2].map(|who| make(&profiles[who], &format!("{who}.json"), 0).1);
     assert_eq!(
         std::fs::metadata(&by_us).unwrap().permissions().mode() & 0o777,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::check::{Findings, check};
 use super::super::trusted::Trusted;
-use super::tokens::{Tokens, stored_tokens};
+use super::tokens::{Tokens, TokensLeftOut, stored_tokens};
 use super::{Bundle, BundleFault, BundledThread, Earlier, Entry, SeenRoot};
 use crate::client::{Client, ClientError, ProvenRecord, RawEvidence};
 use crate::domain::{Receipt, Seen, SignedEnvelope, WarningName};
@@ -42,9 +42,8 @@ pub struct Made {
     /// How much of the log the newest cosigned checkpoint holds, where that is not all of what the bundle shows: the bundle's own is
     /// newer then, and this one among the earlier.
     pub cosigned_size: Option<u64>,
-    /// How many timestamp tokens of the profile would date a record of it and are not in it: their checkpoint is newer than
-    /// the bundle's, or they are too many.
-    pub tokens_left_out: usize,
+    /// Timestamp tokens of the profile that are not in it.
+    pub tokens_left_out: TokensLeftOut,
 }
 
 /// Makes the bundle of a warning, of what is the profile's to see.

@@ -41,6 +41,7 @@ use crate::transparency::TlogProof;
 pub use inbox::{Came, HeldToInbox, hold_to_inbox};
 pub use json::format_of;
 pub use make::{Made, NotMade, make};
+pub use tokens::TokensLeftOut;
 pub use waited::{Awaited, make_cosigned};
 
 /// What the member `format` says.

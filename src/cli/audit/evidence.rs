@@ -14,6 +14,7 @@ use crate::audit::compare::{
 use crate::audit::{
     Bundle, BundleFault, Findings, Made, Sentences, Trusted, UnusablePolicy, check, make_cosigned,
 };
+use crate::cli::screen::one_line;
 use crate::cli::session::{given, open, profile};
 use crate::cli::{Context, Exit, Fault, invocation};
 use crate::client::{Client, Inbox, Settings, read_checkpoint};
@@ -48,6 +49,7 @@ pub(super) async fn bundle(id: &str, output: &Path, wait: bool, context: &Contex
         .lines()
         .filter(|line| line.starts_with('\u{2014}'));
     let cosignatures = signatures.count().saturating_sub(1);
+    let left_out = &made.tokens_left_out;
     let object = json!({
         "file": output,
         "bytes": made.json.len(),
@@ -61,7 +63,10 @@ pub(super) async fn bundle(id: &str, output: &Path, wait: bool, context: &Contex
         "threads": made.bundle.threads.len(),
         "directory_records": made.bundle.directory.len(),
         "timestamps": made.bundle.timestamps.len(),
-        "timestamps_left_out": made.tokens_left_out,
+        "timestamps_left_out": left_out.newer.saturating_add(left_out.too_many),
+        "timestamps_newer": left_out.newer,
+        "timestamps_too_many": left_out.too_many,
+        "timestamps_unusable": left_out.unusable.iter().map(|(name, _)| name).collect::<Vec<_>>(),
     });
     let later = match made.newest_size.saturating_sub(size) {
         0 => String::new(),
@@ -75,15 +80,23 @@ pub(super) async fn bundle(id: &str, output: &Path, wait: bool, context: &Contex
         ),
         (count, _) => format!("{count} others have signed it, whom the verifier's policy judges"),
     };
-    let left_out = match made.tokens_left_out {
+    let newer = match left_out.newer {
         0 => String::new(),
         count => format!(
             "\n  {count} timestamp tokens that this profile keeps are not in it: they are over a newer checkpoint. Make it again when the \
              witnesses have cosigned as much."
         ),
     };
+    let too_many = match left_out.too_many {
+        0 => String::new(),
+        count => format!(
+            "\n  {count} timestamp tokens that this profile keeps are not in it: it holds {} at most, in which the authorities' names take turns. \
+             Move those that nobody needs out of the profile's timestamps/, and make it again.",
+            limits::BUNDLE_TIMESTAMPS_MAX
+        ),
+    };
     let text = format!(
-        "{}: evidence about warning {}, proven in the log's first {size} records ({cosigned}).{later}{left_out}\n  It verifies. To check it \
+        "{}: evidence about warning {}, proven in the log's first {size} records ({cosigned}).{later}{newer}{too_many}\n  It verifies. To check it \
          without a relay: {} audit check {} --policy POLICY",
         output.display(),
         findings.warning.id,
@@ -120,6 +133,11 @@ pub(super) async fn made(
         }
     })
     .await?;
+    for (name, why) in &made.tokens_left_out.unusable {
+        let name = one_line(name);
+        let why = one_line(why);
+        eprintln!("wardline: the timestamp token {name} cannot be used, and is not in the evidence: {why}");
+    }
     let in_vain = waited && made.awaited().is_some();
     Ok((made, in_vain))
 }

@@ -24,11 +24,23 @@ use crate::wire;
 pub struct Exhibit {
     name: String,
     origin: Option<Origin>,
-    /// The log's keys that have signed each note in it: most often one.
-    signers: BTreeMap<String, Vec<String>>,
+    /// The notes in it.
+    notes: BTreeMap<String, HeldNote>,
     roots: Vec<HeldRoot>,
     entries: Vec<HeldEntry>,
     copy: Option<Box<dyn LeafSource>>,
+    /// How often signatures of a note were verified, for the tests.
+    #[cfg(test)]
+    verified: usize,
+}
+
+/// A note that verifies. Whoever repeats it, a thousand times, has it verified once.
+#[derive(Debug)]
+struct HeldNote {
+    size: u64,
+    root: Hash,
+    /// The log's keys that have signed it: most often one.
+    signers: Vec<String>,
 }
 
 /// A root of the log, as a note says it or as a proof leads from it to a note.
@@ -106,10 +118,12 @@ impl Exhibit {
         let mut exhibit = Self {
             name: name.clone(),
             origin: None,
-            signers: BTreeMap::new(),
+            notes: BTreeMap::new(),
             roots: Vec::new(),
             entries: Vec::new(),
             copy: None,
+            #[cfg(test)]
+            verified: 0,
         };
         if path.is_dir() {
             for file in files::names(path)? {
@@ -135,13 +149,20 @@ impl Exhibit {
         checkpoint: &SignedCheckpoint,
         copy: Box<dyn LeafSource>,
     ) -> Self {
+        let note = HeldNote {
+            size: checkpoint.size(),
+            root: checkpoint.root(),
+            signers: vec![log.vkey()],
+        };
         Self {
             name: name.into(),
             origin: Some(checkpoint.origin().clone()),
-            signers: BTreeMap::from([(checkpoint.note().to_owned(), vec![log.vkey()])]),
-            roots: vec![root_of(checkpoint)],
+            roots: vec![root_of(checkpoint.note(), &note)],
+            notes: BTreeMap::from([(checkpoint.note().to_owned(), note)]),
             entries: Vec::new(),
             copy: Some(copy),
+            #[cfg(test)]
+            verified: 0,
         }
     }
 
@@ -158,7 +179,8 @@ impl Exhibit {
 
     /// The keys that have signed anything in it.
     pub(super) fn keys(&self) -> BTreeSet<&str> {
-        self.signers.values().flatten().map(String::as_str).collect()
+        let signers = self.notes.values().flat_map(|note| &note.signers);
+        signers.map(String::as_str).collect()
     }
 
     /// What leads to a note that this key has signed.
@@ -176,8 +198,8 @@ impl Exhibit {
     }
 
     fn is_by(&self, key: &str, note: &str) -> bool {
-        let signers = self.signers.get(note);
-        signers.is_some_and(|signers| signers.iter().any(|signer| signer == key))
+        let note = self.notes.get(note);
+        note.is_some_and(|note| note.signers.iter().any(|signer| signer == key))
     }
 
     fn take_in(&mut self, path: &Path, policy: &Policy) -> Result<(), NoExhibit> {
@@ -210,10 +232,8 @@ impl Exhibit {
             };
             return self.entry("its proof", &entry, policy).map_err(fault);
         }
-        let checkpoint = self
-            .open("its checkpoint", &text, policy)
+        self.open("its checkpoint", &text, policy)
             .map_err(|fault| NoExhibit::Fault { name, fault })?;
-        self.roots.push(root_of(&checkpoint));
         Ok(())
     }
 
@@ -221,7 +241,8 @@ impl Exhibit {
     fn whole_copy(&mut self, path: &Path, policy: &Policy) -> Result<(), BundleFault> {
         let part = "the copy";
         let copy = Copy::open(path).map_err(|error| BundleFault::new(part, error))?;
-        let checkpoint = self.open("its checkpoint", copy.note(), policy)?;
+        let note = copy.note().to_owned();
+        let (size, root) = self.open("its checkpoint", &note, policy)?;
         let mut frontier = Frontier::new();
         for leaf in copy.leaves() {
             let (_, leaf) = leaf.map_err(|error| BundleFault::new(part, error))?;
@@ -229,17 +250,16 @@ impl Exhibit {
                 .append(leaf)
                 .map_err(|error| BundleFault::new(part, error))?;
         }
-        if (frontier.size(), frontier.root()) != (checkpoint.size(), checkpoint.root()) {
+        if (frontier.size(), frontier.root()) != (size, root) {
             return Err(BundleFault::new(
                 part,
                 "its records do not give the root of its checkpoint",
             ));
         }
-        self.roots.push(root_of(&checkpoint));
         self.copy = Some(Box::new(FileCopy {
             path: path.to_owned(),
-            note: checkpoint.note().to_owned(),
-            size: checkpoint.size(),
+            note,
+            size,
         }));
         Ok(())
     }
@@ -247,20 +267,24 @@ impl Exhibit {
     /// All that a bundle proves of the tree. Whether its records keep the rules is not asked: a bundle of a log that breaks
     /// them is what convicts it.
     fn bundle(&mut self, bundle: &Bundle, policy: &Policy) -> Result<(), BundleFault> {
-        let checkpoint = self.open("checkpoint", &bundle.checkpoint, policy)?;
-        self.roots.push(root_of(&checkpoint));
+        let (size, root) = self.open("checkpoint", &bundle.checkpoint, policy)?;
+        let to = Led {
+            note: &bundle.checkpoint,
+            size,
+            root,
+        };
+        let mut shown = BTreeSet::new();
         for (at, it) in bundle.earlier.iter().enumerate() {
-            let earlier = self.open(&format!("earlier[{at}].checkpoint"), &it.checkpoint, policy)?;
-            self.roots.push(root_of(&earlier));
-            let part = format!("earlier[{at}].consistency");
-            let (size, root) = (earlier.size(), earlier.root());
-            self.roots
-                .push(leading(&part, size, root, &it.consistency, &checkpoint)?);
+            let (size, root) = self.open(&format!("earlier[{at}].checkpoint"), &it.checkpoint, policy)?;
+            if shown.insert((&it.checkpoint, &it.consistency)) {
+                let part = format!("earlier[{at}].consistency");
+                self.roots.push(to.from(&part, size, root, &it.consistency)?);
+            }
         }
         for (at, it) in bundle.seen.iter().enumerate() {
             let part = format!("seen[{at}]");
             self.roots
-                .push(leading(&part, it.size, it.root, &it.consistency, &checkpoint)?);
+                .push(to.from(&part, it.size, it.root, &it.consistency)?);
         }
         let threads = bundle.threads.iter().enumerate().flat_map(|(thread, it)| {
             let records = it.records.iter().enumerate();
@@ -276,19 +300,7 @@ impl Exhibit {
     }
 
     fn entry(&mut self, part: &str, entry: &Entry, policy: &Policy) -> Result<(), BundleFault> {
-        let note = &entry.proof.checkpoint_note;
-        let known = self
-            .roots
-            .iter()
-            .find(|root| root.note == *note && root.size == root.of_size);
-        let (size, root) = match known {
-            Some(known) => (known.size, known.root),
-            None => {
-                let checkpoint = self.open(part, note, policy)?;
-                self.roots.push(root_of(&checkpoint));
-                (checkpoint.size(), checkpoint.root())
-            }
-        };
+        let (size, root) = self.open(part, &entry.proof.checkpoint_note, policy)?;
         let leaf = leaf_hash(&entry.record);
         verify_inclusion(&leaf, entry.proof.index, size, &entry.proof.hashes, &root)
             .map_err(|error| BundleFault::new(part, error))?;
@@ -301,9 +313,17 @@ impl Exhibit {
         Ok(())
     }
 
-    fn open(&mut self, part: &str, note: &str, policy: &Policy) -> Result<SignedCheckpoint, BundleFault> {
+    /// The size and root of a note, which is verified and taken up the first time.
+    fn open(&mut self, part: &str, note: &str, policy: &Policy) -> Result<(u64, Hash), BundleFault> {
+        if let Some(known) = self.notes.get(note) {
+            return Ok((known.size, known.root));
+        }
+        #[cfg(test)]
+        {
+            self.verified += 1;
+        }
         let opened = policy.open(note).map_err(|error| BundleFault::new(part, error))?;
-        let checkpoint = opened.signed().clone();
+        let checkpoint = opened.signed();
         let origin = self.origin.get_or_insert_with(|| checkpoint.origin().clone());
         if origin != checkpoint.origin() {
             return Err(BundleFault::new(
@@ -311,11 +331,15 @@ impl Exhibit {
                 "it is of another log than what stands before it",
             ));
         }
-        if !self.signers.contains_key(note) {
-            let signers = policy.signers_of(note).into_iter().map(LogVerifier::vkey);
-            self.signers.insert(note.to_owned(), signers.collect());
-        }
-        Ok(checkpoint)
+        let signers = policy.signers_of(note).into_iter().map(LogVerifier::vkey);
+        let held = HeldNote {
+            size: checkpoint.size(),
+            root: checkpoint.root(),
+            signers: signers.collect(),
+        };
+        self.roots.push(root_of(note, &held));
+        self.notes.insert(note.to_owned(), held);
+        Ok((checkpoint.size(), checkpoint.root()))
     }
 }
 
@@ -327,30 +351,63 @@ fn is_copy(path: &Path) -> bool {
     read.is_ok() && begins == *MAGIC
 }
 
-fn root_of(checkpoint: &SignedCheckpoint) -> HeldRoot {
+fn root_of(note: &str, held: &HeldNote) -> HeldRoot {
     HeldRoot {
-        note: checkpoint.note().to_owned(),
-        of_size: checkpoint.size(),
-        size: checkpoint.size(),
-        root: checkpoint.root(),
+        note: note.to_owned(),
+        of_size: held.size,
+        size: held.size,
+        root: held.root,
         consistency: Vec::new(),
     }
 }
 
-fn leading(
-    part: &str,
+/// The note that the proofs of a bundle lead to.
+struct Led<'a> {
+    note: &'a str,
     size: u64,
     root: Hash,
-    consistency: &[Hash],
-    to: &SignedCheckpoint,
-) -> Result<HeldRoot, BundleFault> {
-    verify_consistency(size, &root, to.size(), &to.root(), consistency)
-        .map_err(|error| BundleFault::new(part, error))?;
-    Ok(HeldRoot {
-        note: to.note().to_owned(),
-        of_size: to.size(),
-        size,
-        root,
-        consistency: consistency.to_vec(),
-    })
+}
+
+impl Led<'_> {
+    fn from(&self, part: &str, size: u64, root: Hash, consistency: &[Hash]) -> Result<HeldRoot, BundleFault> {
+        verify_consistency(size, &root, self.size, &self.root, consistency)
+            .map_err(|error| BundleFault::new(part, error))?;
+        Ok(HeldRoot {
+            note: self.note.to_owned(),
+            of_size: self.size,
+            size,
+            root,
+            consistency: consistency.to_vec(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::super::check::stage::story;
+    use super::super::tests::Files;
+    use super::*;
+
+    /// A bundle that repeats one of its earlier checkpoints a hundred times: each note is verified
+    /// once, and each proof is held once.
+    #[test]
+    fn what_is_repeated_is_verified_once() {
+        let story = story();
+        let files = Files::new(&story.world);
+        let mut evidence = story.bundle("us.ctc");
+        let read = |evidence: &Bundle, name: &str| {
+            let path = files.put(name, evidence.to_json());
+            Exhibit::read(&path, files.trusted.policy()).unwrap()
+        };
+        let once = read(&evidence, "once.json");
+        let earlier = evidence.earlier.last().unwrap().clone();
+        evidence.earlier.extend(std::iter::repeat_n(earlier, 100));
+        let repeated = read(&evidence, "repeated.json");
+        assert_eq!(
+            (repeated.verified, repeated.roots.len()),
+            (once.verified, once.roots.len())
+        );
+        assert_eq!(once.verified, once.notes.len());
+    }
 }

@@ -44,11 +44,6 @@ impl Url {
     pub fn below(&self, path: &str) -> Result<Self, InvalidUrl> {
         format!("{}/{path}", self.0.to_string().trim_end_matches('/')).parse()
     }
-
-    /// Scheme, host and port: what may be told of it.
-    pub fn authority(&self) -> &str {
-        self.0.authority().map_or("", http::uri::Authority::as_str)
-    }
 }
 
 impl FromStr for Url {

@@ -67,7 +67,7 @@ static BARE: LazyLock<Trusted> = LazyLock::new(|| {
         wardline::seal::SecretKey::from_seed(&[5; 32]),
     );
     let text = format!("log {}\nlog {}\nquorum none\n", other.verifier(), LOG.verifier());
-    Trusted::new(Policy::parse_text(&text).expect("a policy"), None)
+    Trusted::new(Policy::parse(text.as_bytes()).expect("a policy"), None)
 });
 
 fn hashes(script: &mut Script<'_>, mut honest: Vec<Hash>, tree: &Tree) -> Vec<Hash> {

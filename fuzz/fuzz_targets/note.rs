@@ -45,7 +45,7 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| {
         log.verifier(),
         witness.verifier()
     );
-    let policy = Policy::parse_text(&policy).expect("a policy");
+    let policy = Policy::parse(policy.as_bytes()).expect("a policy");
     let (text, _) = NOTE.split_at(NOTE.len() - 1);
     let note = format!(
         "{NOTE}{}",

@@ -70,16 +70,17 @@ fuzz_target!(|data: &[u8]| {
         );
     }
     if let Some(url) = same::<Url>(text) {
-        assert!(!url.authority().is_empty() && !url.to_string().contains(['#', '?', '@']));
+        let written = url.to_string();
+        assert!(!written.contains(['#', '?', '@']));
         if let Ok(below) = url.below("add-checkpoint") {
-            assert_eq!(below.authority(), url.authority());
-            assert!(below.to_string().ends_with("/add-checkpoint"));
+            let expected = format!("{}/add-checkpoint", written.trim_end_matches('/'));
+            assert_eq!(below.to_string(), expected);
         }
     }
     // What a peer says is put under a URL that was given.
     let given: Url = "https://witness.example.invalid/prefix".parse().expect("a URL");
     if let Ok(below) = given.below(text) {
-        assert_eq!(below.authority(), given.authority());
+        // Whatever it is: of the same host.
         assert!(
             below
                 .to_string()

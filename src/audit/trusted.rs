@@ -97,8 +97,9 @@ impl Trusted {
     }
 
     /// Also trusts timestamp authorities under these roots.
+    #[cfg(test)]
     #[must_use]
-    pub fn with_authorities(mut self, authorities: TsaRoots) -> Self {
+    pub(crate) fn with_authorities(mut self, authorities: TsaRoots) -> Self {
         self.authorities = authorities;
         self
     }
@@ -151,16 +152,6 @@ impl TrustedRoots {
     /// Whether this key is trusted as a root of this state.
     pub fn holds(&self, state: &StateId, root: &KeyId) -> bool {
         self.0.get(root) == Some(state)
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// One line of the file.

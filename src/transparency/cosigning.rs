@@ -33,7 +33,7 @@ fn policy(threshold: &str) -> Policy {
         ));
     }
     file.push_str(&format!("group g {threshold} w1 w2 w3\nquorum g\n"));
-    Policy::parse_text(&file).unwrap()
+    Policy::parse(file.as_bytes()).unwrap()
 }
 
 fn checkpoint() -> Checkpoint {
@@ -123,13 +123,22 @@ fn a_policy_is_read() {
 /// The example of C2SP tlog-tiles: the tiles of a log of 70,000 records, and how an index is written.
 #[test]
 fn tiles_of_the_specification() {
-    assert_eq!(TilePath::full_at(0, 70_000), 273);
-    assert_eq!(TilePath::partial_at(0, 70_000), TilePath::new(0, 273, 112).ok());
-    assert_eq!(TilePath::full_at(1, 70_000), 1);
-    assert_eq!(TilePath::partial_at(1, 70_000), TilePath::new(1, 1, 17).ok());
-    assert_eq!(TilePath::partial_at(2, 70_000), TilePath::new(2, 0, 1).ok());
-    assert_eq!(TilePath::partial_at(0, 256), None);
-    assert_eq!(TilePath::partial_at(1, 256), TilePath::new(1, 0, 1).ok());
+    for (size, level, index, width, exists) in [
+        (70_000, 0, 272, 256, true),
+        (70_000, 0, 273, 112, true),
+        (70_000, 0, 273, 113, false),
+        (70_000, 1, 0, 256, true),
+        (70_000, 1, 1, 17, true),
+        (70_000, 1, 1, 18, false),
+        (70_000, 2, 0, 1, true),
+        (70_000, 2, 0, 2, false),
+        (256, 0, 0, 256, true),
+        (256, 0, 1, 1, false),
+        (256, 1, 0, 1, true),
+    ] {
+        let tile = TilePath::new(level, index, width).unwrap();
+        assert_eq!(tile.exists_at(size), exists, "{tile} of {size}");
+    }
     let path = TilePath::new(0, 1_234_067, 256).unwrap();
     assert_eq!(path.to_string(), "tile/0/x001/x234/067");
     assert_eq!("tile/0/x001/067.p/8".parse(), TilePath::new(0, 1067, 8));

@@ -46,7 +46,7 @@ fn policy() -> Policy {
         "# comment: größe\n\n log\t{LOG_VKEY}\nwitness first {w1} https://w.invalid/w1\n\
          witness größe {w2}\ngroup both all first größe\nquorum both\n"
     );
-    Policy::parse_text(&file).unwrap()
+    Policy::parse(file.as_bytes()).unwrap()
 }
 
 /// A witness's key, verifier key and cosignature are to the byte what another implementation computes.

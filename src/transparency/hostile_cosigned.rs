@@ -28,7 +28,7 @@ fn policy() -> Policy {
         log_key().verifier(),
         witness(1).verifier()
     );
-    Policy::parse_text(&file).unwrap()
+    Policy::parse(file.as_bytes()).unwrap()
 }
 
 fn checkpoint() -> Checkpoint {
@@ -203,7 +203,7 @@ fn the_log_is_looked_up_by_origin_and_key() {
         second.verifier(),
         log_key().verifier()
     );
-    let policy = Policy::parse_text(&file).unwrap();
+    let policy = Policy::parse(file.as_bytes()).unwrap();
     assert_eq!(
         policy.log_for(&"test.invalid".parse().unwrap()),
         Some(second.verifier())
@@ -293,7 +293,7 @@ proptest! {
         let key = WitnessKey::new(name.parse().unwrap(), SecretKey::from_seed(&seed));
         prop_assert_eq!(&WitnessVerifier::parse(&key.verifier().vkey()).unwrap(), key.verifier());
         let file = format!("log {}\nwitness w {}\nquorum w\n", log_key().verifier(), key.verifier());
-        let policy = Policy::parse_text(&file).unwrap();
+        let policy = Policy::parse(file.as_bytes()).unwrap();
         let line = key.cosign(&checkpoint(), Timestamp::from_unix_ms(ms));
         let opened = policy.open(&format!("{}{line}", note())).unwrap();
         prop_assert!(opened.has_quorum());

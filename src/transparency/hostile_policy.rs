@@ -115,7 +115,7 @@ fn a_wrong_policy_is_refused_at_its_line() {
         (" ".repeat(POLICY_BYTES_MAX + 1), 1, &|what| *what == F::TooLong),
     ];
     for (row, (file, line, what)) in table.iter().enumerate() {
-        let refused = Policy::parse_text(file).unwrap_err();
+        let refused = Policy::parse(file.as_bytes()).unwrap_err();
         assert!(
             refused.line == *line && what(&refused.what),
             "row {row}: {refused}"
@@ -164,7 +164,7 @@ fn the_quorum_of_the_specification() {
     }
     file.push_str("group X-witnesses 2 X1 X2 X3\ngroup Y-witnesses any Y1 Y2 Y3\n");
     file.push_str("group X-and-Y all X-witnesses Y-witnesses\nquorum X-and-Y\n");
-    let policy = Policy::parse_text(&file).unwrap();
+    let policy = Policy::parse(file.as_bytes()).unwrap();
     assert_eq!(policy.quorum_size_min(), 3);
     for set in 0..64u32 {
         let keys: BTreeSet<_> = (0..6)
@@ -218,7 +218,7 @@ proptest! {
         let top = top.min(groups.len());
         let names: Vec<_> = (0..groups.len()).map(|g| format!("g{g}")).collect();
         file.push_str(&format!("group top {top} {}\nquorum top\n", names.join(" ")));
-        let policy = Policy::parse_text(&file).unwrap();
+        let policy = Policy::parse(file.as_bytes()).unwrap();
         let signed = |m: &u8| set & (1 << m) != 0;
         let keys: BTreeSet<_> = (0..n)
             .filter(signed)

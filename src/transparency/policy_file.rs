@@ -97,11 +97,6 @@ impl Policy {
         Ok(Self(Arc::new(reader.parts)))
     }
 
-    /// Reads a policy file that is text.
-    pub fn parse_text(file: &str) -> Result<Self, InvalidPolicy> {
-        Self::parse(file.as_bytes())
-    }
-
     /// The policy as a file, without the comments that it may have had; it reads back as the same.
     pub fn to_bytes(&self) -> Vec<u8> {
         let parts = &self.0;

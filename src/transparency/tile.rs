@@ -35,18 +35,6 @@ impl TilePath {
         Ok(Self { level, index, width })
     }
 
-    /// The partial tile of a level at the right edge of a log of `size` records, if there is one.
-    pub fn partial_at(level: u8, size: u64) -> Option<Self> {
-        let hashes = hashes_at(level, size);
-        let width = u16::try_from(hashes % u64::from(TILE_HASHES)).ok()?;
-        Self::new(level, hashes / u64::from(TILE_HASHES), width).ok()
-    }
-
-    /// How many full tiles of a level a log of `size` records has.
-    pub fn full_at(level: u8, size: u64) -> u64 {
-        hashes_at(level, size) / u64::from(TILE_HASHES)
-    }
-
     /// Reads a path without a leading slash, in its one canonical form.
     pub fn parse(path: &str) -> Result<Self, InvalidTilePath> {
         if path.len() > TILE_PATH_CHARS_MAX {

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use serde_json::Value;
 use wardline::audit::bundle::TokensLeftOut;
-use wardline::audit::timestamp::{InvalidToken, StoredTimestamp, TsaRoots, verify_token};
+use wardline::audit::timestamp::{InvalidToken, SignedToken, StoredTimestamp, TsaRoots};
 use wardline::audit::{Trusted, check, make};
 use wardline::cli::world::{RelayProcess, World, WorldPlan};
 use wardline::client::{Client, ProfileDir, bench};
@@ -277,10 +277,10 @@ async fn an_authority_dates_a_checkpoint() {
         assert_eq!(stored.checkpoint, newest.note());
         let text = newest.checkpoint().to_text();
         let roots = TsaRoots::from_pem(&std::fs::read(authority.root()).unwrap()).unwrap();
-        let verified = verify_token(&stored.token, &text, &roots).unwrap();
-        assert_eq!(told["existed_by_unix_ms"], verified.latest().unix_ms());
+        let verified = SignedToken::read(&stored.token, &text).unwrap().anchored(&roots);
+        assert_eq!(told["existed_by_unix_ms"], verified.unwrap().latest().unix_ms());
         assert_eq!(
-            verify_token(&stored.token, &text.replace("timestamp", "Timestamp"), &roots),
+            SignedToken::read(&stored.token, &text.replace("timestamp", "Timestamp")),
             Err(InvalidToken::OtherImprint)
         );
         // And openssl says the same of it.
@@ -329,12 +329,14 @@ async fn an_authority_dates_a_checkpoint() {
         assert_eq!(timestamp(&us, &["--tsa", url]).0, 0);
     }
     let made = make(&client, &WarningName::Digest(sent.digest)).await.unwrap();
-    let policy = Policy::of_log(client.settings().log.clone());
-    let tsa = [rsa.root(), ec.root()]
-        .map(|root| std::fs::read(root).unwrap())
-        .concat();
-    let trusted = Trusted::new(policy, None).with_authorities(TsaRoots::from_pem(&tsa).unwrap());
-    let findings = check(&made.bundle, &trusted).unwrap();
+    let policy = temporary.path().join("policy");
+    std::fs::create_dir_all(policy.join("tsa")).unwrap();
+    let own = Policy::of_log(client.settings().log.clone()).to_bytes();
+    std::fs::write(policy.join("log.policy"), own).unwrap();
+    for (authority, file) in [(&rsa, "rsa.pem"), (&ec, "ec.pem")] {
+        std::fs::copy(authority.root(), policy.join("tsa").join(file)).unwrap();
+    }
+    let findings = check(&made.bundle, &Trusted::read(&policy).unwrap()).unwrap();
     assert_eq!(findings.timestamps.len(), 2);
     assert_eq!(made.tokens_left_out, TokensLeftOut::default());
     assert!(findings.timestamps.iter().all(|token| token.root.is_some()));

@@ -80,11 +80,6 @@ impl TsaRoots {
         self.0.is_empty()
     }
 
-    /// Their subjects, fit to be shown.
-    pub fn subjects(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|root| root.subject.as_str())
-    }
-
     fn add(&mut self, path: &Path, pem: &[u8]) -> Result<(), InvalidRoots> {
         let fault = |what| InvalidRoots::Pem {
             path: path.to_owned(),

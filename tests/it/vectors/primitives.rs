@@ -317,7 +317,7 @@ fn notes(cases: &mut Vec<Value>) {
         ),
     ];
     for (what, policy, note) in rows {
-        let expect = Policy::parse_text(&policy)
+        let expect = Policy::parse(policy.as_bytes())
             .unwrap()
             .open(&note)
             .ok()

@@ -1,6 +1,7 @@
 //! Tokens that `openssl ts` made (tests/golden/tsa/make.sh): what another hand writes, we read.
 
 use super::super::*;
+use super::verify_token;
 
 pub(super) const NOTE: &str = include_str!("../../../../tests/golden/tsa/note.txt");
 

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::super::*;
 use super::forge::tlv;
 use super::golden::{ALL, NOTE};
+use super::verify_token;
 
 /// Every bit of every byte of each golden token, flipped: none verifies. (They hold no certificate that is not needed, no
 /// unsigned attribute and no revocation list, which are what may differ in a token and are not read.)

@@ -3,6 +3,7 @@
 
 use super::super::*;
 use super::forge::{Bound, Forged, NOTE, Plan, Scheme, Usage, answer, forge};
+use super::verify_token;
 
 fn check(forged: &Forged) -> Result<Timestamped, InvalidToken> {
     let roots = TsaRoots::from_pem(forged.root_pem.as_bytes()).unwrap();
@@ -277,7 +278,6 @@ fn an_authority_is_known_by_the_verifiers_roots_only() {
     );
     let both = format!("{}{}", other.root_pem, forged.root_pem);
     let both = TsaRoots::from_pem(both.as_bytes()).unwrap();
-    assert_eq!(both.subjects().collect::<Vec<_>>(), ["CN=root", "CN=root"]);
     assert!(verify_token(&forged.token, NOTE, &both).is_ok());
     let says = SignedToken::read(&forged.token, NOTE).unwrap();
     assert_eq!(

@@ -15,8 +15,8 @@ fuzz_target!(|data: &[u8]| {
     let kind = PayloadKind::ALL[usize::from(*first) % PayloadKind::ALL.len()];
     let signed = |payload: Bytes| SignedEnvelope {
         payload,
-        payload_type: kind.payload_type().to_owned(),
-        signatures: Vec::new(),
+        payload_type: kind.payload_type().into(),
+        signatures: Default::default(),
     };
     let envelope = signed(Bytes::copy_from_slice(payload));
     macro_rules! there_and_back {

@@ -108,7 +108,7 @@ impl Opened {
         Self { shown, leaf, record }
     }
 
-    fn ready(self, telling: bool, prepare: impl Fn(Record) -> Prepared) -> Ready {
+    fn ready(self, telling: bool, prepare: impl Fn(Box<Record>) -> Prepared) -> Ready {
         let Self { shown, leaf, record } = self;
         let read = record.map(|record| {
             record.map(|record| {
@@ -116,7 +116,7 @@ impl Opened {
                     (RecordKind::Routed(routed), Some(opening)) => Some(beside::check_inbox(routed, opening)),
                     (_, _) => None,
                 };
-                let prepared = prepare(*record);
+                let prepared = prepare(record);
                 let beside = may_look_beside(&prepared).then(|| {
                     let beside = beside::check(&prepared, &shown);
                     match telling {

@@ -82,8 +82,8 @@ pub(crate) fn tls_keyid(principal: &str) -> KeyId {
 pub(crate) fn envelope(kind: PayloadKind, payload: Bytes, keys: &[SecretKey]) -> SignedEnvelope {
     let mut envelope = SignedEnvelope {
         payload,
-        payload_type: kind.payload_type().to_owned(),
-        signatures: Vec::new(),
+        payload_type: kind.payload_type().into(),
+        signatures: smallvec::SmallVec::new(),
     };
     let pae = envelope.pae();
     for key in keys {

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use smol_str::SmolStr;
+
 use super::ids::{AgencyId, BadName, StateId, bad, is_label};
 use crate::limits::{ADDRESS_BYTES_MAX, ID_CHARS_MAX};
 
@@ -11,7 +13,7 @@ use crate::limits::{ADDRESS_BYTES_MAX, ID_CHARS_MAX};
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeskAddress {
     agency: AgencyId,
-    desk: Option<String>,
+    desk: Option<SmolStr>,
 }
 
 impl DeskAddress {
@@ -44,7 +46,7 @@ impl FromStr for DeskAddress {
                 let agency = agency.parse().map_err(|_| bad(text, EXPECTED))?;
                 Ok(Self {
                     agency,
-                    desk: Some(desk.to_owned()),
+                    desk: Some(SmolStr::new(desk)),
                 })
             }
             Some(_) => Err(bad(text, EXPECTED)),

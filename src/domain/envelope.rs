@@ -1,6 +1,8 @@
 //! The DSSE envelope as plain data. Nothing here says that a signature is good: that is `seal`'s.
 
 use bytes::Bytes;
+use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 use super::KeyId;
 
@@ -18,8 +20,8 @@ pub struct EnvelopeSignature {
 pub struct SignedEnvelope {
     /// The exact bytes signed. Not to be parsed before they are verified.
     pub payload: Bytes,
-    /// The DSSE payload type.
-    pub payload_type: String,
+    /// The DSSE payload type; one of ours is never allocated.
+    pub payload_type: SmolStr,
     /// The signatures, in the order in which they came.
-    pub signatures: Vec<EnvelopeSignature>,
+    pub signatures: SmallVec<[EnvelopeSignature; 1]>,
 }

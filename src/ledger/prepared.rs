@@ -9,26 +9,30 @@ use std::sync::Arc;
 
 use crate::domain::{Accepted, Acknowledgement, Digest, KeyId, Record, RecordKind, SignedEnvelope, Warning};
 use crate::error::Refused;
-use crate::seal::{AudienceError, PayloadKind, PublicKey, Verified, open_audience, verify_envelope_as};
+use crate::seal::{AudienceError, PayloadKind, PublicKey, Verified, opened_places, verify_envelope_as};
 use crate::wire;
 
 /// A record, and what was checked of it ahead.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    record: Record,
+    record: Box<Record>,
     ahead: Ahead,
 }
 
 impl Prepared {
     /// Checks what needs no order. `find_key` gives the keys that are known, enrolled or not.
-    pub fn ahead_of_order(record: Record, find_key: impl FnMut(&KeyId) -> Option<PublicKey>) -> Self {
+    pub fn ahead_of_order(
+        record: impl Into<Box<Record>>,
+        find_key: impl FnMut(&KeyId) -> Option<PublicKey>,
+    ) -> Self {
+        let record = record.into();
         let ahead = Ahead::of(&record, find_key);
         Self { record, ahead }
     }
 
     /// Nothing was checked.
-    pub fn unchecked(record: Record) -> Self {
-        let ahead = Ahead::default();
+    pub fn unchecked(record: impl Into<Box<Record>>) -> Self {
+        let (record, ahead) = (record.into(), Ahead::default());
         Self { record, ahead }
     }
 
@@ -39,7 +43,7 @@ impl Prepared {
 
     /// The record alone.
     pub fn into_record(self) -> Record {
-        self.record
+        *self.record
     }
 
     /// The header of an accepted warning whose signature was verified ahead, if it is a header.
@@ -94,10 +98,10 @@ pub(super) struct OpenedEntries {
 impl OpenedEntries {
     /// Opens a header's audience with the openings of its acceptance.
     pub(super) fn of(header: &Warning, accepted: &Accepted) -> Result<Self, AudienceError> {
-        let audience = open_audience(&header.audience, accepted.openings.clone())?;
+        let places = opened_places(&header.audience, &accepted.openings)?;
         Ok(Self {
-            entries: audience.openings().len(),
-            in_order: audience.openings() == accepted.openings,
+            entries: places.len(),
+            in_order: places.is_sorted(),
         })
     }
 }

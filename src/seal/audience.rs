@@ -188,6 +188,20 @@ pub fn open_audience(
     entries: &[[u8; 32]],
     openings: Vec<AudienceOpening>,
 ) -> Result<OpenedAudience, AudienceError> {
+    let places = opened_places(entries, &openings)?;
+    let mut pairs: Vec<_> = places.into_iter().zip(openings).collect();
+    pairs.sort_unstable_by_key(|pair| pair.0);
+    Ok(OpenedAudience {
+        openings: pairs.into_iter().map(|pair| pair.1).collect(),
+    })
+}
+
+/// The same, for who only asks whether: which entry each opening opens. The entries are sorted, so that is the openings'
+/// order too.
+pub fn opened_places(
+    entries: &[[u8; 32]],
+    openings: &[AudienceOpening],
+) -> Result<Vec<usize>, AudienceError> {
     for (index, (below, above)) in entries.iter().zip(entries.iter().skip(1)).enumerate() {
         let entry = index.saturating_add(1);
         match below.cmp(above) {
@@ -201,7 +215,6 @@ pub fn open_audience(
         return Err(AudienceError::TooMany(entries.len().max(openings.len())));
     }
     let mut opened: Vec<Option<usize>> = vec![None; entries.len()];
-    // Which entry each opening opens: the entries are sorted, so that is the openings' order too.
     let mut places = Vec::with_capacity(openings.len());
     for (index, opening) in openings.iter().enumerate() {
         let not_matching = AudienceError::NotMatching { opening: index };
@@ -217,7 +230,7 @@ pub fn open_audience(
     if let Some(entry) = opened.iter().position(Option::is_none) {
         return Err(AudienceError::Unopened { entry });
     }
-    check_addresses(&openings)?;
+    check_addresses(openings)?;
     let addresses = openings
         .iter()
         .filter(|opening| opening.kind != AudienceKind::Pad)
@@ -229,11 +242,7 @@ pub fn open_audience(
             actual: entries.len(),
         });
     }
-    let mut pairs: Vec<_> = places.into_iter().zip(openings).collect();
-    pairs.sort_unstable_by_key(|pair| pair.0);
-    Ok(OpenedAudience {
-        openings: pairs.into_iter().map(|pair| pair.1).collect(),
-    })
+    Ok(places)
 }
 
 fn commitment(opening: &AudienceOpening) -> [u8; 32] {

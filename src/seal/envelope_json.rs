@@ -38,7 +38,7 @@ impl EnvelopeJson {
     pub fn of(envelope: &SignedEnvelope) -> Self {
         Self {
             payload: BASE64_STANDARD.encode(&envelope.payload),
-            payload_type: envelope.payload_type.clone(),
+            payload_type: envelope.payload_type.to_string(),
             signatures: envelope
                 .signatures
                 .iter()
@@ -76,7 +76,7 @@ impl EnvelopeJson {
         };
         Ok(SignedEnvelope {
             payload: Bytes::from(payload),
-            payload_type: self.payload_type.clone(),
+            payload_type: self.payload_type.as_str().into(),
             signatures: self.signatures.iter().map(signature).collect::<Result<_, _>>()?,
         })
     }
@@ -108,7 +108,7 @@ mod tests {
         let envelope = SignedEnvelope {
             payload: Bytes::from_static(b"hello"),
             payload_type: "text/plain".into(),
-            signatures: vec![EnvelopeSignature {
+            signatures: smallvec::smallvec![EnvelopeSignature {
                 keyid: KeyId([0xab; 32]),
                 sig: [0; 64],
             }],

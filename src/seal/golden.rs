@@ -102,8 +102,8 @@ fn digest_of_a_signed_thing() {
     );
     let envelope = SignedEnvelope {
         payload: b"header".as_slice().into(),
-        payload_type: kind.to_owned(),
-        signatures: Vec::new(),
+        payload_type: kind.into(),
+        signatures: smallvec::SmallVec::new(),
     };
     assert_eq!(envelope.digest(), expected);
 }

@@ -20,7 +20,7 @@ mod verify;
 
 pub use audience::{
     AudienceError, BuiltAudience, OpenedAudience, build_audience, build_audience_with, open_audience,
-    padded_size,
+    opened_places, padded_size,
 };
 pub use envelope::{digest, pae};
 pub use envelope_json::{EnvelopeJson, NotAnEnvelope, envelope_from_json, envelope_to_json};

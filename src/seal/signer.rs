@@ -83,8 +83,8 @@ pub async fn sign_envelope(
 ) -> Result<SignedEnvelope, SignerError> {
     let mut envelope = SignedEnvelope {
         payload: payload.into(),
-        payload_type: kind.payload_type().to_owned(),
-        signatures: Vec::with_capacity(1),
+        payload_type: kind.payload_type().into(),
+        signatures: smallvec::SmallVec::new(),
     };
     add_signature(&mut envelope, signer).await?;
     Ok(envelope)
@@ -179,7 +179,7 @@ mod tests {
             "{too_long:?}"
         );
         let unsigned = SignedEnvelope {
-            signatures: Vec::new(),
+            signatures: smallvec::SmallVec::new(),
             ..envelope
         };
         let refused = verify_envelope_as(unsigned, PayloadKind::Warning, |_| None);

@@ -206,8 +206,8 @@ mod tests {
     fn envelope(payload: &'static [u8], seeds: &[u8]) -> SignedEnvelope {
         let mut envelope = SignedEnvelope {
             payload: Bytes::from_static(payload),
-            payload_type: PayloadKind::Warning.payload_type().to_owned(),
-            signatures: Vec::new(),
+            payload_type: PayloadKind::Warning.payload_type().into(),
+            signatures: smallvec::SmallVec::new(),
         };
         let pae = envelope.pae();
         for seed in seeds {
@@ -254,12 +254,12 @@ mod tests {
         let table: [(&[u8], Change, VerifyError); 10] = [
             (
                 &[1],
-                |e| e.payload_type = "text/plain".to_owned(),
+                |e| e.payload_type = "text/plain".into(),
                 VerifyError::UnknownPayloadType,
             ),
             (
                 &[1],
-                |e| e.payload_type = PayloadKind::Desks.payload_type().to_owned(),
+                |e| e.payload_type = PayloadKind::Desks.payload_type().into(),
                 VerifyError::BadSignature(id(1)),
             ),
             (

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::convert_envelope::{envelope, openings, sized_part};
+use super::convert_envelope::{openings, required_envelope, sized_part};
 use super::fields::{Within, exactly, invalid, missing, optional_word, payload_id, required};
 use super::v1;
 use crate::domain::{AcknowledgementSubmission, Digest, Hint, Lane, Submission, WarningName};
@@ -62,7 +62,7 @@ impl TryFrom<v1::Submission> for Submission {
             return Err(missing("hint.lane"));
         }
         Ok(Self {
-            envelope: envelope(message.envelope, "envelope")?,
+            envelope: required_envelope(message.envelope, "envelope")?,
             hint,
             openings: openings(message.openings)?,
             body,
@@ -87,7 +87,7 @@ impl TryFrom<v1::AcknowledgementSubmission> for AcknowledgementSubmission {
         let text = message.text.map(part).transpose().within("text")?;
         let hint = required(message.hint, "hint")?;
         Ok(Self {
-            envelope: envelope(message.envelope, "envelope")?,
+            envelope: required_envelope(message.envelope, "envelope")?,
             hint: Hint {
                 lane: None,
                 id: payload_id(&hint.id, "hint.id")?,

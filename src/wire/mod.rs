@@ -1,9 +1,9 @@
 //! Protobuf: the generated code, the conversions between it and the domain, and the strict walker over signed
 //! payloads. The one place that parses protobuf.
 //!
-//! What is signed goes through the walker before anything else reads it, and only out of something that may be parsed
-//! ([`Parsable`]). What is stored in the log is read leniently where a later version may have written, for its hash
-//! holds in any case. What a peer sends always gives a value or a [`Refused`](crate::error::Refused), never a panic.
+//! What is signed, and what the log stores, is read by the walker alone, and what is signed only out of something that may be
+//! parsed ([`Parsable`]); the generated code reads requests and answers, and writes. What is stored in the log is read leniently
+//! where a later version may have written, for its hash holds in any case. What a peer sends always gives a value or a [`Refused`](crate::error::Refused), never a panic.
 
 mod convert_envelope;
 mod convert_proof;
@@ -17,6 +17,8 @@ mod parse_common;
 mod parse_directory;
 mod parse_warning;
 mod payload;
+mod raw;
+mod reader;
 mod record;
 mod schema;
 mod text_rules;
@@ -52,6 +54,16 @@ pub use record::{BadRecord, record, record_of};
 )]
 pub mod v1 {
     tonic::include_proto!("wardline.v1");
+}
+
+/// The fields of every message.
+#[allow(
+    dead_code,
+    reason = "of requests and answers too, which are read by the generated code"
+)]
+mod at {
+    use super::reader::At;
+    include!(concat!(env!("OUT_DIR"), "/wardline_fields.rs"));
 }
 
 /// The compiled descriptors, for reflection and for the walker.

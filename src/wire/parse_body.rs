@@ -3,10 +3,11 @@
 
 use bytes::Bytes;
 
-use super::fields::{Within, invalid, name, optional_time, repeated, word};
-use super::payload::strict;
+use super::fields::{Within, invalid, name, repeated};
+use super::reader::At;
+use super::schema::Root;
 use super::text_rules::{self, Lines, checked, circle, polygon, without_links};
-use super::v1;
+use super::walker::{Fields, Of, read};
 use crate::domain::{Area, Body, Certainty, ContentBlock, Language, Severity, Text, Urgency};
 use crate::error::{ErrorCode, Refused};
 use crate::limits;
@@ -14,13 +15,13 @@ use crate::limits;
 /// A clear body.
 pub fn body(bytes: &[u8]) -> Result<Body, Refused> {
     within_size(bytes, limits::BODY_BYTES_MAX, ErrorCode::BodyTooLarge)?;
-    strict("Body", Bytes::copy_from_slice(bytes), parse_body)
+    read(Of::Signed, Root::Body, Bytes::copy_from_slice(bytes), parse_body)
 }
 
 /// A clear text.
 pub fn text(bytes: &[u8]) -> Result<Text, Refused> {
     within_size(bytes, limits::TEXT_BYTES_MAX, ErrorCode::TextTooLarge)?;
-    strict("Text", Bytes::copy_from_slice(bytes), parse_text)
+    read(Of::Signed, Root::Text, Bytes::copy_from_slice(bytes), parse_text)
 }
 
 fn within_size(bytes: &[u8], bytes_max: usize, code: ErrorCode) -> Result<(), Refused> {
@@ -30,15 +31,16 @@ fn within_size(bytes: &[u8], bytes_max: usize, code: ErrorCode) -> Result<(), Re
     Ok(())
 }
 
-fn parse_body(message: v1::Body) -> Result<Body, Refused> {
-    let authoritative = tag(&message.authoritative_language, "authoritative_language")?;
-    let blocks = blocks(message.blocks)?;
+fn parse_body(body: &Fields<'_>) -> Result<Body, Refused> {
+    use super::at::body as at;
+    let authoritative = tag(body.text(at::AUTHORITATIVE_LANGUAGE)?, "authoritative_language")?;
+    let blocks = blocks(body)?;
     if !blocks.iter().any(|block| same(&block.language, &authoritative)) {
         return Err(invalid("authoritative_language", "no block is in this language"));
     }
     let (onset, onset_until) = (
-        optional_time(message.onset_unix_ms),
-        optional_time(message.onset_until_unix_ms),
+        body.optional_time(at::ONSET_UNIX_MS),
+        body.optional_time(at::ONSET_UNTIL_UNIX_MS),
     );
     if let (Some(onset), Some(until)) = (onset, onset_until)
         && until < onset
@@ -49,17 +51,12 @@ fn parse_body(message: v1::Body) -> Result<Body, Refused> {
         ));
     }
     Ok(Body {
-        urgency: word(message.urgency, "urgency", Urgency::from_number)?,
-        severity: word(message.severity, "severity", Severity::from_number)?,
-        certainty: word(message.certainty, "certainty", Certainty::from_number)?,
+        urgency: body.word(at::URGENCY, Urgency::from_number)?,
+        severity: body.word(at::SEVERITY, Severity::from_number)?,
+        certainty: body.word(at::CERTAINTY, Certainty::from_number)?,
         authoritative,
         blocks,
-        area: message
-            .area
-            .map(parse_area)
-            .transpose()
-            .within("area")?
-            .unwrap_or_default(),
+        area: body.optional(at::AREA, parse_area)?.unwrap_or_default(),
         onset,
         onset_until,
     })
@@ -78,10 +75,11 @@ fn same(a: &Language, b: &Language) -> bool {
     a.as_str().eq_ignore_ascii_case(b.as_str())
 }
 
-fn blocks(messages: Vec<v1::ContentBlock>) -> Result<Vec<ContentBlock>, Refused> {
-    let mut blocks: Vec<ContentBlock> = Vec::with_capacity(messages.len());
-    for (index, message) in messages.into_iter().enumerate() {
-        let block = parse_block(message).within_entry("blocks", index)?;
+fn blocks(body: &Fields<'_>) -> Result<Vec<ContentBlock>, Refused> {
+    use super::at::body as at;
+    let mut blocks: Vec<ContentBlock> = Vec::new();
+    for (index, bytes) in body.list(at::BLOCKS) {
+        let block = body.entry(at::BLOCKS, (index, bytes), parse_block)?;
         if blocks
             .iter()
             .any(|earlier| same(&earlier.language, &block.language))
@@ -93,58 +91,59 @@ fn blocks(messages: Vec<v1::ContentBlock>) -> Result<Vec<ContentBlock>, Refused>
     Ok(blocks)
 }
 
-fn parse_block(message: v1::ContentBlock) -> Result<ContentBlock, Refused> {
+fn parse_block(block: &Fields<'_>) -> Result<ContentBlock, Refused> {
+    use super::at::content_block as at;
     use limits::{DESCRIPTION_CHARS_MAX, HEADLINE_CHARS_MAX, PLACE_CHARS_MAX};
-    let must = |text: &str, field, chars_max, lines| {
-        without_links(text_rules::required(text, field, chars_max, lines)?, field)
+    let must = |at: At, chars_max, lines| {
+        let text = text_rules::required(block.text(at)?, at.name, chars_max, lines)?;
+        without_links(text, at.name)
     };
-    let may =
-        |text: &str, field, chars_max| without_links(checked(text, field, chars_max, Lines::Many)?, field);
+    let may = |at: At, chars_max| {
+        let text = checked(block.text(at)?, at.name, chars_max, Lines::Many)?;
+        without_links(text, at.name)
+    };
     Ok(ContentBlock {
-        language: tag(&message.language, "language")?,
-        event: must(&message.event, "event", HEADLINE_CHARS_MAX, Lines::One)?,
-        headline: must(&message.headline, "headline", HEADLINE_CHARS_MAX, Lines::One)?,
-        description: must(
-            &message.description,
-            "description",
-            DESCRIPTION_CHARS_MAX,
-            Lines::Many,
-        )?,
-        instruction: may(&message.instruction, "instruction", DESCRIPTION_CHARS_MAX)?,
-        area: may(&message.area, "area", PLACE_CHARS_MAX)?,
-        target: may(&message.target, "target", PLACE_CHARS_MAX)?,
+        language: tag(block.text(at::LANGUAGE)?, "language")?,
+        event: must(at::EVENT, HEADLINE_CHARS_MAX, Lines::One)?,
+        headline: must(at::HEADLINE, HEADLINE_CHARS_MAX, Lines::One)?,
+        description: must(at::DESCRIPTION, DESCRIPTION_CHARS_MAX, Lines::Many)?,
+        instruction: may(at::INSTRUCTION, DESCRIPTION_CHARS_MAX)?,
+        area: may(at::AREA, PLACE_CHARS_MAX)?,
+        target: may(at::TARGET, PLACE_CHARS_MAX)?,
     })
 }
 
-fn parse_area(message: v1::Area) -> Result<Area, Refused> {
-    for (index, text) in message.polygons.iter().enumerate() {
-        polygon(text, "").within_entry("polygons", index)?;
-    }
-    for (index, text) in message.circles.iter().enumerate() {
-        circle(text, "").within_entry("circles", index)?;
-    }
-    let geocodes = message.geocodes.iter().enumerate();
-    Ok(Area {
-        geocodes: geocodes
-            .map(|(index, geocode)| parse_geocode(geocode).within_entry("geocodes", index))
-            .collect::<Result<_, _>>()?,
-        polygons: message.polygons,
-        circles: message.circles,
-    })
-}
-
-fn parse_geocode(message: &v1::Geocode) -> Result<(String, String), Refused> {
-    let code = |text: &str, field| {
-        let text = text_rules::required(text, field, limits::NAME_CHARS_MAX, Lines::One)?;
-        without_links(text, field)
+fn parse_area(area: &Fields<'_>) -> Result<Area, Refused> {
+    use super::at::area as at;
+    let texts = |at: At, check: fn(&str, &str) -> Result<(), Refused>| {
+        let texts = area.texts(at)?;
+        for (index, text) in texts.iter().enumerate() {
+            check(text, "").within_entry(at.name, index)?;
+        }
+        Ok(texts.into_iter().map(str::to_owned).collect())
     };
-    Ok((code(&message.name, "name")?, code(&message.value, "value")?))
+    Ok(Area {
+        polygons: texts(at::POLYGONS, polygon)?,
+        circles: texts(at::CIRCLES, circle)?,
+        geocodes: area.all(at::GEOCODES, parse_geocode)?,
+    })
 }
 
-fn parse_text(message: v1::Text) -> Result<Text, Refused> {
-    let text = text_rules::required(&message.text, "text", limits::TEXT_BYTES_MAX, Lines::Many)?;
+fn parse_geocode(geocode: &Fields<'_>) -> Result<(String, String), Refused> {
+    use super::at::geocode as at;
+    let code = |at: At| {
+        let text = text_rules::required(geocode.text(at)?, at.name, limits::NAME_CHARS_MAX, Lines::One)?;
+        without_links(text, at.name)
+    };
+    Ok((code(at::NAME)?, code(at::VALUE)?))
+}
+
+fn parse_text(message: &Fields<'_>) -> Result<Text, Refused> {
+    use super::at::text as at;
+    let text = message.text(at::TEXT)?;
+    let text = text_rules::required(text, "text", limits::TEXT_BYTES_MAX, Lines::Many)?;
     Ok(Text {
-        language: tag(&message.language, "language")?,
+        language: tag(message.text(at::LANGUAGE)?, "language")?,
         text: without_links(text, "text")?,
     })
 }

@@ -1,24 +1,21 @@
 //! What every signed payload begins with, and the small messages that several of them share.
 
-use std::collections::HashSet;
-
 use bytes::Bytes;
 use prost::Message;
 
-use super::fields::{
-    Within, exactly, invalid, missing, name, optional_exactly, optional_name, payload_id, repeated, required,
-    word,
-};
+use super::fields::{Within, invalid, missing, repeated};
 use super::payload::message_name;
+use super::reader::At;
+use super::schema::Root;
 use super::text_rules::{Lines, checked};
 use super::v1;
+use super::walker::{Fields, Of, read};
 use crate::domain::{
     Common, Extension, Form, Hash, KeyRole, PartReference, Principal, Seen, SignedBy, Signer, is_label,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::limits;
 use crate::seal::PayloadKind;
-use crate::time::Timestamp;
 
 /// The [`Common`] of a payload that does not parse whole, as far as it can be told: for the record of its refusal.
 /// `None` where the payload does not say it once and clearly. Nothing in it may be acted upon but the id and who
@@ -34,35 +31,39 @@ pub fn common(kind: PayloadKind, payload: &[u8]) -> Option<Common> {
         return None;
     }
     match AnyPayload::decode(payload).ok()?.common.as_slice() {
-        [bytes] => common_of(Some(v1::Common::decode(bytes.clone()).ok()?)).ok(),
+        [bytes] => {
+            // As a library takes it: of what stands twice the last, of what it does not know nothing.
+            let taken = v1::Common::decode(bytes.clone()).ok()?.encode_to_vec();
+            read(Of::Signed, Root::Common, taken.into(), parse_common).ok()
+        }
         _ => None,
     }
 }
 
-pub(super) fn common_of(message: Option<v1::Common>) -> Result<Common, Refused> {
-    let message = required(message, "common")?;
-    parse_common(message).within("common")
-}
-
-fn parse_common(message: v1::Common) -> Result<Common, Refused> {
-    use v1::common::By;
-    if message.sent_unix_ms == 0 {
+pub(super) fn parse_common(common: &Fields<'_>) -> Result<Common, Refused> {
+    use super::at::common as at;
+    if common.uint(at::SENT_UNIX_MS) == 0 {
         return Err(missing("sent_unix_ms"));
     }
+    let signer = match common.optional(at::SIGNER, parse_signer)? {
+        Some(signer) => SignedBy::Named(signer),
+        None if common.has(at::SIGNER_COMMITMENT) => {
+            SignedBy::Committed(common.exactly(at::SIGNER_COMMITMENT)?)
+        }
+        None => return Err(missing("signer")),
+    };
     Ok(Common {
-        origin: name(&message.origin, "origin")?,
-        id: payload_id(&message.id, "id")?,
-        sent: Timestamp::from_unix_ms(message.sent_unix_ms),
-        signer: match required(message.by, "signer")? {
-            By::Signer(signer) => SignedBy::Named(parse_signer(signer).within("signer")?),
-            By::SignerCommitment(bytes) => SignedBy::Committed(exactly(&bytes, "signer_commitment")?),
-        },
+        origin: common.name(at::ORIGIN)?,
+        id: common.payload_id(at::ID)?,
+        sent: common.time(at::SENT_UNIX_MS),
+        signer,
     })
 }
 
-fn parse_signer(message: v1::Signer) -> Result<Signer, Refused> {
-    let principal: Principal = name(&message.principal, "principal")?;
-    let desk: Option<crate::domain::DeskAddress> = optional_name(&message.desk, "desk")?;
+fn parse_signer(signer: &Fields<'_>) -> Result<Signer, Refused> {
+    use super::at::signer as at;
+    let principal: Principal = signer.name(at::PRINCIPAL)?;
+    let desk: Option<crate::domain::DeskAddress> = signer.optional_name(at::DESK)?;
     if let Some(desk) = &desk
         && principal.agency() != Some(desk.agency())
     {
@@ -70,17 +71,23 @@ fn parse_signer(message: v1::Signer) -> Result<Signer, Refused> {
     }
     Ok(Signer {
         principal,
-        role: word(message.role, "role", key_role)?,
+        role: signer.word(at::ROLE, key_role)?,
         desk,
-        office: checked(&message.office, "office", limits::NAME_CHARS_MAX, Lines::One)?,
-        seen: message.seen.map(parse_seen).transpose().within("seen")?,
+        office: checked(
+            signer.text(at::OFFICE)?,
+            "office",
+            limits::NAME_CHARS_MAX,
+            Lines::One,
+        )?,
+        seen: signer.optional(at::SEEN, parse_seen)?,
     })
 }
 
-fn parse_seen(message: v1::Seen) -> Result<Seen, Refused> {
+fn parse_seen(seen: &Fields<'_>) -> Result<Seen, Refused> {
+    use super::at::seen as at;
     Ok(Seen {
-        size: message.size,
-        root: Hash(exactly(&message.root, "root")?),
+        size: seen.uint(at::SIZE),
+        root: Hash(seen.exactly(at::ROOT)?),
     })
 }
 
@@ -96,20 +103,23 @@ pub(super) enum PartKind {
     Text,
 }
 
-pub(super) fn part_reference(message: v1::PartReference, kind: PartKind) -> Result<PartReference, Refused> {
+pub(super) fn part_reference(part: &Fields<'_>, kind: PartKind) -> Result<PartReference, Refused> {
+    use super::at::part_reference as at;
     let (bytes_max, too_large) = match kind {
         PartKind::Body => (limits::BODY_BYTES_MAX, ErrorCode::BodyTooLarge),
         PartKind::Text => (limits::TEXT_BYTES_MAX, ErrorCode::TextTooLarge),
     };
-    let form = word(message.form, "form", Form::from_number)?;
-    if message.length == 0 {
+    let form = part.word(at::FORM, Form::from_number)?;
+    let length = part.uint32(at::LENGTH);
+    if length == 0 {
         return Err(missing("length"));
     }
-    if usize::try_from(message.length).map_or(true, |length| length > bytes_max) {
+    if usize::try_from(length).map_or(true, |length| length > bytes_max) {
         return Err(Refused::new(too_large, format!("larger than {bytes_max} bytes")).about("length"));
     }
-    let plaintext_commitment = optional_exactly(&message.plaintext_commitment, "plaintext_commitment")?;
-    if form == Form::Clear && message.suite != 0 {
+    let suite = part.uint32(at::SUITE);
+    let plaintext_commitment = part.optional_exactly(at::PLAINTEXT_COMMITMENT)?;
+    if form == Form::Clear && suite != 0 {
         return Err(invalid("suite", "a clear part has no suite"));
     }
     if form == Form::Clear && plaintext_commitment.is_some() {
@@ -120,36 +130,38 @@ pub(super) fn part_reference(message: v1::PartReference, kind: PartKind) -> Resu
     }
     Ok(PartReference {
         form,
-        suite: message.suite,
-        length: message.length,
-        digest: exactly(&message.digest, "digest")?,
+        suite,
+        length,
+        digest: part.exactly(at::DIGEST)?,
         plaintext_commitment,
     })
 }
 
-pub(super) fn extensions(messages: Vec<v1::Extension>) -> Result<Vec<Extension>, Refused> {
-    let mut ids = HashSet::new();
-    let mut extensions = Vec::with_capacity(messages.len());
-    for (index, message) in messages.into_iter().enumerate() {
-        let extension = parse_extension(message).within_entry("extensions", index)?;
-        if !ids.insert(extension.id.clone()) {
-            return Err(repeated()).within_entry("extensions", index);
+/// The extensions of a payload, each id once.
+pub(super) fn extensions(payload: &Fields<'_>, at: At) -> Result<Vec<Extension>, Refused> {
+    let mut extensions: Vec<Extension> = Vec::new();
+    for (index, bytes) in payload.list(at) {
+        let extension = payload.entry(at, (index, bytes), parse_extension)?;
+        if extensions.iter().any(|earlier| earlier.id == extension.id) {
+            return Err(repeated()).within_entry(at.name, index);
         }
         extensions.push(extension);
     }
     Ok(extensions)
 }
 
-fn parse_extension(message: v1::Extension) -> Result<Extension, Refused> {
-    if message.id.is_empty() {
+fn parse_extension(extension: &Fields<'_>) -> Result<Extension, Refused> {
+    use super::at::extension as at;
+    let id = extension.text(at::ID)?;
+    if id.is_empty() {
         return Err(missing("id"));
     }
-    if message.id.len() > limits::ID_CHARS_MAX || !message.id.split('.').all(is_label) {
+    if id.len() > limits::ID_CHARS_MAX || !id.split('.').all(is_label) {
         return Err(invalid("id", "not a dotted, lower-case name"));
     }
     Ok(Extension {
-        id: message.id,
-        critical: message.critical,
-        value: message.value.into(),
+        id: id.to_owned(),
+        critical: extension.flag(at::CRITICAL),
+        value: extension.slice(at::VALUE).to_vec(),
     })
 }

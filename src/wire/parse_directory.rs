@@ -1,10 +1,10 @@
 //! What changes the directory, from what is signed to the domain. Who may sign it is the ledger's.
 
-use super::fields::{Within, exactly, invalid, list_exactly, missing, name, repeated, word};
-use super::parse_common::{common_of, extensions, key_role};
+use super::fields::{Within, exactly, invalid, missing, name, repeated};
+use super::parse_common::{extensions, key_role, parse_common};
 use super::payload::{Parsable, parse, parse_unverified};
 use super::text_rules::{Lines, checked, required};
-use super::v1;
+use super::walker::Fields;
 use crate::domain::{
     AgencyEnrolment, AgencyKind, Desk, DeskAddress, Desks, Digest, KeyCertificate, KeyRevocation, KeyRole,
     Language, Mandate, RevocationReason, RootSuccession, SignedEnvelope, StateEnrolment, Suspension,
@@ -65,15 +65,21 @@ pub fn reinstatement(source: &impl Parsable) -> Result<Suspension, Refused> {
     parse(source, PayloadKind::Reinstatement, parse_reinstatement)
 }
 
-fn parse_key_certificate(message: v1::KeyCertificate) -> Result<KeyCertificate, Refused> {
-    let role = word(message.role, "role", key_role)?;
+fn parse_key_certificate(certificate: &Fields<'_>) -> Result<KeyCertificate, Refused> {
+    use super::at::key_certificate as at;
+    let role = certificate.word(at::ROLE, key_role)?;
     Ok(KeyCertificate {
-        common: common_of(message.common)?,
-        principal: name(&message.principal, "principal")?,
+        common: certificate.required(at::COMMON, parse_common)?,
+        principal: certificate.name(at::PRINCIPAL)?,
         role,
-        public_key: public_key(&message.public_key, role)?,
-        label: checked(&message.label, "label", limits::NAME_CHARS_MAX, Lines::One)?,
-        extensions: extensions(message.extensions)?,
+        public_key: public_key(certificate.slice(at::PUBLIC_KEY), role)?,
+        label: checked(
+            certificate.text(at::LABEL)?,
+            "label",
+            limits::NAME_CHARS_MAX,
+            Lines::One,
+        )?,
+        extensions: extensions(certificate, at::EXTENSIONS)?,
     })
 }
 
@@ -91,53 +97,59 @@ fn public_key(bytes: &[u8], role: KeyRole) -> Result<Vec<u8>, Refused> {
     Ok(bytes.to_vec())
 }
 
-fn parse_key_revocation(message: v1::KeyRevocation) -> Result<KeyRevocation, Refused> {
+fn parse_key_revocation(revocation: &Fields<'_>) -> Result<KeyRevocation, Refused> {
+    use super::at::key_revocation as at;
     Ok(KeyRevocation {
-        common: common_of(message.common)?,
-        principal: name(&message.principal, "principal")?,
-        keyid: name(&message.keyid, "keyid")?,
-        reason: word(message.reason, "reason", RevocationReason::from_number)?,
-        extensions: extensions(message.extensions)?,
+        common: revocation.required(at::COMMON, parse_common)?,
+        principal: revocation.name(at::PRINCIPAL)?,
+        keyid: revocation.name(at::KEYID)?,
+        reason: revocation.word(at::REASON, RevocationReason::from_number)?,
+        extensions: extensions(revocation, at::EXTENSIONS)?,
     })
 }
 
-fn parse_root_succession(message: v1::RootSuccession) -> Result<RootSuccession, Refused> {
+fn parse_root_succession(succession: &Fields<'_>) -> Result<RootSuccession, Refused> {
+    use super::at::root_succession as at;
     Ok(RootSuccession {
-        common: common_of(message.common)?,
-        state: name(&message.state, "state")?,
-        public_key: public_key(&message.public_key, KeyRole::Root)?,
-        extensions: extensions(message.extensions)?,
+        common: succession.required(at::COMMON, parse_common)?,
+        state: succession.name(at::STATE)?,
+        public_key: public_key(succession.slice(at::PUBLIC_KEY), KeyRole::Root)?,
+        extensions: extensions(succession, at::EXTENSIONS)?,
     })
 }
 
-fn parse_state_enrolment(message: v1::StateEnrolment) -> Result<StateEnrolment, Refused> {
+fn parse_state_enrolment(enrolment: &Fields<'_>) -> Result<StateEnrolment, Refused> {
+    use super::at::state_enrolment as at;
     Ok(StateEnrolment {
-        common: common_of(message.common)?,
-        state: name(&message.state, "state")?,
-        root_certificate_digest: Digest(exactly(
-            &message.root_certificate_digest,
-            "root_certificate_digest",
-        )?),
-        home_origin: home_origin(&message.home_origin)?,
-        extensions: extensions(message.extensions)?,
+        common: enrolment.required(at::COMMON, parse_common)?,
+        state: enrolment.name(at::STATE)?,
+        root_certificate_digest: Digest(enrolment.exactly(at::ROOT_CERTIFICATE_DIGEST)?),
+        home_origin: home_origin(enrolment.text(at::HOME_ORIGIN)?)?,
+        extensions: extensions(enrolment, at::EXTENSIONS)?,
     })
 }
 
-fn parse_agency_enrolment(message: v1::AgencyEnrolment) -> Result<AgencyEnrolment, Refused> {
-    let digests: Vec<[u8; 32]> = list_exactly(&message.certificate_digests, "certificate_digests")?;
+fn parse_agency_enrolment(enrolment: &Fields<'_>) -> Result<AgencyEnrolment, Refused> {
+    use super::at::agency_enrolment as at;
+    let digests: Vec<[u8; 32]> = enrolment.list_exactly(at::CERTIFICATE_DIGESTS)?;
     for (index, digest) in digests.iter().enumerate() {
         if digests.iter().take(index).any(|earlier| earlier == digest) {
             return Err(repeated()).within_entry("certificate_digests", index);
         }
     }
     Ok(AgencyEnrolment {
-        common: common_of(message.common)?,
-        agency: name(&message.agency, "agency")?,
-        name: required(&message.name, "name", limits::NAME_CHARS_MAX, Lines::One)?,
-        kind: word(message.kind, "kind", AgencyKind::from_number)?,
+        common: enrolment.required(at::COMMON, parse_common)?,
+        agency: enrolment.name(at::AGENCY)?,
+        name: required(
+            enrolment.text(at::NAME)?,
+            "name",
+            limits::NAME_CHARS_MAX,
+            Lines::One,
+        )?,
+        kind: enrolment.word(at::KIND, AgencyKind::from_number)?,
         certificate_digests: digests.into_iter().map(Digest).collect(),
-        home_origin: home_origin(&message.home_origin)?,
-        extensions: extensions(message.extensions)?,
+        home_origin: home_origin(enrolment.text(at::HOME_ORIGIN)?)?,
+        extensions: extensions(enrolment, at::EXTENSIONS)?,
     })
 }
 
@@ -145,10 +157,11 @@ fn home_origin(text: &str) -> Result<String, Refused> {
     checked(text, "home_origin", limits::ORIGIN_CHARS_MAX, Lines::One)
 }
 
-fn parse_desks(message: v1::Desks) -> Result<Desks, Refused> {
-    let mut desks: Vec<Desk> = Vec::with_capacity(message.desks.len());
-    for (index, message) in message.desks.into_iter().enumerate() {
-        let desk = parse_desk(message).within_entry("desks", index)?;
+fn parse_desks(message: &Fields<'_>) -> Result<Desks, Refused> {
+    use super::at::desks as at;
+    let mut desks: Vec<Desk> = Vec::new();
+    for (index, bytes) in message.list(at::DESKS) {
+        let desk = message.entry(at::DESKS, (index, bytes), parse_desk)?;
         if desks.last().is_some_and(|last| last.address >= desk.address) {
             let refused = invalid("address", "the desks are not sorted, or one stands twice");
             return Err(refused).within_entry("desks", index);
@@ -156,16 +169,17 @@ fn parse_desks(message: v1::Desks) -> Result<Desks, Refused> {
         desks.push(desk);
     }
     Ok(Desks {
-        common: common_of(message.common)?,
+        common: message.required(at::COMMON, parse_common)?,
         desks,
-        extensions: extensions(message.extensions)?,
+        extensions: extensions(message, at::EXTENSIONS)?,
     })
 }
 
-fn parse_desk(message: v1::Desk) -> Result<Desk, Refused> {
-    let address: DeskAddress = name(&message.address, "address")?;
-    let mut languages: Vec<Language> = Vec::with_capacity(message.languages.len());
-    for (index, tag) in message.languages.iter().enumerate() {
+fn parse_desk(desk: &Fields<'_>) -> Result<Desk, Refused> {
+    use super::at::desk as at;
+    let address: DeskAddress = desk.name(at::ADDRESS)?;
+    let mut languages: Vec<Language> = Vec::new();
+    for (index, tag) in desk.texts(at::LANGUAGES)?.into_iter().enumerate() {
         let language: Language = name(tag, "").within_entry("languages", index)?;
         let same = |it: &Language| it.as_str().eq_ignore_ascii_case(language.as_str());
         if languages.iter().any(same) {
@@ -173,51 +187,56 @@ fn parse_desk(message: v1::Desk) -> Result<Desk, Refused> {
         }
         languages.push(language);
     }
-    for (index, competence) in message.competences.iter().enumerate() {
-        let above_last = index
-            .checked_sub(1)
-            .and_then(|last| message.competences.get(last))
-            .is_none_or(|last| last < competence);
+    let mut competences: Vec<String> = Vec::new();
+    for (index, competence) in desk.texts(at::COMPETENCES)?.into_iter().enumerate() {
         if !is_label(competence) || competence.len() > limits::ID_CHARS_MAX {
             return Err(invalid("", "not a competence (\"aviation-security\")"))
                 .within_entry("competences", index);
         }
-        if !above_last {
+        if competences.last().is_some_and(|last| last.as_str() >= competence) {
             let refused = invalid("", "the list is not sorted, or an entry stands twice");
             return Err(refused).within_entry("competences", index);
         }
+        competences.push(competence.to_owned());
     }
     Ok(Desk {
         address,
-        name: checked(&message.name, "name", limits::NAME_CHARS_MAX, Lines::One)?,
-        competences: message.competences,
+        name: checked(desk.text(at::NAME)?, "name", limits::NAME_CHARS_MAX, Lines::One)?,
+        competences,
         languages,
     })
 }
 
-fn parse_mandate(message: v1::Mandate) -> Result<Mandate, Refused> {
+fn parse_mandate(mandate: &Fields<'_>) -> Result<Mandate, Refused> {
+    use super::at::mandate as at;
     Ok(Mandate {
-        common: common_of(message.common)?,
-        auditor: name(&message.auditor, "auditor")?,
-        withdrawn: message.withdrawn,
-        extensions: extensions(message.extensions)?,
+        common: mandate.required(at::COMMON, parse_common)?,
+        auditor: mandate.name(at::AUDITOR)?,
+        withdrawn: mandate.flag(at::WITHDRAWN),
+        extensions: extensions(mandate, at::EXTENSIONS)?,
     })
 }
 
-fn parse_suspension(message: v1::Suspension) -> Result<Suspension, Refused> {
+fn parse_suspension(suspension: &Fields<'_>) -> Result<Suspension, Refused> {
+    use super::at::suspension as at;
     Ok(Suspension {
-        common: common_of(message.common)?,
-        agency: name(&message.agency, "agency")?,
-        reason: checked(&message.reason, "reason", limits::REASON_CHARS_MAX, Lines::Many)?,
-        extensions: extensions(message.extensions)?,
+        common: suspension.required(at::COMMON, parse_common)?,
+        agency: suspension.name(at::AGENCY)?,
+        reason: reason(suspension.text(at::REASON)?)?,
+        extensions: extensions(suspension, at::EXTENSIONS)?,
     })
 }
 
-fn parse_reinstatement(message: v1::Reinstatement) -> Result<Suspension, Refused> {
-    parse_suspension(v1::Suspension {
-        common: message.common,
-        agency: message.agency,
-        reason: message.reason,
-        extensions: message.extensions,
+fn parse_reinstatement(reinstatement: &Fields<'_>) -> Result<Suspension, Refused> {
+    use super::at::reinstatement as at;
+    Ok(Suspension {
+        common: reinstatement.required(at::COMMON, parse_common)?,
+        agency: reinstatement.name(at::AGENCY)?,
+        reason: reason(reinstatement.text(at::REASON)?)?,
+        extensions: extensions(reinstatement, at::EXTENSIONS)?,
     })
+}
+
+fn reason(text: &str) -> Result<String, Refused> {
+    checked(text, "reason", limits::REASON_CHARS_MAX, Lines::Many)
 }

@@ -1,13 +1,10 @@
 //! The header of a warning and the acknowledgement of one, from what is signed to the domain. What they must hold to
 //! be *accepted* is the ledger's; here is whether they say anything at all.
 
-use super::fields::{
-    Within, distinct_words, exactly, invalid, list_exactly, missing, name, optional_name, optional_time,
-    optional_word, payload_id, required, word,
-};
-use super::parse_common::{PartKind, common_of, extensions, part_reference};
+use super::fields::{Within, invalid, missing, name};
+use super::parse_common::{PartKind, extensions, parse_common, part_reference};
 use super::payload::{Parsable, parse};
-use super::v1;
+use super::walker::Fields;
 use crate::domain::{
     Acknowledgement, AcknowledgementKind, Assertions, Assessment, Attribution, Category, Country, Deadlines,
     Digest, Handling, Harm, Known, NotifyVictim, Onward, Outcome, Precedence, Reference, RefusalReason,
@@ -27,78 +24,73 @@ pub fn acknowledgement(source: &impl Parsable) -> Result<Acknowledgement, Refuse
     parse(source, PayloadKind::Acknowledgement, parse_acknowledgement)
 }
 
-fn parse_warning(message: v1::Warning) -> Result<Warning, Refused> {
-    let specifics = required(message.specifics, "specifics")?;
-    let handling = required(message.handling, "handling")?;
-    let body = required(message.body, "body")?;
-    let references = message.references.into_iter().enumerate();
+fn parse_warning(warning: &Fields<'_>) -> Result<Warning, Refused> {
+    use super::at::warning as at;
     Ok(Warning {
-        common: common_of(message.common)?,
-        status: word(message.status, "status", Status::from_number)?,
-        warning_type: word(message.r#type, "type", WarningType::from_number)?,
-        precedence: word(message.precedence, "precedence", Precedence::from_number)?,
-        category: word(message.category, "category", Category::from_number)?,
-        expires: optional_time(message.expires_unix_ms),
-        deadlines: message.deadlines.map(deadlines),
-        harm: distinct_words(&message.harm, "harm", Harm::from_number)?,
-        assertions: message.assertions.map(assertions).unwrap_or_default(),
-        specifics: parse_specifics(specifics).within("specifics")?,
-        handling: parse_handling(handling).within("handling")?,
-        territory: optional_name(&message.territory, "territory")?,
-        victims_of: victims_of(&message.victims_of)?,
-        references: references
-            .map(|(index, reference)| parse_reference(reference).within_entry("references", index))
-            .collect::<Result<_, _>>()?,
-        body: part_reference(body, PartKind::Body).within("body")?,
-        reply_key: message
-            .reply_key
-            .map(parse_reply_key)
-            .transpose()
-            .within("reply_key")?,
-        audience: audience(list_exactly(&message.audience, "audience")?)?,
-        extensions: extensions(message.extensions)?,
-        outcome: optional_word(message.outcome, "outcome", Outcome::from_number)?,
+        common: warning.required(at::COMMON, parse_common)?,
+        status: warning.word(at::STATUS, Status::from_number)?,
+        warning_type: warning.word(at::TYPE, WarningType::from_number)?,
+        precedence: warning.word(at::PRECEDENCE, Precedence::from_number)?,
+        category: warning.word(at::CATEGORY, Category::from_number)?,
+        expires: warning.optional_time(at::EXPIRES_UNIX_MS),
+        deadlines: warning.optional(at::DEADLINES, deadlines)?,
+        harm: warning.distinct_words(at::HARM, Harm::from_number)?,
+        assertions: warning.optional(at::ASSERTIONS, assertions)?.unwrap_or_default(),
+        specifics: warning.required(at::SPECIFICS, parse_specifics)?,
+        handling: warning.required(at::HANDLING, parse_handling)?,
+        territory: warning.optional_name(at::TERRITORY)?,
+        victims_of: victims_of(&warning.texts(at::VICTIMS_OF)?)?,
+        references: warning.all(at::REFERENCES, parse_reference)?,
+        body: warning.required(at::BODY, |body| part_reference(body, PartKind::Body))?,
+        reply_key: warning.optional(at::REPLY_KEY, parse_reply_key)?,
+        audience: audience(warning.list_exactly(at::AUDIENCE)?)?,
+        extensions: extensions(warning, at::EXTENSIONS)?,
+        outcome: warning.optional_word(at::OUTCOME, Outcome::from_number)?,
     })
 }
 
-fn assertions(message: v1::Assertions) -> Assertions {
-    Assertions {
-        credible: message.credible,
-        specific: message.specific,
-        impending: message.impending,
-    }
+fn assertions(assertions: &Fields<'_>) -> Result<Assertions, Refused> {
+    use super::at::assertions as at;
+    Ok(Assertions {
+        credible: assertions.flag(at::CREDIBLE),
+        specific: assertions.flag(at::SPECIFIC),
+        impending: assertions.flag(at::IMPENDING),
+    })
 }
 
-pub(super) fn deadlines(message: v1::Deadlines) -> Deadlines {
-    Deadlines {
-        received_ms: message.received_ms,
-        opened_ms: message.opened_ms,
-        answered_ms: message.answered_ms,
-    }
+pub(super) fn deadlines(deadlines: &Fields<'_>) -> Result<Deadlines, Refused> {
+    use super::at::deadlines as at;
+    Ok(Deadlines {
+        received_ms: deadlines.int(at::RECEIVED_MS),
+        opened_ms: deadlines.int(at::OPENED_MS),
+        answered_ms: deadlines.int(at::ANSWERED_MS),
+    })
 }
 
-fn parse_specifics(message: v1::Specifics) -> Result<Specifics, Refused> {
-    let known = |number, field| word(number, field, Known::from_number);
+fn parse_specifics(specifics: &Fields<'_>) -> Result<Specifics, Refused> {
+    use super::at::specifics as at;
+    let known = |at| specifics.word(at, Known::from_number);
     Ok(Specifics {
-        place: known(message.place, "place")?,
-        time: known(message.time, "time")?,
-        method: known(message.method, "method")?,
-        target: known(message.target, "target")?,
-        perpetrator: known(message.perpetrator, "perpetrator")?,
+        place: known(at::PLACE)?,
+        time: known(at::TIME)?,
+        method: known(at::METHOD)?,
+        target: known(at::TARGET)?,
+        perpetrator: known(at::PERPETRATOR)?,
     })
 }
 
-fn parse_handling(message: v1::Handling) -> Result<Handling, Refused> {
+fn parse_handling(handling: &Fields<'_>) -> Result<Handling, Refused> {
+    use super::at::handling as at;
     Ok(Handling {
-        tlp: word(message.tlp, "tlp", Tlp::from_number)?,
-        onward: word(message.onward, "onward", Onward::from_number)?,
-        notify_victim: word(message.notify_victim, "notify_victim", NotifyVictim::from_number)?,
-        personal_data: message.personal_data,
-        attribution: word(message.attribution, "attribution", Attribution::from_number)?,
+        tlp: handling.word(at::TLP, Tlp::from_number)?,
+        onward: handling.word(at::ONWARD, Onward::from_number)?,
+        notify_victim: handling.word(at::NOTIFY_VICTIM, NotifyVictim::from_number)?,
+        personal_data: handling.flag(at::PERSONAL_DATA),
+        attribution: handling.word(at::ATTRIBUTION, Attribution::from_number)?,
     })
 }
 
-fn victims_of(codes: &[String]) -> Result<Vec<Country>, Refused> {
+fn victims_of(codes: &[&str]) -> Result<Vec<Country>, Refused> {
     let mut countries: Vec<Country> = Vec::with_capacity(codes.len());
     for (index, code) in codes.iter().enumerate() {
         let country: Country = name(code, "").within_entry("victims_of", index)?;
@@ -111,23 +103,26 @@ fn victims_of(codes: &[String]) -> Result<Vec<Country>, Refused> {
     Ok(countries)
 }
 
-fn parse_reference(message: v1::Reference) -> Result<Reference, Refused> {
+fn parse_reference(reference: &Fields<'_>) -> Result<Reference, Refused> {
+    use super::at::reference as at;
     Ok(Reference {
-        id: payload_id(&message.id, "id")?,
-        digest: Digest(exactly(&message.digest, "digest")?),
+        id: reference.payload_id(at::ID)?,
+        digest: Digest(reference.exactly(at::DIGEST)?),
     })
 }
 
-fn parse_reply_key(message: v1::ReplyKey) -> Result<ReplyKey, Refused> {
-    if message.key.is_empty() {
+fn parse_reply_key(reply_key: &Fields<'_>) -> Result<ReplyKey, Refused> {
+    use super::at::reply_key as at;
+    let key = reply_key.slice(at::KEY);
+    if key.is_empty() {
         return Err(missing("key"));
     }
-    if message.key.len() > limits::PUBLIC_KEY_BYTES_MAX {
+    if key.len() > limits::PUBLIC_KEY_BYTES_MAX {
         return Err(invalid("key", "the key is too long"));
     }
     Ok(ReplyKey {
-        suite: message.suite,
-        key: message.key.into(),
+        suite: reply_key.uint32(at::SUITE),
+        key: key.to_vec(),
     })
 }
 
@@ -151,22 +146,19 @@ fn audience(entries: Vec<[u8; 32]>) -> Result<Vec<[u8; 32]>, Refused> {
     Ok(entries)
 }
 
-fn parse_acknowledgement(message: v1::Acknowledgement) -> Result<Acknowledgement, Refused> {
+fn parse_acknowledgement(acknowledgement: &Fields<'_>) -> Result<Acknowledgement, Refused> {
+    use super::at::acknowledgement as at;
     Ok(Acknowledgement {
-        common: common_of(message.common)?,
-        warning_id: payload_id(&message.warning_id, "warning_id")?,
-        warning_digest: Digest(exactly(&message.warning_digest, "warning_digest")?),
-        kind: word(message.kind, "kind", AcknowledgementKind::from_number)?,
-        assessment: optional_word(message.assessment, "assessment", Assessment::from_number)?,
-        missing: distinct_words(&message.missing, "missing", Specific::from_number)?,
-        reason: optional_word(message.reason, "reason", RefusalReason::from_number)?,
-        until: optional_time(message.until_unix_ms),
-        to: optional_name(&message.to, "to")?,
-        text: message
-            .text
-            .map(|text| part_reference(text, PartKind::Text))
-            .transpose()
-            .within("text")?,
-        extensions: extensions(message.extensions)?,
+        common: acknowledgement.required(at::COMMON, parse_common)?,
+        warning_id: acknowledgement.payload_id(at::WARNING_ID)?,
+        warning_digest: Digest(acknowledgement.exactly(at::WARNING_DIGEST)?),
+        kind: acknowledgement.word(at::KIND, AcknowledgementKind::from_number)?,
+        assessment: acknowledgement.optional_word(at::ASSESSMENT, Assessment::from_number)?,
+        missing: acknowledgement.distinct_words(at::MISSING, Specific::from_number)?,
+        reason: acknowledgement.optional_word(at::REASON, RefusalReason::from_number)?,
+        until: acknowledgement.optional_time(at::UNTIL_UNIX_MS),
+        to: acknowledgement.optional_name(at::TO)?,
+        text: acknowledgement.optional(at::TEXT, |text| part_reference(text, PartKind::Text))?,
+        extensions: extensions(acknowledgement, at::EXTENSIONS)?,
     })
 }

@@ -3,9 +3,9 @@
 //! ([`Recorded`]). Two kinds hold the key that they are signed with; they are strict-parsed first and verified right after.
 
 use bytes::Bytes;
-use prost::Message;
 
-use super::walker::walk;
+use super::schema::Root;
+use super::walker::{Fields, Of, read};
 use crate::domain::SignedEnvelope;
 use crate::error::{ErrorCode, Refused};
 use crate::limits;
@@ -60,10 +60,10 @@ of_envelope!(Recorded);
 of_envelope!(SelfKeyed);
 
 /// Parses a payload that may be parsed, of one kind.
-pub(super) fn parse<M: Message + Default, T>(
+pub(super) fn parse<T>(
     source: &impl Parsable,
     kind: PayloadKind,
-    convert: fn(M) -> Result<T, Refused>,
+    convert: fn(&Fields<'_>) -> Result<T, Refused>,
 ) -> Result<T, Refused> {
     if source.payload_kind() != Some(kind) {
         return Err(Refused::new(
@@ -81,30 +81,16 @@ pub(super) fn parse<M: Message + Default, T>(
             ),
         ));
     }
-    strict(message_name(kind), bytes.clone(), convert)
+    read(Of::Signed, Root::Payload(kind), bytes.clone(), convert)
 }
 
 /// Parses an envelope whose payload holds the key to check it with; the caller verifies right after.
-pub(super) fn parse_unverified<M: Message + Default, T>(
+pub(super) fn parse_unverified<T>(
     envelope: &SignedEnvelope,
     kind: PayloadKind,
-    convert: fn(M) -> Result<T, Refused>,
+    convert: fn(&Fields<'_>) -> Result<T, Refused>,
 ) -> Result<T, Refused> {
     parse(&SelfKeyed(envelope), kind, convert)
-}
-
-/// The walker, then protobuf, then the domain.
-pub(super) fn strict<M: Message + Default, T>(
-    name: &str,
-    bytes: Bytes,
-    convert: fn(M) -> Result<T, Refused>,
-) -> Result<T, Refused> {
-    walk(name, &bytes)
-        .and_then(|()| {
-            M::decode(bytes)
-                .map_err(|_| Refused::new(ErrorCode::Malformed, "not protobuf, or not this message"))
-        })
-        .and_then(convert)
 }
 
 /// The protobuf message of a kind of payload.

@@ -2,22 +2,20 @@
 //! fields and kinds still hash and chain) and strict in all that this version knows: what stands twice is refused, since two
 //! readers could take the one or the other for it.
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
-use super::convert_envelope::{envelope, openings};
-use super::fields::{
-    Within, exactly, invalid, name, optional_exactly, optional_time, payload_id, required, word,
-};
+use super::convert_envelope::{envelope, openings_in};
+use super::fields::{invalid, missing};
 use super::parse_warning::deadlines;
-use super::v1;
-use super::walker::walk_record;
+use super::reader::At;
+use super::schema::Root;
+use super::walker::{Fields, Of, read};
 use crate::domain::{
     Accepted, Deadlines, Digest, DirectoryLink, DirectoryPosition, Genesis, HandedOver, Hash, Origin,
     Precedence, Record, RecordKind, Rejected, RelayStarted, Routed, ThreadLink,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::limits;
-use crate::time::Timestamp;
 
 /// Why bytes are no record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,199 +33,201 @@ pub enum BadRecord {
 
 /// A record from its stored bytes.
 pub fn record(bytes: &[u8]) -> Result<Record, BadRecord> {
-    read(bytes)
+    record_of(Bytes::copy_from_slice(bytes))
 }
 
 /// The same without a copy: what was signed in it stays a part of `bytes`.
 pub fn record_of(bytes: Bytes) -> Result<Record, BadRecord> {
-    read(bytes)
-}
-
-fn read(bytes: impl Buf + AsRef<[u8]>) -> Result<Record, BadRecord> {
-    let length = bytes.as_ref().len();
+    let length = bytes.len();
     if length > limits::RECORD_BYTES_MAX {
         return Err(BadRecord::TooLarge(length));
     }
-    walk_record(bytes.as_ref()).map_err(|refused| {
+    read(Of::Log, Root::Record, bytes, parse_record).map_err(|refused| {
         if matches!(refused.code, ErrorCode::Malformed | ErrorCode::WrongType) {
             BadRecord::NotProtobuf
         } else {
             BadRecord::Field(refused)
         }
-    })?;
-    let message: v1::Record = prost::Message::decode(bytes).map_err(|_| BadRecord::NotProtobuf)?;
-    parse_record(message).map_err(BadRecord::Field)
+    })
 }
 
-fn parse_record(message: v1::Record) -> Result<Record, Refused> {
+fn parse_record(record: &Fields<'_>) -> Result<Record, Refused> {
+    use super::at::record as at;
     Ok(Record {
-        nonce: exactly(&message.nonce, "nonce")?,
-        time: Timestamp::from_unix_ms(message.time_unix_ms),
-        thread: message.thread.map(thread_link).transpose().within("thread")?,
-        directory: message
-            .directory
-            .map(directory_link)
-            .transpose()
-            .within("directory")?,
-        kind: message.kind.map_or(Ok(RecordKind::Unknown), record_kind)?,
+        nonce: record.exactly(at::NONCE)?,
+        time: record.time(at::TIME_UNIX_MS),
+        thread: record.optional(at::THREAD, thread_link)?,
+        directory: record.optional(at::DIRECTORY, directory_link)?,
+        kind: record_kind(record)?,
     })
 }
 
-fn thread_link(message: v1::ThreadLink) -> Result<ThreadLink, Refused> {
+fn thread_link(link: &Fields<'_>) -> Result<ThreadLink, Refused> {
+    use super::at::thread_link as at;
+    let seq = link.uint(at::SEQ);
     Ok(ThreadLink {
-        warning: Digest(exactly(&message.warning_digest, "warning_digest")?),
-        desk: name(&message.desk, "desk")?,
-        seq: message.seq,
-        prev: prev(message.seq, &message.prev)?,
+        warning: Digest(link.exactly(at::WARNING_DIGEST)?),
+        desk: link.name(at::DESK)?,
+        seq,
+        prev: prev(seq, link, at::PREV)?,
     })
 }
 
-fn directory_link(message: v1::DirectoryLink) -> Result<DirectoryLink, Refused> {
+fn directory_link(link: &Fields<'_>) -> Result<DirectoryLink, Refused> {
+    use super::at::directory_link as at;
+    let seq = link.uint(at::SEQ);
     Ok(DirectoryLink {
-        seq: message.seq,
-        prev: prev(message.seq, &message.prev)?,
+        seq,
+        prev: prev(seq, link, at::PREV)?,
     })
 }
 
 /// The link to the record before: there is one exactly if this is not the first.
-fn prev(seq: u64, bytes: &[u8]) -> Result<Option<Hash>, Refused> {
-    let prev = optional_exactly(bytes, "prev")?.map(Hash);
+fn prev(seq: u64, link: &Fields<'_>, at: At) -> Result<Option<Hash>, Refused> {
+    let prev = link.optional_exactly(at)?.map(Hash);
     if (seq == 0) != prev.is_none() {
         return Err(invalid("prev", "only the first of a chain has none before it"));
     }
     Ok(prev)
 }
 
-fn record_kind(kind: v1::record::Kind) -> Result<RecordKind, Refused> {
-    use v1::record::Kind;
-    Ok(match kind {
-        Kind::Genesis(it) => RecordKind::Genesis(genesis(it).within("genesis")?),
-        Kind::RelayStarted(it) => RecordKind::RelayStarted(relay_started(it).within("relay_started")?),
-        Kind::StateEnrolled(it) => RecordKind::StateEnrolled {
-            enrolment: envelope(it.enrolment, "state_enrolled.enrolment")?,
-            root_certificate: envelope(it.root_certificate, "state_enrolled.root_certificate")?,
-        },
-        Kind::AgencyEnrolled(it) => {
-            RecordKind::AgencyEnrolled(envelope(it.enrolment, "agency_enrolled.enrolment")?)
-        }
-        Kind::KeyPublished(it) => {
-            RecordKind::KeyPublished(envelope(it.certificate, "key_published.certificate")?)
-        }
-        Kind::KeyRevoked(it) => RecordKind::KeyRevoked(envelope(it.revocation, "key_revoked.revocation")?),
-        Kind::RootSucceeded(it) => {
-            RecordKind::RootSucceeded(envelope(it.succession, "root_succeeded.succession")?)
-        }
-        Kind::DesksPublished(it) => RecordKind::DesksPublished(envelope(it.desks, "desks_published.desks")?),
-        Kind::MandatePublished(it) => {
-            RecordKind::MandatePublished(envelope(it.mandate, "mandate_published.mandate")?)
-        }
-        Kind::AgencySuspended(it) => {
-            RecordKind::AgencySuspended(envelope(it.suspension, "agency_suspended.suspension")?)
-        }
-        Kind::AgencyReinstated(it) => {
-            RecordKind::AgencyReinstated(envelope(it.reinstatement, "agency_reinstated.reinstatement")?)
-        }
-        Kind::OperatorKeyPublished(it) => {
-            RecordKind::OperatorKeyPublished(envelope(it.certificate, "operator_key_published.certificate")?)
-        }
-        Kind::Accepted(it) => RecordKind::Accepted(accepted(it).within("accepted")?),
-        Kind::Rejected(it) => RecordKind::Rejected(rejected(it).within("rejected")?),
-        Kind::Routed(it) => RecordKind::Routed(routed(it).within("routed")?),
-        Kind::HandedOver(it) => RecordKind::HandedOver(handed_over(it).within("handed_over")?),
-        Kind::Acknowledged(it) => {
-            RecordKind::Acknowledged(envelope(it.acknowledgement, "acknowledged.acknowledgement")?)
-        }
-    })
-}
-
-fn genesis(message: v1::Genesis) -> Result<Genesis, Refused> {
-    if message.format_version == 0 {
-        return Err(super::fields::missing("format_version"));
+/// The walker has seen to it that a record has one kind at most.
+fn record_kind(record: &Fields<'_>) -> Result<RecordKind, Refused> {
+    use super::at::{self, record as of};
+    macro_rules! one_of {
+        ($($field:ident: $read:expr => $kind:expr,)+) => {
+            $(if let Some(it) = record.optional(of::$field, $read)? {
+                return Ok($kind(it));
+            })+
+        };
     }
-    let certificates = message.operator_certificates.into_iter().enumerate();
-    let deadlines = message.deadlines.into_iter().enumerate();
-    Ok(Genesis {
-        origin: name(&message.origin, "origin")?,
-        log_public_key: exactly(&message.log_public_key, "log_public_key")?,
-        format_version: message.format_version,
-        operator_certificates: certificates
-            .map(|(index, it)| it.try_into().within_entry("operator_certificates", index))
-            .collect::<Result<_, _>>()?,
-        deadlines: deadlines
-            .map(|(index, it)| precedence_deadlines(it).within_entry("deadlines", index))
-            .collect::<Result<_, _>>()?,
-        predecessor: message
-            .predecessor
-            .map(predecessor)
-            .transpose()
-            .within("predecessor")?,
+    macro_rules! one_envelope_of {
+        ($($field:ident: $inner:expr => $kind:expr,)+) => {
+            one_of!($($field: |it| it.required($inner, envelope) => $kind,)+)
+        };
+    }
+    one_of! {
+        HANDED_OVER: handed_over => RecordKind::HandedOver,
+        ROUTED: routed => RecordKind::Routed,
+        ACCEPTED: accepted => RecordKind::Accepted,
+        REJECTED: rejected => RecordKind::Rejected,
+        RELAY_STARTED: relay_started => RecordKind::RelayStarted,
+        GENESIS: genesis => RecordKind::Genesis,
+        STATE_ENROLLED: state_enrolled => std::convert::identity,
+    }
+    one_envelope_of! {
+        ACKNOWLEDGED: at::acknowledged::ACKNOWLEDGEMENT => RecordKind::Acknowledged,
+        AGENCY_ENROLLED: at::agency_enrolled::ENROLMENT => RecordKind::AgencyEnrolled,
+        KEY_PUBLISHED: at::key_published::CERTIFICATE => RecordKind::KeyPublished,
+        KEY_REVOKED: at::key_revoked::REVOCATION => RecordKind::KeyRevoked,
+        ROOT_SUCCEEDED: at::root_succeeded::SUCCESSION => RecordKind::RootSucceeded,
+        DESKS_PUBLISHED: at::desks_published::DESKS => RecordKind::DesksPublished,
+        MANDATE_PUBLISHED: at::mandate_published::MANDATE => RecordKind::MandatePublished,
+        AGENCY_SUSPENDED: at::agency_suspended::SUSPENSION => RecordKind::AgencySuspended,
+        AGENCY_REINSTATED: at::agency_reinstated::REINSTATEMENT => RecordKind::AgencyReinstated,
+        OPERATOR_KEY_PUBLISHED: at::operator_key_published::CERTIFICATE => RecordKind::OperatorKeyPublished,
+    }
+    Ok(RecordKind::Unknown)
+}
+
+fn state_enrolled(enrolled: &Fields<'_>) -> Result<RecordKind, Refused> {
+    use super::at::state_enrolled as at;
+    Ok(RecordKind::StateEnrolled {
+        enrolment: enrolled.required(at::ENROLMENT, envelope)?,
+        root_certificate: enrolled.required(at::ROOT_CERTIFICATE, envelope)?,
     })
 }
 
-fn precedence_deadlines(message: v1::PrecedenceDeadlines) -> Result<(Precedence, Deadlines), Refused> {
+fn genesis(genesis: &Fields<'_>) -> Result<Genesis, Refused> {
+    use super::at::genesis as at;
+    let format_version = genesis.uint32(at::FORMAT_VERSION);
+    if format_version == 0 {
+        return Err(missing("format_version"));
+    }
+    Ok(Genesis {
+        origin: genesis.name(at::ORIGIN)?,
+        log_public_key: genesis.exactly(at::LOG_PUBLIC_KEY)?,
+        format_version,
+        operator_certificates: genesis.all(at::OPERATOR_CERTIFICATES, envelope)?,
+        deadlines: genesis.all(at::DEADLINES, precedence_deadlines)?,
+        predecessor: genesis.optional(at::PREDECESSOR, predecessor)?,
+    })
+}
+
+fn precedence_deadlines(entry: &Fields<'_>) -> Result<(Precedence, Deadlines), Refused> {
+    use super::at::precedence_deadlines as at;
     Ok((
-        word(message.precedence, "precedence", Precedence::from_number)?,
-        deadlines(required(message.deadlines, "deadlines")?),
+        entry.word(at::PRECEDENCE, Precedence::from_number)?,
+        entry.required(at::DEADLINES, deadlines)?,
     ))
 }
 
-fn predecessor(message: v1::Predecessor) -> Result<(Origin, Vec<u8>), Refused> {
-    Ok((name(&message.origin, "origin")?, message.checkpoint.into()))
+fn predecessor(predecessor: &Fields<'_>) -> Result<(Origin, Vec<u8>), Refused> {
+    use super::at::predecessor as at;
+    Ok((
+        predecessor.name(at::ORIGIN)?,
+        predecessor.slice(at::CHECKPOINT).to_vec(),
+    ))
 }
 
-fn relay_started(message: v1::RelayStarted) -> Result<RelayStarted, Refused> {
+fn relay_started(started: &Fields<'_>) -> Result<RelayStarted, Refused> {
+    use super::at::relay_started as at;
     Ok(RelayStarted {
-        version: message.version,
-        configuration_digest: exactly(&message.configuration_digest, "configuration_digest")?,
-        stopped_at: optional_time(message.stopped_at_unix_ms),
-        witnesses_reached: message.witnesses_reached,
+        version: started.text(at::VERSION)?.to_owned(),
+        configuration_digest: started.exactly(at::CONFIGURATION_DIGEST)?,
+        stopped_at: started.optional_time(at::STOPPED_AT_UNIX_MS),
+        witnesses_reached: started.uint32(at::WITNESSES_REACHED),
     })
 }
 
-fn accepted(message: v1::Accepted) -> Result<Accepted, Refused> {
-    let routed = message.routed.iter().enumerate();
+fn accepted(accepted: &Fields<'_>) -> Result<Accepted, Refused> {
+    use super::at::accepted as at;
     Ok(Accepted {
-        warning: envelope(message.warning, "warning")?,
-        openings: openings(message.openings)?,
-        routed: routed
-            .map(|(index, leaf)| exactly(leaf, "").map(Hash).within_entry("routed", index))
-            .collect::<Result<_, _>>()?,
+        warning: accepted.required(at::WARNING, envelope)?,
+        openings: openings_in(accepted, at::OPENINGS)?,
+        routed: accepted.list_exactly(at::ROUTED)?.into_iter().map(Hash).collect(),
     })
 }
 
-fn rejected(message: v1::Rejected) -> Result<Rejected, Refused> {
-    if message.code.is_empty() {
-        return Err(super::fields::missing("code"));
+fn rejected(rejected: &Fields<'_>) -> Result<Rejected, Refused> {
+    use super::at::rejected as at;
+    let code = rejected.text(at::CODE)?;
+    if code.is_empty() {
+        return Err(missing("code"));
     }
     Ok(Rejected {
-        digest: Digest(exactly(&message.digest, "digest")?),
-        code: message.code,
-        principal: name(&message.principal, "principal")?,
-        payload_type: message.payload_type,
-        id: payload_id(&message.id, "id")?,
-        keyid: name(&message.keyid, "keyid")?,
+        digest: Digest(rejected.exactly(at::DIGEST)?),
+        code: code.to_owned(),
+        principal: rejected.name(at::PRINCIPAL)?,
+        payload_type: rejected.text(at::PAYLOAD_TYPE)?.to_owned(),
+        id: rejected.payload_id(at::ID)?,
+        keyid: rejected.name(at::KEYID)?,
     })
 }
 
-fn routed(message: v1::Routed) -> Result<Routed, Refused> {
-    let directory = required(message.directory, "directory")?;
+fn routed(routed: &Fields<'_>) -> Result<Routed, Refused> {
+    use super::at::routed as at;
     Ok(Routed {
-        warning: Digest(exactly(&message.warning_digest, "warning_digest")?),
-        desk: name(&message.desk, "desk")?,
-        openings: openings(message.openings)?,
-        directory: DirectoryPosition {
-            seq: directory.seq,
-            head: exactly(&directory.head, "directory.head").map(Hash)?,
-        },
-        inbox_commitment: exactly(&message.inbox_commitment, "inbox_commitment")?,
-        wrap_digest: optional_exactly(&message.wrap_digest, "wrap_digest")?,
+        warning: Digest(routed.exactly(at::WARNING_DIGEST)?),
+        desk: routed.name(at::DESK)?,
+        openings: openings_in(routed, at::OPENINGS)?,
+        directory: routed.required(at::DIRECTORY, |position| {
+            use super::at::directory_position as at;
+            Ok(DirectoryPosition {
+                seq: position.uint(at::SEQ),
+                head: Hash(position.exactly(at::HEAD)?),
+            })
+        })?,
+        inbox_commitment: routed.exactly(at::INBOX_COMMITMENT)?,
+        wrap_digest: routed.optional_exactly(at::WRAP_DIGEST)?,
     })
 }
 
-fn handed_over(message: v1::HandedOver) -> Result<HandedOver, Refused> {
+fn handed_over(handed_over: &Fields<'_>) -> Result<HandedOver, Refused> {
+    use super::at::handed_over as at;
     Ok(HandedOver {
-        session_id: exactly(&message.session_id, "session_id")?,
-        tls_keyid: name(&message.tls_keyid, "tls_keyid")?,
-        unrecorded: message.unrecorded,
+        session_id: handed_over.exactly(at::SESSION_ID)?,
+        tls_keyid: handed_over.name(at::TLS_KEYID)?,
+        unrecorded: handed_over.uint32(at::UNRECORDED),
     })
 }

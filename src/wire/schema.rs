@@ -6,12 +6,14 @@ use std::sync::OnceLock;
 
 use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor};
 
+use super::payload::message_name;
 use crate::error::ErrorCode;
 use crate::limits;
+use crate::seal::PayloadKind;
 
-/// The fields of one message that the walker can tell apart; larger messages are not read. A record with every number
-/// that is kept for its kinds has fewer, which a test holds.
-pub(super) const FIELDS_MAX: usize = 64;
+/// The fields of one message that the walker can tell apart; larger messages are not read, and a test holds that there are
+/// none. The walker makes room for so many each time, so it is no more than are needed.
+pub(super) const FIELDS_MAX: usize = 32;
 
 /// The numbers of a record's kinds, those of later versions too (record.proto).
 pub(super) const RECORD_KINDS: RangeInclusive<u32> = 16..=63;
@@ -21,6 +23,53 @@ pub(super) const RECORD_KINDS: RangeInclusive<u32> = 16..=63;
 pub(super) struct Schema {
     /// Sorted by name.
     messages: Vec<Message>,
+    /// Where the messages are that are read by themselves: as many as [`Root`] has.
+    roots: Vec<Option<usize>>,
+}
+
+/// A message that is read by itself, not as a part of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Root {
+    Record,
+    Body,
+    Text,
+    Common,
+    Payload(PayloadKind),
+}
+
+impl Root {
+    fn all() -> impl Iterator<Item = Self> {
+        let payloads = PayloadKind::ALL.into_iter().map(Self::Payload);
+        [Self::Record, Self::Body, Self::Text, Self::Common]
+            .into_iter()
+            .chain(payloads)
+    }
+
+    /// Its message, without the package.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Record => "Record",
+            Self::Body => "Body",
+            Self::Text => "Text",
+            Self::Common => "Common",
+            Self::Payload(kind) => message_name(kind),
+        }
+    }
+
+    /// Its place in [`Root::all`].
+    fn place(self) -> usize {
+        match self {
+            Self::Record => 0,
+            Self::Body => 1,
+            Self::Text => 2,
+            Self::Common => 3,
+            Self::Payload(kind) => PayloadKind::ALL
+                .iter()
+                .position(|it| *it == kind)
+                .unwrap_or(usize::MAX)
+                .saturating_add(4),
+        }
+    }
 }
 
 /// One message.
@@ -30,6 +79,8 @@ pub(super) struct Message {
     pub(super) name: String,
     /// Sorted by number.
     pub(super) fields: Vec<Field>,
+    /// Which of them are messages or texts, by their places: looked into when they are read.
+    pub(super) inner: u64,
     /// The oneof that later versions give more members, as one bit, and the numbers kept for them.
     grows: Option<(u32, RangeInclusive<u32>)>,
 }
@@ -111,7 +162,11 @@ impl Schema {
                     .collect();
                 fields.sort_unstable_by_key(|field| field.number);
                 let kind = fields.iter().find(|field| RECORD_KINDS.contains(&field.number));
+                let inner = fields.iter().rev().fold(0, |inner, field| {
+                    inner << 1 | u64::from(matches!(field.shape, Shape::Message(_) | Shape::Text))
+                });
                 Message {
+                    inner,
                     name: message.name().to_owned(),
                     grows: kind
                         .filter(|_| message.name() == "Record")
@@ -120,15 +175,30 @@ impl Schema {
                 }
             })
             .collect();
-        Self { messages }
+        let mut schema = Self {
+            messages,
+            roots: Vec::new(),
+        };
+        schema.roots = Root::all().map(|root| schema.index(root.name())).collect();
+        schema
+    }
+
+    /// A message that is read by itself.
+    pub(super) fn root(&self, root: Root) -> Option<&Message> {
+        self.at((*self.roots.get(root.place())?)?)
     }
 
     /// The message of this name (without its package).
+    #[cfg(test)]
     pub(super) fn message(&self, name: &str) -> Option<&Message> {
+        self.at(self.index(name)?)
+    }
+
+    fn index(&self, name: &str) -> Option<usize> {
         let found = self
             .messages
             .binary_search_by(|message| message.name.as_str().cmp(name));
-        self.at(found.ok()?)
+        found.ok()
     }
 
     /// The message of this index.
@@ -140,6 +210,11 @@ impl Schema {
 impl Message {
     /// The field of this number, and its place among the message's fields.
     pub(super) fn field(&self, number: u32) -> Option<(usize, &Field)> {
+        // Nearly all messages number their fields from 1 on, without a gap.
+        let first = usize::try_from(number).ok()?.wrapping_sub(1);
+        if let Some(field) = self.fields.get(first).filter(|field| field.number == number) {
+            return Some((first, field));
+        }
         let place = self
             .fields
             .binary_search_by_key(&number, |field| field.number)

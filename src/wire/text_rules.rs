@@ -16,6 +16,9 @@ pub(super) enum Lines {
 
 /// A text that may be empty.
 pub(super) fn checked(text: &str, field: &str, chars_max: usize, lines: Lines) -> Result<String, Refused> {
+    if text.len() <= chars_max && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Ok(text.to_owned());
+    }
     let mut chars = 0usize;
     for c in text.chars() {
         chars += 1;
@@ -59,12 +62,11 @@ pub(super) fn without_links(text: String, field: &str) -> Result<String, Refused
     };
     let after = |at: usize, word: &[u8]| bytes.get(at..).is_some_and(|rest| rest.starts_with(word));
     // Each holds a mark that is rare in a text: only around these is looked.
-    let is_link = |(at, mark): (usize, &u8)| match mark {
-        b':' => after(at, b"://") || before(at, b"mailto"),
-        b'.' => before(at, b"www"),
-        _ => false,
+    let is_link = |at: usize| match bytes.get(at) {
+        Some(b':') => after(at, b"://") || before(at, b"mailto"),
+        _ => before(at, b"www"),
     };
-    if bytes.iter().enumerate().any(is_link) {
+    if memchr::memchr2_iter(b':', b'.', bytes).any(is_link) {
         return Err(invalid(field, "the text holds a link"));
     }
     Ok(text)

@@ -1,5 +1,6 @@
 //! The strict walker: what is signed, what a signature commits to and what the log stores is read byte by byte against its
-//! descriptor before protobuf sees it, so that two readers can never understand one signature or one record differently.
+//! descriptor, so that two readers can never understand one signature or one record differently. It is the only reader of
+//! them: it hands out what it walked ([`Fields`]), so nothing is read in a second way, or twice.
 //!
 //! It refuses unknown fields, singular fields and packed lists that stand twice, two members of a oneof, other wire
 //! types than the message says (so unpacked scalar lists, maps and groups too), enum values that are unknown or zero,
@@ -10,84 +11,372 @@
 //! passed over, and lists have no bound but the record's; all else is the same. Of the numbers that are kept for a record's
 //! kinds one stands at most, known or not: the version that knows both would refuse what this one had taken. It never panics, allocates only to say what is wrong, and recurses no deeper than its bound.
 
-use super::schema::{FIELDS_MAX, Field, Message, Range, Schema, Shape};
+use std::cell::Cell;
+
+use bytes::Bytes;
+
+use super::raw::{Tag, Wire, int32, length_delimited, malformed, take, varint};
+use super::schema::{FIELDS_MAX, Field, Message, Range, Root, Schema, Shape};
 use crate::error::{ErrorCode, Refused};
 use crate::limits;
 
 /// What the bytes are, and so what of a later version may stand in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Of {
+pub(super) enum Of {
     /// A signature, or what one commits to: nothing.
     Signed,
     /// The log: fields that this version does not know.
     Log,
 }
 
-/// Walks the bytes of a message that is signed or committed to, named without its package.
+/// Walks the bytes of a message that is signed or committed to, named without its package, and reads nothing of it.
+#[cfg(test)]
 pub(super) fn walk(name: &str, bytes: &[u8]) -> Result<(), Refused> {
     walk_with(Schema::get(), name, bytes)
 }
 
-/// Walks the bytes of a stored record.
-pub(super) fn walk_record(bytes: &[u8]) -> Result<(), Refused> {
-    walk_as(Schema::get(), Of::Log, "Record", bytes)
-}
-
+#[cfg(test)]
 pub(super) fn walk_with(schema: &Schema, name: &str, bytes: &[u8]) -> Result<(), Refused> {
-    walk_as(schema, Of::Signed, name, bytes)
+    let whole = Bytes::copy_from_slice(bytes);
+    let of = Of::Signed;
+    let message = schema.message(name).ok_or_else(no_such_message)?;
+    message.read(&Reading { schema, of, whole }, bytes, 1, |_| Ok(()))
 }
 
-fn walk_as(schema: &Schema, of: Of, name: &str, bytes: &[u8]) -> Result<(), Refused> {
-    let message = schema
-        .message(name)
-        .ok_or_else(|| Refused::new(ErrorCode::Internal, "no such message"))?;
-    walk_message(schema, of, message, bytes, 1)
-}
-
-fn walk_message(
-    schema: &Schema,
+/// Walks a message and reads it on the way; what `read` does not ask for is walked too.
+pub(super) fn read<T>(
     of: Of,
-    message: &Message,
-    bytes: &[u8],
+    root: Root,
+    whole: Bytes,
+    read: impl FnOnce(&Fields<'_>) -> Result<T, Refused>,
+) -> Result<T, Refused> {
+    let schema = Schema::get();
+    let reading = Reading { schema, of, whole };
+    let message = schema.root(root).ok_or_else(no_such_message)?;
+    message.read(&reading, &reading.whole, 1, read)
+}
+
+fn no_such_message() -> Refused {
+    Refused::new(ErrorCode::Internal, "no such message")
+}
+
+/// What is read.
+#[derive(Debug)]
+pub(super) struct Reading<'a> {
+    schema: &'a Schema,
+    of: Of,
+    /// All of it: parts are shared, not copied.
+    pub(super) whole: Bytes,
+}
+
+/// One message that was walked, but for what its messages and texts hold: each is looked into when it is read, and those that
+/// nobody reads at the end.
+#[derive(Debug)]
+pub(super) struct Fields<'a> {
+    pub(super) reading: &'a Reading<'a>,
+    pub(super) message: &'a Message,
+    bytes: &'a [u8],
     depth: usize,
-) -> Result<(), Refused> {
-    if depth > limits::NESTING_MAX {
-        return Err(malformed("messages nest too deeply"));
+    /// Which fields were seen, by their places, and which messages and texts of them were read.
+    seen: u64,
+    read: Cell<u64>,
+    /// Of each field that was seen, by its place: a number; where its bytes begin and how many they are ([`packed`]); or of a
+    /// list that is not packed where its first entry's tag is and how many entries there are.
+    found: [u64; FIELDS_MAX],
+}
+
+const _: () = assert!(FIELDS_MAX <= 64, "`seen` has a bit for each field");
+
+/// Two numbers in one; what is walked is far shorter than 4 GiB.
+fn packed(first: usize, second: usize) -> Result<u64, Refused> {
+    match (u32::try_from(first), u32::try_from(second)) {
+        (Ok(first), Ok(second)) => Ok(u64::from(first) << 32 | u64::from(second)),
+        (_, _) => Err(malformed("the message is too long")),
     }
-    if message.fields.len() > FIELDS_MAX {
-        let why = "the message has more fields than are told apart";
-        return Err(Refused::new(ErrorCode::Internal, why));
+}
+
+fn unpacked(both: u64) -> (usize, usize) {
+    let half = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    (half(both >> 32), half(both & u64::from(u32::MAX)))
+}
+
+impl Message {
+    fn read<T>(
+        &self,
+        reading: &Reading<'_>,
+        bytes: &[u8],
+        depth: usize,
+        read: impl FnOnce(&Fields<'_>) -> Result<T, Refused>,
+    ) -> Result<T, Refused> {
+        if depth > limits::NESTING_MAX {
+            return Err(malformed("messages nest too deeply"));
+        }
+        if self.fields.len() > FIELDS_MAX {
+            let why = "the message has more fields than are told apart";
+            return Err(Refused::new(ErrorCode::Internal, why));
+        }
+        let mut fields = Fields {
+            reading,
+            message: self,
+            bytes,
+            depth,
+            seen: 0,
+            read: Cell::new(0),
+            found: [0; FIELDS_MAX],
+        };
+        fields.find()?;
+        let value = read(&fields)?;
+        fields.walk_unread()?;
+        Ok(value)
     }
-    // How often each field was seen, and which oneofs have their member.
-    let mut seen = [0usize; FIELDS_MAX];
-    let mut oneofs = 0u32;
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let tag = Tag::read(&mut rest)?;
-        let Some((place, field)) = message.field(tag.number) else {
-            if of == Of::Log {
-                let oneof = message.oneof_of_later(tag.number);
+}
+
+impl<'a> Fields<'a> {
+    /// Goes through the fields of this message.
+    fn find(&mut self) -> Result<(), Refused> {
+        let mut rest = self.bytes;
+        // Which oneofs have their member.
+        let mut oneofs = 0u32;
+        while !rest.is_empty() {
+            let before = rest.len();
+            let tag = Tag::read(&mut rest)?;
+            let Some((place, field)) = self.message.field(tag.number) else {
+                if self.reading.of == Of::Signed {
+                    let why = "the message has no such field";
+                    return Err(Refused::new(ErrorCode::UnknownField, why).about(tag.number.to_string()));
+                }
+                let oneof = self.message.oneof_of_later(tag.number);
                 pass_over(tag.wire, oneof != 0, &mut rest)?;
                 if oneofs & oneof != 0 {
                     return Err(two_of_one_choice().about(tag.number.to_string()));
                 }
                 oneofs |= oneof;
                 continue;
-            }
-            return Err(
-                Refused::new(ErrorCode::UnknownField, "the message has no such field")
-                    .about(tag.number.to_string()),
-            );
-        };
-        let times = seen
-            .get_mut(place)
-            .map_or(0, |times| std::mem::replace(times, *times + 1));
-        let taken = oneofs & field.oneof != 0;
-        oneofs |= field.oneof;
-        walk_field(schema, of, field, tag.wire, times, taken, &mut rest, depth)
-            .map_err(|refused| within(refused, &field.name))?;
+            };
+            let taken = oneofs & field.oneof != 0;
+            oneofs |= field.oneof;
+            let at = self.bytes.len().saturating_sub(before);
+            self.find_field(place, field, tag.wire, at, taken, &mut rest)
+                .map_err(|refused| within(refused, &field.name))?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// One occurrence of a field, whose tag is `at`. Paths of what is refused are relative to the field (`[2].id`).
+    fn find_field(
+        &mut self,
+        place: usize,
+        field: &Field,
+        wire: Wire,
+        at: usize,
+        taken: bool,
+        rest: &mut &[u8],
+    ) -> Result<(), Refused> {
+        let packs = field.list.is_some() && field.shape.is_scalar();
+        let expected = if packs { Wire::Length } else { field.shape.wire() };
+        if matches!(field.shape, Shape::Forbidden) || wire != expected {
+            return Err(Refused::new(
+                ErrorCode::WrongType,
+                "the field is not encoded as its message says",
+            ));
+        }
+        let again = self.seen >> place & 1 == 1;
+        self.seen |= 1 << place;
+        let found = self
+            .found
+            .get_mut(place)
+            .ok_or_else(|| malformed("no such field"))?;
+        let Some(bound) = field.list else {
+            if again {
+                return Err(duplicate("a singular field stands twice"));
+            }
+            if taken {
+                return Err(two_of_one_choice());
+            }
+            *found = walk_value(&field.shape, self.bytes, rest)?;
+            return Ok(());
+        };
+        let entries_max = match self.reading.of {
+            Of::Signed => bound.entries_max,
+            Of::Log => limits::RECORD_BYTES_MAX,
+        };
+        if !packs {
+            let (first, times) = if again { unpacked(*found) } else { (at, 0) };
+            if times >= entries_max {
+                return Err(too_many(bound.code, entries_max));
+            }
+            *found = packed(first, times.saturating_add(1))?;
+            return match walk_value(&field.shape, self.bytes, rest) {
+                Ok(_) => Ok(()),
+                Err(refused) => Err(within(refused, &format!("[{times}]"))),
+            };
+        }
+        if again {
+            return Err(duplicate("a packed list stands twice"));
+        }
+        let mut entries = length_delimited(rest)?;
+        *found = span(self.bytes, entries, rest)?;
+        let mut index = 0usize;
+        while !entries.is_empty() {
+            if index >= entries_max {
+                return Err(too_many(bound.code, entries_max));
+            }
+            walk_value(&field.shape, self.bytes, &mut entries)
+                .map_err(|refused| within(refused, &format!("[{index}]")))?;
+            index = index.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// What was found of the field in this place; none: it is absent.
+    fn found(&self, place: usize) -> Option<u64> {
+        let found = *self.found.get(place)?;
+        (self.seen >> place & 1 == 1).then_some(found)
+    }
+
+    /// Whether the field in this place was seen.
+    pub(super) fn is_seen(&self, place: usize) -> bool {
+        self.found(place).is_some()
+    }
+
+    /// The number in this place; 0: it is absent.
+    pub(super) fn number(&self, place: usize) -> u64 {
+        self.found(place).unwrap_or(0)
+    }
+
+    /// The text in this place; empty: it is absent.
+    pub(super) fn text_at(&self, place: usize) -> Result<&'a str, Refused> {
+        self.read.set(self.read.get() | 1 << place);
+        text(self.bytes(place))
+    }
+
+    /// The texts of the list in this place.
+    pub(super) fn texts_at(&self, place: usize) -> impl Iterator<Item = Result<&'a str, Refused>> {
+        self.read.set(self.read.get() | 1 << place);
+        self.entries(place).map(text)
+    }
+
+    /// The bytes of a field that is no list of them, or of a packed list; empty: it is absent.
+    pub(super) fn bytes(&self, place: usize) -> &'a [u8] {
+        let (at, length) = self.found(place).map(unpacked).unwrap_or_default();
+        let from = self.bytes.get(at..).unwrap_or_default();
+        from.get(..length).unwrap_or_default()
+    }
+
+    /// The entries of a list that is not packed.
+    pub(super) fn entries(&self, place: usize) -> Entries<'a> {
+        let (at, left) = self.found(place).map(unpacked).unwrap_or_default();
+        let number = self.message.fields.get(place).map_or(0, |field| field.number);
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        Entries { number, rest, left }
+    }
+
+    /// The one message in this place, read by `read`.
+    pub(super) fn inner<T>(
+        &self,
+        place: usize,
+        read: impl FnOnce(&Fields<'_>) -> Result<T, Refused>,
+    ) -> Result<Option<T>, Refused> {
+        match self.found(place) {
+            Some(_) => self.inner_of(place, self.bytes(place), read).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// One of the messages in this place.
+    pub(super) fn inner_of<T>(
+        &self,
+        place: usize,
+        bytes: &[u8],
+        read: impl FnOnce(&Fields<'_>) -> Result<T, Refused>,
+    ) -> Result<T, Refused> {
+        self.read.set(self.read.get() | 1 << place);
+        let shape = self.message.fields.get(place).map(|field| &field.shape);
+        let Some(Shape::Message(index)) = shape else {
+            return Err(Refused::new(ErrorCode::Internal, "the field is no message"));
+        };
+        let message = self.reading.schema.at(*index);
+        let message = message.ok_or_else(|| malformed("no such message"))?;
+        message.read(self.reading, bytes, self.depth.saturating_add(1), read)
+    }
+
+    /// What this version does not use is as strict as what it does.
+    #[inline]
+    fn walk_unread(&self) -> Result<(), Refused> {
+        match self.seen & self.message.inner & !self.read.get() {
+            0 => Ok(()),
+            unread => self.walk_each(unread),
+        }
+    }
+
+    fn walk_each(&self, mut unread: u64) -> Result<(), Refused> {
+        while unread != 0 {
+            // At most 63.
+            let place = usize::try_from(unread.trailing_zeros()).unwrap_or(usize::MAX);
+            unread &= unread.wrapping_sub(1);
+            let Some(field) = self.message.fields.get(place) else {
+                continue;
+            };
+            let walk = |bytes| match &field.shape {
+                Shape::Text => text(bytes).map(drop),
+                _ => self.inner_of(place, bytes, |_| Ok(())),
+            };
+            if field.list.is_none() {
+                walk(self.bytes(place)).map_err(|refused| within(refused, &field.name))?;
+                continue;
+            }
+            for (index, bytes) in self.entries(place).enumerate() {
+                walk(bytes).map_err(|refused| within(refused, &format!("{}[{index}]", field.name)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The entries of a list that was walked.
+#[derive(Debug, Clone)]
+pub(super) struct Entries<'a> {
+    number: u32,
+    rest: &'a [u8],
+    left: usize,
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.left = self.left.checked_sub(1)?;
+        // It was walked: nothing here fails.
+        loop {
+            let tag = Tag::read(&mut self.rest).ok()?;
+            if tag.number == self.number {
+                return length_delimited(&mut self.rest).ok();
+            }
+            match tag.wire {
+                Wire::Varint => drop(varint(&mut self.rest).ok()?),
+                Wire::Length => drop(length_delimited(&mut self.rest).ok()?),
+                Wire::Fixed64 => drop(take(&mut self.rest, 8).ok()?),
+                Wire::Fixed32 => drop(take(&mut self.rest, 4).ok()?),
+                Wire::StartGroup | Wire::EndGroup => return None,
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Entries<'_> {}
+
+fn text(bytes: &[u8]) -> Result<&str, Refused> {
+    std::str::from_utf8(bytes).map_err(|_| malformed("the text is not UTF-8"))
+}
+
+/// Where bytes that end where `rest` begins stand in a message.
+fn span(message: &[u8], bytes: &[u8], rest: &[u8]) -> Result<u64, Refused> {
+    let end = message.len().saturating_sub(rest.len());
+    packed(end.saturating_sub(bytes.len()), bytes.len())
 }
 
 /// The value of a field that is not known; of one that must be a message.
@@ -102,90 +391,33 @@ fn pass_over(wire: Wire, is_message: bool, rest: &mut &[u8]) -> Result<(), Refus
     }
 }
 
-/// One occurrence of a field, the `times + 1`st. Paths of what is refused are relative to the field (`[2].id`).
-#[expect(clippy::too_many_arguments, reason = "one step of one loop")]
-fn walk_field(
-    schema: &Schema,
-    of: Of,
-    field: &Field,
-    wire: Wire,
-    times: usize,
-    taken: bool,
-    rest: &mut &[u8],
-    depth: usize,
-) -> Result<(), Refused> {
-    let packed = field.list.is_some() && field.shape.is_scalar();
-    let expected = if packed { Wire::Length } else { field.shape.wire() };
-    if matches!(field.shape, Shape::Forbidden) || wire != expected {
-        return Err(Refused::new(
-            ErrorCode::WrongType,
-            "the field is not encoded as its message says",
-        ));
-    }
-    let Some(bound) = field.list else {
-        if times > 0 {
-            return Err(duplicate("a singular field stands twice"));
-        }
-        if taken {
-            return Err(two_of_one_choice());
-        }
-        return walk_value(schema, of, &field.shape, rest, depth);
-    };
-    let entries_max = match of {
-        Of::Signed => bound.entries_max,
-        Of::Log => limits::RECORD_BYTES_MAX,
-    };
-    if !packed {
-        if times >= entries_max {
-            return Err(too_many(bound.code, entries_max));
-        }
-        return walk_value(schema, of, &field.shape, rest, depth)
-            .map_err(|refused| within(refused, &format!("[{times}]")));
-    }
-    if times > 0 {
-        return Err(duplicate("a packed list stands twice"));
-    }
-    let mut entries = length_delimited(rest)?;
-    let mut index = 0usize;
-    while !entries.is_empty() {
-        if index >= entries_max {
-            return Err(too_many(bound.code, entries_max));
-        }
-        walk_value(schema, of, &field.shape, &mut entries, depth)
-            .map_err(|refused| within(refused, &format!("[{index}]")))?;
-        index += 1;
-    }
-    Ok(())
-}
-
-fn walk_value(schema: &Schema, of: Of, shape: &Shape, rest: &mut &[u8], depth: usize) -> Result<(), Refused> {
+/// A value and what is kept of it: a number, or where its bytes stand in `message`. What a message or a text holds is not looked at.
+fn walk_value(shape: &Shape, message: &[u8], rest: &mut &[u8]) -> Result<u64, Refused> {
     match shape {
         Shape::Varint(range) => {
             let value = varint(rest)?;
             if range.holds(value) {
-                Ok(())
+                Ok(value)
             } else {
                 Err(invalid("the number is out of the range of its type"))
             }
         }
-        Shape::Enum(known) => match int32(varint(rest)?) {
-            Some(0) => Err(invalid(
-                "the unspecified value is never signed; leave the field out",
-            )),
-            Some(number) if known.binary_search(&number).is_ok() => Ok(()),
-            Some(_) | None => Err(invalid("the value is not one of its list")),
-        },
-        Shape::Fixed64 => take(rest, 8).map(drop),
-        Shape::Fixed32 => take(rest, 4).map(drop),
-        Shape::Bytes => length_delimited(rest).map(drop),
-        Shape::Text => match std::str::from_utf8(length_delimited(rest)?) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(malformed("the text is not UTF-8")),
-        },
-        Shape::Message(index) => {
+        Shape::Enum(known) => {
+            let value = varint(rest)?;
+            match int32(value) {
+                Some(0) => Err(invalid(
+                    "the unspecified value is never signed; leave the field out",
+                )),
+                Some(number) if known.binary_search(&number).is_ok() => Ok(value),
+                Some(_) | None => Err(invalid("the value is not one of its list")),
+            }
+        }
+        // None of our messages has one, so nothing is kept of it.
+        Shape::Fixed64 => take(rest, 8).map(|_| 0),
+        Shape::Fixed32 => take(rest, 4).map(|_| 0),
+        Shape::Bytes | Shape::Text | Shape::Message(_) => {
             let bytes = length_delimited(rest)?;
-            let message = schema.at(*index).ok_or_else(|| malformed("no such message"))?;
-            walk_message(schema, of, message, bytes, depth + 1)
+            span(message, bytes, rest)
         }
         Shape::Forbidden => Err(Refused::new(
             ErrorCode::WrongType,
@@ -219,90 +451,6 @@ impl Range {
             Self::Any64 => true,
         }
     }
-}
-
-/// A 32-bit integer as varints hold it: sign-extended to 64 bits.
-fn int32(value: u64) -> Option<i32> {
-    i32::try_from(value.cast_signed()).ok()
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wire {
-    Varint,
-    Fixed64,
-    Length,
-    StartGroup,
-    EndGroup,
-    Fixed32,
-}
-
-struct Tag {
-    number: u32,
-    wire: Wire,
-}
-
-impl Tag {
-    fn read(rest: &mut &[u8]) -> Result<Self, Refused> {
-        let tag = varint(rest)?;
-        let wire = match tag & 7 {
-            0 => Wire::Varint,
-            1 => Wire::Fixed64,
-            2 => Wire::Length,
-            3 => Wire::StartGroup,
-            4 => Wire::EndGroup,
-            5 => Wire::Fixed32,
-            _ => return Err(malformed("there is no such wire type")),
-        };
-        match u32::try_from(tag >> 3) {
-            Ok(number @ 1..=0x1fff_ffff) => Ok(Self { number, wire }),
-            Ok(_) | Err(_) => Err(malformed("a field number is out of range")),
-        }
-    }
-}
-
-/// A varint in as few bytes as its value needs.
-fn varint(rest: &mut &[u8]) -> Result<u64, Refused> {
-    let mut value = 0u64;
-    for shift in (0..64u32).step_by(7) {
-        let byte = match rest.split_first() {
-            Some((byte, after)) => {
-                *rest = after;
-                *byte
-            }
-            None => return Err(malformed("the data ends inside a number")),
-        };
-        let bits = u64::from(byte & 0x7f);
-        if shift == 63 && bits > 1 {
-            return Err(malformed("a number is longer than 64 bits"));
-        }
-        value |= bits << shift;
-        if byte & 0x80 == 0 {
-            return if byte == 0 && shift > 0 {
-                Err(malformed("a number is encoded in more bytes than it needs"))
-            } else {
-                Ok(value)
-            };
-        }
-    }
-    Err(malformed("a number is longer than 64 bits"))
-}
-
-fn length_delimited<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Refused> {
-    let length = varint(rest)?;
-    let length = usize::try_from(length).map_err(|_| malformed("the data ends inside a field"))?;
-    take(rest, length)
-}
-
-fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], Refused> {
-    let (taken, after) = rest
-        .split_at_checked(length)
-        .ok_or_else(|| malformed("the data ends inside a field"))?;
-    *rest = after;
-    Ok(taken)
-}
-
-fn malformed(sentence: &str) -> Refused {
-    Refused::new(ErrorCode::Malformed, sentence)
 }
 
 fn invalid(sentence: &str) -> Refused {

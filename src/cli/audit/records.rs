@@ -261,7 +261,7 @@ fn signed(envelope: &SignedEnvelope) -> Value {
     let common = common(envelope);
     let signer = common.as_ref().and_then(Common::named);
     json!({
-        "payload_type": envelope.payload_type,
+        "payload_type": envelope.payload_type.as_str(),
         "digest": envelope.digest().to_string(),
         "id": common.as_ref().map(|common| common.id.to_string()),
         "sent_by_signer": common.as_ref().map(|common| common.sent.to_string()),

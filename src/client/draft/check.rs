@@ -294,8 +294,8 @@ fn parse(payload: bytes::Bytes) -> Result<Warning, Refused> {
     let key = SecretKey::from_seed(&[0; 32]);
     let mut envelope = SignedEnvelope {
         payload,
-        payload_type: PayloadKind::Warning.payload_type().to_owned(),
-        signatures: Vec::new(),
+        payload_type: PayloadKind::Warning.payload_type().into(),
+        signatures: smallvec::SmallVec::new(),
     };
     let sig = key.sign(&envelope.pae());
     let keyid = key.public_key().keyid();

@@ -174,8 +174,8 @@ fn request(common: Common, principal: Principal, role: KeyRole, public_key: Vec<
     };
     SignedEnvelope {
         payload: wire::encode_key_certificate(&certificate),
-        payload_type: PayloadKind::KeyCertificate.payload_type().to_owned(),
-        signatures: Vec::new(),
+        payload_type: PayloadKind::KeyCertificate.payload_type().into(),
+        signatures: smallvec::SmallVec::new(),
     }
 }
 

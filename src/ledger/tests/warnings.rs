@@ -161,7 +161,9 @@ fn what_lies_beside_leaves_nothing() {
         (E::HintMismatch, |s| s.hint.lane = None),
         (E::BadSignature, |s| s.envelope.signatures[0].sig[0] ^= 1),
         (E::BadSignature, |s| s.envelope.signatures.clear()),
-        (E::WrongPayloadType, |s| s.envelope.payload_type.push('x')),
+        (E::WrongPayloadType, |s| {
+            s.envelope.payload_type = format!("{}x", s.envelope.payload_type).into()
+        }),
         (E::AudienceUnopened, |s| drop(s.openings.pop())),
         (E::AudienceRepeated, |s| s.openings[0] = s.openings[1].clone()),
         (E::AudienceMismatch, |s| s.openings[0].salt[0] ^= 1),

@@ -299,8 +299,8 @@ pub(crate) fn text() -> Text {
 pub(crate) fn envelope(kind: PayloadKind, payload: Bytes) -> SignedEnvelope {
     SignedEnvelope {
         payload,
-        payload_type: kind.payload_type().to_owned(),
-        signatures: vec![
+        payload_type: kind.payload_type().into(),
+        signatures: smallvec::smallvec![
             EnvelopeSignature {
                 keyid: KeyId([0xa1; 32]),
                 sig: [0x51; 64],
@@ -414,7 +414,7 @@ pub(crate) fn records() -> Vec<(&'static str, Record)> {
                 digest: Digest([0xd2; 32]),
                 code: "HARM_NOT_ASSERTED".to_owned(),
                 principal: parsed("us.ctc"),
-                payload_type: PayloadKind::Warning.payload_type().to_owned(),
+                payload_type: PayloadKind::Warning.payload_type().into(),
                 id: id(1),
                 keyid: KeyId([0xa1; 32]),
             }),

@@ -108,7 +108,8 @@ fn each_rule_is_held() {
         ("huge length", "Text", field(1, 2, &varint(u64::MAX)), Malformed, "language"),
         ("ends inside a list", "Warning", bytes(8, &[0x81]), Malformed, "harm[0]"),
         ("ends inside a message", "Warning", bytes(11, &[0x08]), Malformed, "handling.tlp"),
-        ("inner beyond its own end", "Warning", [bytes(10, &[0x08]), vec![1]].concat(), Malformed, "specifics.place"),
+        ("inner beyond its own end", "Warning", [bytes(10, &[0x08]), number(2, 1)].concat(), Malformed, "specifics.place"),
+        ("not read, and wrong inside", "Body", bytes(5, &bytes(2, &[0xff])), Malformed, "blocks[0].event"),
         // Text.
         ("not UTF-8", "Text", bytes(2, &[0xff]), Malformed, "text"),
         ("a surrogate", "Text", bytes(2, &[0xed, 0xa0, 0x80]), Malformed, "text"),

@@ -40,7 +40,7 @@ async fn a_recorded_overload_ends_nothing() {
                 directory: None,
                 kind: RecordKind::Rejected(Rejected {
                     digest: envelope.digest(),
-                    payload_type: envelope.payload_type.clone(),
+                    payload_type: envelope.payload_type.to_string(),
                     principal: parsed("us.ctc"),
                     keyid: envelope.signatures[0].keyid,
                     id: submission.hint.id,

@@ -124,8 +124,8 @@ impl World {
     pub fn sign(kind: PayloadKind, payload: Bytes, keys: &[&SecretKey]) -> SignedEnvelope {
         let mut envelope = SignedEnvelope {
             payload,
-            payload_type: kind.payload_type().to_owned(),
-            signatures: Vec::new(),
+            payload_type: kind.payload_type().into(),
+            signatures: smallvec::SmallVec::new(),
         };
         let pae = envelope.pae();
         envelope.signatures = keys

@@ -117,16 +117,18 @@ pub struct AgencyEntry {
     pub enrolled: u64,
 }
 
-/// Records that must follow at once: they stand in one block with the one that announced them.
+/// Records that must follow at once: they stand in one block with the one that announced them. `next` is the index of the
+/// next of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Open {
     /// The `ROUTED` records of an acceptance, by leaf hash and what the routing gives.
     Acceptance {
         warning: Digest,
         expected: VecDeque<(Hash, Recipient)>,
+        next: u64,
     },
     /// The keys of an agency's enrolment, by digest.
-    Enrolment { expected: VecDeque<Digest> },
+    Enrolment { expected: VecDeque<Digest>, next: u64 },
 }
 
 impl Directory {

@@ -48,12 +48,12 @@ fn entries_are_held_to_their_places() {
         (
             "the directory cut within an enrolment",
             |it| it.directory.truncate(10),
-            "threads[0].records[0].record",
+            "accepted.record",
         ),
         (
             "the directory's end dropped",
             |it| drop(it.directory.pop()),
-            "threads[0].records[0].record",
+            "accepted.record",
         ),
         ("no directory", |it| it.directory.clear(), "directory"),
         (

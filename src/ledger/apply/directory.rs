@@ -75,7 +75,7 @@ impl Directory {
         }
         let key_published = matches!(record.kind, RecordKind::KeyPublished(_));
         if !key_published && matches!(self.open, Some(Open::Enrolment { .. })) {
-            return Err(corrupt("not all keys of an enrolment stand before it"));
+            return Err(corrupt(super::ENROLMENT_UNFINISHED));
         }
         let used = self.change(index, &record.kind)?;
         self.position = Some(DirectoryPosition { seq, head: leaf });
@@ -274,6 +274,7 @@ impl Directory {
         if keys > 0 {
             self.open = Some(Open::Enrolment {
                 expected: enrolment.certificate_digests.iter().copied().collect(),
+                next: index.saturating_add(1),
             });
         }
         u32::try_from(keys.saturating_add(1)).map_err(|_| Corrupt::new(index, "it lists too many keys"))
@@ -281,9 +282,13 @@ impl Directory {
 
     /// The keys of an enrolment follow it in its order.
     fn expect_enrolled(&mut self, index: u64, digest: Digest) -> Result<(), Corrupt> {
-        let Some(Open::Enrolment { expected }) = &mut self.open else {
+        let Some(Open::Enrolment { expected, next }) = &mut self.open else {
             return Ok(());
         };
+        if *next != index {
+            return Err(Corrupt::new(index, "the keys of an enrolment follow it at once"));
+        }
+        *next = index.saturating_add(1);
         if expected.pop_front() != Some(digest) {
             return Err(Corrupt::new(
                 index,

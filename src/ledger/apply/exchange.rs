@@ -73,7 +73,11 @@ impl<'a> Applying<'a> {
             });
         }
         let expected = accepted.routed.iter().copied().zip(recipients).collect();
-        self.directory.open = Some(Open::Acceptance { warning, expected });
+        self.directory.open = Some(Open::Acceptance {
+            warning,
+            expected,
+            next: self.index.saturating_add(1),
+        });
         Ok(())
     }
 
@@ -163,7 +167,12 @@ impl<'a> Applying<'a> {
     /// The next record of an acceptance, by its leaf hash and by what the routing gives.
     fn expected(&mut self, routed: &Routed) -> Result<(), Corrupt> {
         let corrupt = |what: &str| Corrupt::new(self.index, what);
-        let Some(Open::Acceptance { warning, expected }) = &mut self.directory.open else {
+        let Some(Open::Acceptance {
+            warning,
+            expected,
+            next,
+        }) = &mut self.directory.open
+        else {
             // Who sees the recipient's part only sees no acceptance.
             return match self.facts.is_whole() {
                 true => Err(corrupt("no acceptance stands before it")),
@@ -173,6 +182,10 @@ impl<'a> Applying<'a> {
         let Some((leaf, recipient)) = expected.pop_front() else {
             return Err(corrupt("the acceptance lists no further recipient"));
         };
+        if *next != self.index {
+            return Err(corrupt("the ROUTED records of an acceptance follow it at once"));
+        }
+        *next = self.index.saturating_add(1);
         if *warning != routed.warning || leaf != self.leaf {
             return Err(corrupt("it is not the next record that the acceptance lists"));
         }

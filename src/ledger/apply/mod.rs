@@ -102,6 +102,9 @@ fn applied(
     Ok(applying.changes)
 }
 
+/// What stands before the keys that an enrolment lists.
+const ENROLMENT_UNFINISHED: &str = "not all keys of an enrolment stand before it";
+
 /// More than a record usually changes.
 const CHANGES_FEW: usize = 6;
 
@@ -131,6 +134,10 @@ impl Applying<'_> {
             return Err(self
                 .corrupt("not all ROUTED records of an acceptance stand before it")
                 .into());
+        }
+        let key = matches!(self.record.kind, RecordKind::KeyPublished(_));
+        if !key && matches!(self.directory.open, Some(Open::Enrolment { .. })) {
+            return Err(self.corrupt(ENROLMENT_UNFINISHED).into());
         }
         self.check_links()?;
         match &self.record.kind {

@@ -4,6 +4,9 @@ import json, os, sys
 from wardline_misbehaviour import convict
 from wardline_verify import *
 
+def agree(truth, what):
+    if not truth:
+        sys.exit(what)
 def holds(check):
     try:
         return check() is not False
@@ -20,9 +23,9 @@ def tile(c, x):
     bytes_ = b"".join(row[256 * n:256 * n + int(width or 256)])
     return {"bytes": len(bytes_), "hash": h("vector", bytes_).hex()}
 def checkpoint(c, x):
-    policy = Policy(c["policy"])
-    if not holds(lambda: Checkpoint(c["note"], policy)):
+    if not holds(lambda: Checkpoint(c["note"], Policy(c["policy"]))):
         return None
+    policy = Policy(c["policy"])
     point = Checkpoint(c["note"], policy)
     return {"size": point.size, "root": point.root.hex(), "quorum_time": policy.quorum_time(point.cosigned)}
 def receipt(c, x):
@@ -32,37 +35,53 @@ def receipt(c, x):
     return {"index": index, "size": point.size}
 def envelope(payload, kind):
     return Envelope(SimpleNamespace(payload=payload, payloadType=kind, signatures=[SimpleNamespace(keyid="", sig=b"")]))
+def roots(c, x):
+    if not holds(lambda: Policy("quorum none\n", c["file"])):
+        return None
+    return [f"{who.removeprefix('root:')} {key.hex()}" for who, key in Policy("quorum none\n", c["file"]).roots]
 KIND = {  # what this verifier makes of each kind of case in primitives.json
     "H": lambda c, x: h(c["name"], x("x")).hex(), "keyid": lambda c, x: sha(x("key")).hex(), "leaf": lambda c, x: leaf_hash(x("record")).hex(),
-    "node": lambda c, x: node(x("left"), x("right")).hex(), "tile": tile, "checkpoint": checkpoint, "tlog-proof": receipt,
+    "node": lambda c, x: node(x("left"), x("right")).hex(), "tile": tile, "checkpoint": checkpoint, "tlog-proof": receipt, "roots": roots,
     "pae": lambda c, x: (lambda e: {"pae": e.pae.hex(), "digest": e.digest.hex()})(envelope(x("payload"), c["type"])),
     "ed25519": lambda c, x: holds(lambda: verify(x("key"), x("message"), x("sig"), )),
     "inclusion": lambda c, x: holds(lambda: root_of_inclusion(x("leaf"), c["index"], c["size"], hashes(c)) == x("root")),
     "consistency": lambda c, x: holds(lambda: check_consistency(c["old"], x("old_root"), c["new"], x("new_root"), hashes(c)))}
+def bundle(c, folder, records):
+    """The text of a case's bundle: whole, of a file that is changed, or its records by their numbers in `records`."""
+    text = read(os.path.join(folder, c["bundle"])) if isinstance(c["bundle"], str) else json.dumps(c["bundle"])
+    if "replace" in c:
+        return text.replace(*c["replace"], 1)
+    whole = [json.loads(text)]
+    for change in c.get("changes", [c["change"]] if "change" in c else []):
+        place, (*parents, last) = whole, [0] + [int(part) if part.isdigit() else part for part in change["path"].split("/")[1:]]
+        for part in parents:
+            place = place[part]
+        place[last] = change["value"]
+    if records:
+        it, = whole
+        for entry in it["directory"] + [each for thread in it["threads"] for each in thread["records"]] + [it["accepted"] or {}]:
+            entry.update({"record": records[entry["record"]], "proof": entry["proof"] + it["checkpoint"]} if entry else {})
+    return json.dumps(whole[0])
 def main(folder):
     cases = json.loads(read(os.path.join(folder, "primitives.json")))
     for n, c in enumerate(cases):
         got = KIND[c["kind"]](c, lambda name: bytes.fromhex(c[name]))
-        need(got == c["expect"], f"primitives.json, case {n} ({c['what']}): {got}")
+        agree(got == c["expect"], f"primitives.json, case {n} ({c['what']}): {got}")
     print(f"{len(cases)} primitives agree")
     policy = Policy.at(os.path.join(folder, "policy"))
-    for name in ("bundles.json", "forms.json"):
-        bundles, wrong = json.loads(read(os.path.join(folder, name))), []
+    for name in ("bundles.json", "forms.json", "documents.json", "enrolments.json", "directory.json", "threads.json"):
+        bundles, wrong, records = json.loads(read(os.path.join(folder, name))), [], []
+        if isinstance(bundles, dict):
+            bundles, records = bundles["cases"], bundles["records"]
         for n, c in enumerate(bundles):
-            document = [json.loads(read(os.path.join(folder, c["bundle"]))) if isinstance(c["bundle"], str) else c["bundle"]]
-            if "change" in c:
-                place, (*parents, last) = document, [0] + [int(part) if part.isdigit() else part for part in c["change"]["path"].split("/")[1:]]
-                for part in parents:
-                    place = place[part]
-                place[last] = c["change"]["value"]
-            got = holds(lambda: Bundle(json.dumps(document[0]), policy).check())
+            got = holds(lambda: Bundle(bundle(c, folder, records), policy).check())
             wrong += [f"case {n} ({c['what']}): {got}"] if got != c["holds"] else []
-        need(not wrong, f"{name}: " + "; ".join(wrong))
+        agree(not wrong, f"{name}: " + "; ".join(wrong))
         print(f"{len(bundles)} bundles of {name} agree")
     proofs = json.loads(read(os.path.join(folder, "misbehaviour.json")))
     for n, c in enumerate(proofs):
-        got = holds(lambda: convict(json.dumps(c["proof"]), policy))
-        need(got == c["convicts"], f"misbehaviour.json, case {n} ({c['what']}): {got}")
+        got = holds(lambda: convict(c["text"] if "text" in c else json.dumps(c["proof"]), policy))
+        agree(got == c["convicts"], f"misbehaviour.json, case {n} ({c['what']}): {got}")
     print(f"{len(proofs)} proofs of misbehaviour agree")
 
 if __name__ == "__main__":

@@ -51,9 +51,8 @@ def shaped(value, shape, where):
     need(type(value) is int and 0 <= value < 2**64 if shape == "uint64" else type(value) is str, f"{where}: no {shape}")
     return b64(value, 32 if shape == "hash" else None) if shape in ("base64", "hash") else value
 def varint(rest):
-    """The number that `rest` begins with, and what comes after it."""
+    """The number that `rest` begins with, and what comes after it; an error, where it is cut off or too long."""
     found = re.match(b"[\x80-\xff]{0,9}[\0-\x7f]", rest)
-    need(found, "a message is cut off, or a number too long")
     value = sum((byte & 127) << 7 * n for n, byte in enumerate(found[0]))
     need(value < 2**64 and (found[0][-1] or len(found[0]) == 1), "a number is longer than it may be")
     return value, rest[found.end():]
@@ -140,16 +139,15 @@ class Policy:
         for words in lines(text):
             self.line(*words)
         need(self.quorum, "the policy has no quorum line")
-        self.roots = [(f"{word}:{state}", bytes.fromhex(key)) for word, state, key in lines(roots)]
-        need(all(who.startswith("root:") for who, _ in self.roots), "a line of `roots` is not `root STATE KEY`")
+        name = lambda it: re.fullmatch(FORMS["names"]["a state's root"], it)[0]
+        self.roots = [(name(f"{word}:{state}"), bytes.fromhex(key)) for word, state, key in lines(roots)]
     @classmethod
     def at(cls, path):
         path, roots = pathlib.Path(path), pathlib.Path(path, "roots")
         return cls(read(path / "log.policy" if path.is_dir() else path), read(roots) if roots.exists() else "")
     def line(self, word, name, *rest):
         if word == "log":
-            by, key = vkey(name, 1)
-            self.logs[by[0]] = by, key
+            self.logs[name.split("+")[0]] = vkey(name, 1)
         elif word == "witness":
             by, key = vkey(rest[0], 4)
             need(key not in self.witnesses.values() and name not in self.met, "a witness is listed twice")
@@ -184,7 +182,6 @@ class Checkpoint:
         need(signed, f"the checkpoint of size {self.size} is not signed by the log")
 def tlog_proof(text):
     form = re.fullmatch("c2sp.org/tlog-proof@v1\nindex (0|[1-9][0-9]*)\n(([^\n]+\n)*)\n((?s:.*))", text)
-    need(form, "not a tlog-proof")
     return int(form[1]), [b64(line, 32) for line in form[2].split("\n")[:-1]], form[4]
 
 # -- what is signed, and by whom ---------------------------------------------------------------------------------------
@@ -255,6 +252,8 @@ class Bundle:
         need(root_of_inclusion(leaf, index, self.main.size, hashes) == self.main.root, "the proof does not verify")
         record = self.records[index] = message("Record", entry.record, log=True)
         record.index, record.leaf, record.body = index, leaf, getattr(record, record.choice, None)
+        links = [name for name, kinds in FORMS["links"].items() if (record.choice in kinds) != bool(vars(record)[name])]
+        need(not links or not record.choice, "linked as no record of its kind is")
         return record
 
     # -- the directory: whose keys are valid where
@@ -296,14 +295,14 @@ class Bundle:
         need(right.get(kind, new.who.startswith("operator:")), "it enrols a key of another's")
         need(new.role in FORMS["enrols"][kind], "it enrols another kind of key")
         alone = new.role == ROOT or (new.role == OPERATOR and index == 0)
-        above = (root_of(new.who), ROOT) if kind == "key_published" else (key.who, OPERATOR)
+        above = (root_of(new.who), ROOT) if kind == "key_published" else (key.who if index else new.who, OPERATOR)
         need((key is new) == alone and (alone or (key.who, key.role) == above), "certified by the wrong key")
     def follow(self, record):
         Bad.where, index, kind, body = f"record {record.index}", record.index, record.choice, record.body
         link, head = record.directory, self.directory[-1].leaf if self.directory else b""
         need((link.seq, link.prev) == (len(self.directory), head), "the directory's chain is broken")
         need((kind == "genesis") == (index == 0) == (not self.directory), "not a genesis, or not at the beginning")
-        need(kind == "key_published" or not self.due, "not a key, where an enrolment lists another")
+        need(not self.due or (kind, index - 1) == ("key_published", self.directory[-1].index), "not the key that is due")
         self.directory.append(record)
         if kind == "genesis":
             need((body.origin, body.log_public_key) == (self.main.origin, self.main.key), "the genesis of another log")
@@ -351,10 +350,12 @@ class Bundle:
         self.id, self.audience, desk = m.common.id, m.audience, m.common.signer.desk or key.who
         self.say(index, f"{desk} had signed the warning {self.envelope.digest.hex()}", key)
         if accepted:
-            body, leaves = accepted.accepted, [record.leaf for record in first]
+            body, rows = accepted.accepted, [(record.leaf, record.index) for record in first]
             need(vars(Envelope(body.envelope)) == vars(self.envelope), "another warning was accepted")
             need([commitment(it) for it in body.openings] == m.audience, "the openings are not the audience")
-            need(leaves == body.routed and first[0].index > index, "other threads are shown than are listed")
+            need(rows == [*zip(body.routed, range(index + 1, 2**62))], "other threads are shown than follow it at once")
+            led = {commitment(it) for record in first for it in record.routed.openings}
+            need({commitment(it) for it in body.openings if it.kind == 1} == led, "not routed to all it is meant for")
         check_part(shown.body, "body", m.body)
     def thread(self, thread, records):
         desk, prev, last, texts = named(thread.desk), b"", -1, {text.index: text for text in thread.texts}
@@ -365,8 +366,7 @@ class Bundle:
             need(place == (self.envelope.digest, desk, seq, prev) and index > last, "the thread is broken")
             need((kind == "routed") == (seq == 0), "ROUTED begins a thread, and only that")
             if kind:
-                steps = {"routed": self.routed, "handed_over": self.handed_over, "acknowledged": self.acknowledged}
-                steps[kind](record.body, index, desk, texts)
+                getattr(self, kind)(record.body, index, desk, texts)
             prev, last = record.leaf, index
         need(not texts, "a text of no record")
         self.said.append(f"{desk}: the thread is unbroken up to record {last}; nothing after it is shown")

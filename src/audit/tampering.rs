@@ -21,6 +21,11 @@ use crate::wire;
 pub(super) struct Honest(Vec<Hash>);
 
 impl Honest {
+    /// Of the hashes that a log stores.
+    pub(super) fn with(stored: Vec<Hash>) -> Self {
+        Self(stored)
+    }
+
     pub(super) fn of(shown: &[ReplayedRecord]) -> Self {
         let mut frontier = Frontier::new();
         let mut stored = Vec::new();

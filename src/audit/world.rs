@@ -134,7 +134,8 @@ impl World {
         ])
     }
 
-    fn of(enrolled: &[(&str, &str, AgencyKind)]) -> Self {
+    /// Genesis, the first start, and these states with an agency each.
+    pub(crate) fn of(enrolled: &[(&str, &str, AgencyKind)]) -> Self {
         let log = LogKey::new(parsed(ORIGIN), secret("log", KeyRole::Root, 0));
         let mut world = Self {
             directory: Directory::default(),

@@ -163,7 +163,7 @@ fn documents(base: &Value) -> Vec<Value> {
     cases
 }
 
-fn encoded(bytes: &[u8]) -> Value {
+pub(super) fn encoded(bytes: &[u8]) -> Value {
     use base64::prelude::{BASE64_STANDARD, Engine as _};
     json!(BASE64_STANDARD.encode(bytes))
 }

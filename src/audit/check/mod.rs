@@ -16,7 +16,21 @@ mod tree;
 #[cfg(test)]
 pub(crate) mod cut;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 pub(crate) mod every_byte;
+#[cfg(test)]
+mod forge;
+#[cfg(test)]
+mod forged;
+#[cfg(test)]
+mod forged_directory;
+#[cfg(test)]
+mod forged_keys;
+#[cfg(test)]
+mod forged_threads;
+#[cfg(test)]
+mod forged_words;
 #[cfg(test)]
 mod forms;
 #[cfg(test)]

@@ -18,7 +18,7 @@ use super::{Trusted, check};
 use crate::domain::{AcknowledgementKind, KeyRole};
 use crate::time::Clock as _;
 
-fn directory() -> PathBuf {
+pub(super) fn directory() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
 }
 
@@ -32,7 +32,7 @@ fn changed(document: &Value, change: &Value) -> String {
 }
 
 /// Whether it verifies.
-fn holds(text: &str, trusted: &Trusted) -> bool {
+pub(super) fn holds(text: &str, trusted: &Trusted) -> bool {
     Bundle::parse(text.as_bytes()).is_ok_and(|bundle| check(&bundle, trusted).is_ok())
 }
 
@@ -86,7 +86,7 @@ fn write() {
             ("the thread is empty", "/threads/0/records", json!([])),
             ("the directory is gone", "/directory", json!([])),
             (
-                "a thread's end is cut off: shorter, and sound",
+                "a thread's end is cut off, and what belongs to it is not",
                 "/threads/0/records",
                 {
                     let records = document["threads"][0]["records"].as_array().unwrap();

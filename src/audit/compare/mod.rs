@@ -16,6 +16,8 @@ mod ended_tests;
 mod tests;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod vectors_false;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 
 use serde_json::{Value, json};
+use wardline::audit::TrustedRoots;
 use wardline::domain::{AudienceKind, Hash};
 use wardline::seal::{self, PublicKey, SecretKey};
 use wardline::time::Timestamp;
@@ -80,6 +81,9 @@ fn the_primitives_are_held() {
     signatures(&mut cases);
     tree(&mut cases);
     notes(&mut cases);
+    more_proofs(&mut cases);
+    more_policies(&mut cases);
+    roots(&mut cases);
     super::hold("primitives.json", &Value::Array(cases));
 }
 
@@ -345,4 +349,277 @@ fn notes(cases: &mut Vec<Value>) {
 
 fn texts(hashes: &[Hash]) -> Vec<String> {
     hashes.iter().map(ToString::to_string).collect()
+}
+
+/// Proofs of consistency that hold a hash more or one less, at each place.
+fn more_proofs(cases: &mut Vec<Value>) {
+    let log = Log::of(300);
+    for (old, new) in [
+        (0, 5),
+        (1, 2),
+        (3, 7),
+        (4, 7),
+        (4, 8),
+        (7, 7),
+        (255, 256),
+        (257, 300),
+    ] {
+        let sound = consistency_proof(old, new, &log).unwrap();
+        let (old_root, new_root) = (log.root(old), log.root(new));
+        let mut rows = Vec::new();
+        for at in 0..=sound.len() {
+            let mut proof = sound.clone();
+            proof.insert(at, Hash([7; 32]));
+            rows.push((format!("with a hash more, at {at}"), proof));
+        }
+        for at in 0..sound.len() {
+            let mut proof = sound.clone();
+            proof.remove(at);
+            rows.push((format!("without the hash at {at}"), proof));
+        }
+        for (what, proof) in rows {
+            let valid = verify_consistency(old, &old_root, new, &new_root, &proof).is_ok();
+            assert!(!valid, "{old} {new} {what}");
+            cases.push(json!({
+                "kind": "consistency", "what": what, "old": old, "old_root": old_root.to_string(), "new": new, "new_root": new_root.to_string(),
+                "proof": texts(&proof), "expect": valid,
+            }));
+        }
+    }
+    let (old_root, new_root) = (log.root(7), log.root(4));
+    cases.push(json!({
+        "kind": "consistency", "what": "a log that shrank", "old": 7, "old_root": old_root.to_string(), "new": 4, "new_root": new_root.to_string(),
+        "proof": texts(&consistency_proof(4, 7, &log).unwrap()), "expect": false,
+    }));
+    cases.push(json!({
+        "kind": "consistency", "what": "an empty log with a root", "old": 0, "old_root": new_root.to_string(), "new": 4, "new_root": new_root.to_string(),
+        "proof": Vec::<String>::new(), "expect": verify_consistency(0, &new_root, 4, &new_root, &[]).is_ok(),
+    }));
+    for (size, index) in [(1, 0), (2, 1), (5, 2), (7, 6), (300, 128)] {
+        let mut proof = inclusion_proof(size, index, &log).unwrap();
+        proof.insert(0, Hash([7; 32]));
+        let (root, leaf) = (log.root(size), leaf(index));
+        let valid = verify_inclusion(&leaf, index, size, &proof, &root).is_ok();
+        cases.push(json!({
+            "kind": "inclusion", "what": "with a hash more", "leaf": leaf.to_string(), "index": index, "size": size,
+            "proof": texts(&proof), "root": root.to_string(), "expect": valid,
+        }));
+    }
+}
+
+/// Policies that are none, and notes that the log has not signed.
+fn more_policies(cases: &mut Vec<Value>) {
+    let log = Log::of(5);
+    let key = log_key();
+    let checkpoint = log.checkpoint(5);
+    let signed = key.sign_checkpoint(5, checkpoint.root);
+    let (vkey, w) = (key.verifier().vkey(), |n: u8| witness(n).verifier().vkey());
+    let cosigned = format!("{signed}{}", witness(1).cosign(&checkpoint, seconds(10)));
+    let text = checkpoint.to_text();
+    let stranger = LogKey::new(ORIGIN.parse().unwrap(), SecretKey::from_seed(&[9; 32]));
+    let lines = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let (of_log, none) = (format!("log {vkey}"), "quorum none".to_owned());
+    let good = lines(&[of_log.clone(), none.clone()]);
+    let one = |more: &[&str]| {
+        let mut all = vec![
+            of_log.clone(),
+            format!("witness w1 {}", w(1)),
+            format!("witness w2 {}", w(2)),
+        ];
+        all.extend(more.iter().map(|line| (*line).to_owned()));
+        lines(&all)
+    };
+    let wrong_hash = {
+        let mut parts: Vec<&str> = vkey.splitn(3, '+').collect();
+        parts[1] = "00000000";
+        format!("log {}", parts.join("+"))
+    };
+    let rows: Vec<(&str, String, String)> = vec![
+        (
+            "a note that only a witness signed",
+            one(&["quorum w1"]),
+            format!("{text}\n{}", witness(1).cosign(&checkpoint, seconds(10))),
+        ),
+        (
+            "a note that a stranger signed in the log's name",
+            good.clone(),
+            stranger.sign_checkpoint(5, checkpoint.root),
+        ),
+        (
+            "a note that a stranger signed too",
+            good.clone(),
+            format!(
+                "{signed}{}",
+                stranger
+                    .sign_checkpoint(5, checkpoint.root)
+                    .lines()
+                    .last()
+                    .unwrap()
+                    .to_owned()
+                    + "\n"
+            ),
+        ),
+        ("a note without signatures", good.clone(), format!("{text}\n")),
+        (
+            "a note with an extension line",
+            good.clone(),
+            signed.replacen("\n\n", "\nmore\n\n", 1),
+        ),
+        (
+            "a note whose size begins with 0",
+            good.clone(),
+            signed.replacen("\n5\n", "\n05\n", 1),
+        ),
+        (
+            "a policy of groups: one of w1 and w2",
+            one(&["group any any w1 w2", "quorum any"]),
+            cosigned.clone(),
+        ),
+        (
+            "a policy of groups: both of w1 and w2",
+            one(&["group both all w1 w2", "quorum both"]),
+            cosigned.clone(),
+        ),
+        (
+            "a policy of a group of a group",
+            one(&["group one 1 w1", "group two 1 one w2", "quorum two"]),
+            cosigned.clone(),
+        ),
+        (
+            "a policy with comments",
+            format!("# ours\n\n{good}"),
+            signed.clone(),
+        ),
+        ("a policy without a quorum", one(&[]), cosigned.clone()),
+        (
+            "a policy without a quorum, for a note that no witness signed",
+            lines(&[of_log.clone()]),
+            signed.clone(),
+        ),
+        (
+            "a policy with two quorums",
+            one(&["quorum w1", "quorum w2"]),
+            cosigned.clone(),
+        ),
+        (
+            "a policy with a quorum of two words",
+            one(&["quorum w1 w2"]),
+            cosigned.clone(),
+        ),
+        (
+            "a policy with a quorum of nobody it names",
+            one(&["quorum w3"]),
+            cosigned.clone(),
+        ),
+        (
+            "a policy with a line of another word",
+            one(&["quorum w1", "note w1"]),
+            cosigned.clone(),
+        ),
+        (
+            "a policy with a witness's name twice",
+            one(&[&format!("witness w1 {}", w(3)), "quorum w1"]),
+            cosigned.clone(),
+        ),
+        (
+            "a policy with a witness's key twice",
+            one(&[&format!("witness w3 {}", w(1)), "quorum w1"]),
+            cosigned.clone(),
+        ),
+        (
+            "a policy with a group of a witness's name",
+            one(&["group w1 any w2", "quorum w1"]),
+            cosigned.clone(),
+        ),
+        (
+            "a policy with a group's name twice",
+            one(&["group g any w1", "group g any w2", "quorum g"]),
+            cosigned.clone(),
+        ),
+        (
+            "a policy with a group of none",
+            one(&["group g 0 w1 w2", "quorum g"]),
+            cosigned.clone(),
+        ),
+        (
+            "a policy with a group of more than it has",
+            one(&["group g 3 w1 w2", "quorum g"]),
+            cosigned.clone(),
+        ),
+        (
+            "a policy with a group of one member twice",
+            one(&["group g 2 w1 w1", "quorum g"]),
+            cosigned.clone(),
+        ),
+        (
+            "a policy with a group of nobody it names",
+            one(&["group g 1 w3", "quorum g"]),
+            cosigned.clone(),
+        ),
+        (
+            "a policy whose log's key has another hash",
+            lines(&[wrong_hash, none.clone()]),
+            signed.clone(),
+        ),
+        (
+            "a policy whose log's key is a witness's",
+            lines(&[format!("log {}", w(1)), none.clone()]),
+            signed.clone(),
+        ),
+        (
+            "a policy whose witness's key is a log's",
+            lines(&[of_log, format!("witness w1 {vkey}"), none]),
+            signed,
+        ),
+    ];
+    for (what, policy, note) in rows {
+        let opened = Policy::parse_text(&policy)
+            .ok()
+            .and_then(|policy| policy.open(&note).ok());
+        let expect = opened.map(|opened| {
+            json!({
+                "size": opened.checkpoint().size, "root": opened.checkpoint().root.to_string(),
+                "quorum_time": opened.quorum_time().map(|time| time.unix_ms() / 1000),
+            })
+        });
+        cases.push(
+            json!({"kind": "checkpoint", "what": what, "policy": policy, "note": note, "expect": expect}),
+        );
+    }
+}
+
+/// The file `roots` of a verifier's policy: its roots in its order, each state with its key; `null`: it is none.
+fn roots(cases: &mut Vec<Value>) {
+    let (ru, un) = (
+        SecretKey::from_seed(&[21; 32]).public_key(),
+        SecretKey::from_seed(&[22; 32]).public_key(),
+    );
+    let (ru, un) = (
+        format!("ru {}", hex::encode(ru.as_bytes())),
+        format!("int.un {}", hex::encode(un.as_bytes())),
+    );
+    for (what, file, expect) in [
+        (
+            "roots of a state and of a body",
+            format!("# ours\n\nroot {ru}\nroot  {un}\n"),
+            Some(vec![ru.clone(), un.clone()]),
+        ),
+        (
+            "a line of another word",
+            format!("root {ru}\noperator {un}\n"),
+            None,
+        ),
+        ("a line of one word more", format!("root {ru} {un}\n"), None),
+        ("a line without its key", "root ru\n".to_owned(), None),
+        ("a key that is not hex", "root ru zz\n".to_owned(), None),
+        (
+            "what is no state",
+            format!("root {}\n", ru.replacen("ru ", "ru.ctc ", 1)),
+            None,
+        ),
+    ] {
+        let read = TrustedRoots::parse(file.as_bytes());
+        assert_eq!(read.is_ok(), expect.is_some(), "{what}");
+        cases.push(json!({"kind": "roots", "what": what, "file": file, "expect": expect}));
+    }
 }

@@ -218,7 +218,7 @@ pub(super) fn cases(originator: &Value, recipient: &Value) -> Vec<Value> {
 }
 
 /// Tokens over the checkpoint and an earlier one, in the order of their sizes and in the other.
-fn timestamps(case: &mut dyn FnMut(&str, &str, &[(&str, Value)]), originator: &Value) {
+fn timestamps(mut case: impl FnMut(&str, &str, &[(&str, Value)]), originator: &Value) {
     let story = story();
     let token = |note: &str| {
         let opened = story.world.verifier().open(note).unwrap();

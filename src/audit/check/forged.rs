@@ -7,7 +7,8 @@
 use serde_json::{Value, json};
 
 use super::Trusted;
-use super::forge::{Forged, Records};
+use super::forge::Forged;
+use super::forge_bundle::Records;
 use super::vectors::{directory, holds};
 use super::{documents, forged_directory, forged_keys, forged_threads, forged_words};
 

@@ -104,8 +104,11 @@ pub(super) const CERTIFICATES: &[(&str, Change)] = &[
     ("a certificate with the new key's signature twice", |log| {
         published(log, NEXT, ROOT, &[key(ROOT), next(), next()]);
     }),
-    ("a certificate with its root's signature twice", |log| {
-        published(log, NEXT, ROOT, &[key(ROOT), key(ROOT), next()]);
+    ("a TLS key's certificate that two roots signed", |log| {
+        published(log, (US, KeyRole::Tls, 1), ROOT, &[key(ROOT), key(("root:ru", KeyRole::Root))]);
+    }),
+    ("a TLS key's certificate with its root's signature twice", |log| {
+        published(log, (US, KeyRole::Tls, 1), ROOT, &[key(ROOT), key(ROOT)]);
     }),
     ("a certificate with a further signature by a key that is not enrolled", |log| {
         published(log, NEXT, ROOT, &[key(ROOT), next(), secret(US, KeyRole::Officer, 5)]);
@@ -175,6 +178,10 @@ pub(super) const ENROLMENTS: &[(&str, Change)] = &[
         operators(log, ("operator:next", KeyRole::Operator, 0), OPERATOR, &[key(OPERATOR), key(("operator:next", KeyRole::Operator))]);
         operators(log, ("operator:next", KeyRole::Tls, 1), OPERATOR, &[key(OPERATOR)]);
     }),
+    ("an operator of a name that is too long", |log| {
+        operators(log, ("operator:main", KeyRole::Tls, 1), OPERATOR, &[key(OPERATOR)]);
+        log.says(ACCEPTED, |it: &mut v1::KeyCertificate| it.principal = format!("operator:{}", "a".repeat(152)));
+    }),
     ("an operator that certifies itself", |log| {
         let next = ("operator:next", KeyRole::Operator);
         operators(log, (next.0, next.1, 0), next, &[key(next)]);
@@ -216,9 +223,11 @@ pub(super) const ENROLMENTS: &[(&str, Change)] = &[
     }),
     ("a second genesis", |log| {
         let again = log.items[GENESIS].record.kind.clone();
+        let next = ("operator:next", KeyRole::Operator);
+        let it = log.certificate((next.0, next.1, 0), next, &[key(next)]);
         log.insert(ACCEPTED, again);
         if let RecordKind::Genesis(genesis) = &mut log.items[ACCEPTED].record.kind {
-            genesis.operator_certificates.clear();
+            genesis.operator_certificates = vec![it];
         }
     }),
     ("a state whose enrolment names another root's certificate than is beside it", |log| {
@@ -289,6 +298,7 @@ pub(super) const ENROLMENTS: &[(&str, Change)] = &[
         let mut warning = keys.split_off(1);
         log.items.append(&mut warning);
         log.items.append(&mut keys);
+        log.header(|it| signer(&mut it.common).seen = Some(v1::Seen { size: 5, root: vec![7; 32].into() }));
         let time = log.items[ROUTED - 1].record.time;
         log.items[ROUTED].record.time = time;
     }),

@@ -7,10 +7,13 @@ use serde_json::json;
 
 use super::super::world::{World, parsed, secret, tls_key, tls_keyid};
 use super::forge::{
-    ACCEPTED, Forged, HANDED_OVER, Place, RECEIVED, REFUSED, ROUTED, STARTED, part, signed_by,
+    ACCEPTED, Forged, HANDED_OVER, Place, RECEIVED, REFUSED, ROUTED, STARTED, signed_by, signer,
 };
+use super::forge_bundle::part;
+use super::forged_directory::desk;
 use crate::domain::*;
 use crate::seal::audience_commitment;
+use crate::wire::v1::Acknowledgement;
 
 type Change = fn(&mut Forged);
 const TLS: (&str, KeyRole) = ("ru.ctc", KeyRole::Tls);
@@ -76,6 +79,27 @@ fn addressed(log: &mut Forged, change: impl FnOnce(&mut AudienceOpening)) {
         header.audience.sort();
     });
     log.routed(|routed| routed.openings = vec![after]);
+}
+
+/// ru.ctc has a desk, which was warned; and by which it answers, if it says so.
+fn at_night(log: &mut Forged, says_so: bool) {
+    const NIGHT: &str = "ru.ctc/night";
+    addressed(log, |it| it.address = NIGHT.to_owned());
+    log.routed(|it| it.desk = parsed(NIGHT));
+    for at in [ROUTED, HANDED_OVER, RECEIVED, REFUSED] {
+        log.items[at].place = Place::Thread(NIGHT.to_owned());
+        log.items[at].record.thread.as_mut().unwrap().desk = parsed(NIGHT);
+    }
+    for at in [RECEIVED, REFUSED]
+        .into_iter()
+        .filter(|at| says_so || *at == RECEIVED)
+    {
+        log.says(at, |it: &mut Acknowledgement| {
+            signer(&mut it.common).desk = NIGHT.to_owned()
+        });
+    }
+    let officer = ("ru.ctc", KeyRole::Officer);
+    desk(log, NIGHT, officer, officer);
 }
 
 #[rustfmt::skip]
@@ -195,7 +219,7 @@ pub(super) const ROUTINGS: &[(&str, Change)] = &[
         without_acceptance(log);
     }),
     ("ROUTED in the directory too", |log| {
-        log.linked(ROUTED, |record| record.directory = Some(DirectoryLink { seq: 13, prev: None }));
+        log.linked(ROUTED, |record| record.directory = Some(DirectoryLink { seq: 13, prev: Some(Hash([7; 32])) }));
         without_acceptance(log);
     }),
     ("HANDED_OVER to a TLS key of later: sound", |log| next_tls(log, HANDED_OVER)),
@@ -240,7 +264,7 @@ pub(super) const LINKS: &[(&str, Change)] = &[
     }),
     ("a thread with a record of no thread", |log| log.linked(REFUSED, |record| record.thread = None)),
     ("a thread with a record of the directory too", |log| {
-        log.linked(REFUSED, |record| record.directory = Some(DirectoryLink { seq: 13, prev: None }));
+        log.linked(REFUSED, |record| record.directory = Some(DirectoryLink { seq: 13, prev: Some(Hash([7; 32])) }));
     }),
     ("a thread that is not in the order of the log", |log| {
         log.items[HANDED_OVER].record.time = log.items[RECEIVED].record.time;
@@ -274,6 +298,8 @@ pub(super) const LINKS: &[(&str, Change)] = &[
         without_acceptance(log);
         log.shows(|bundle| bundle["threads"][1]["desk"] = json!("ru.ctc"));
     }),
+    ("a thread of a desk: sound", |log| at_night(log, true)),
+    ("a thread of a desk, in which the agency answers for its duty desk", |log| at_night(log, false)),
     ("a text of another record than said it", |log| log.shows(|bundle| bundle["threads"][0]["texts"][0]["index"] = json!(RECEIVED))),
     ("a text of HANDED_OVER", |log| log.shows(|bundle| {
         let mut text = bundle["threads"][0]["texts"][0].clone();

@@ -58,6 +58,11 @@ fn refused_by_next(log: &mut Forged, at: usize) {
     log.insert(at, RecordKind::KeyPublished(it));
 }
 
+/// The last record has more at its end.
+fn ends_with(log: &mut Forged, more: &'static [u8]) {
+    log.items[REFUSED].bytes = Some(Box::new(move |bytes| bytes.extend(more)));
+}
+
 /// A key is revoked at an index.
 fn revoked(log: &mut Forged, of: Key, by: Key, at: usize) {
     let kind = log.revocation(of, by);
@@ -207,6 +212,22 @@ pub(super) const ANSWERS: &[(&str, Change)] = &[
     ("a record whose nonce is a number", |log| log.items[REFUSED].bytes = Some(Box::new(|bytes| {
         bytes.splice(..18, [0x08, 1]);
     }))),
-    ("a record that is longer than its bytes", |log| log.items[REFUSED].bytes = Some(Box::new(|bytes| bytes.extend([0xfa, 0x07, 2, 1])))),
-    ("a record that ends within a number", |log| log.items[REFUSED].bytes = Some(Box::new(|bytes| bytes.extend([0xf8, 0x07, 0x81])))),
+    ("a record that is longer than its bytes", |log| ends_with(log, &[0xfa, 0x07, 2, 1])),
+    ("a record that ends within a number", |log| ends_with(log, &[0xf8, 0x07, 0x81])),
+    ("a record with a number of 65 bits", |log| {
+        ends_with(log, &[0xf8, 0x07, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x03]);
+    }),
+    ("a record with a number of 64 bits: sound", |log| {
+        ends_with(log, &[0xf8, 0x07, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]);
+    }),
+    ("a record with a field of number 0", |log| ends_with(log, &[0x00, 0x01])),
+    ("a record with the last field that there can be: sound", |log| ends_with(log, &[0xf8, 0xff, 0xff, 0xff, 0x0f, 0x01])),
+    ("a record with a field after the last that there can be", |log| ends_with(log, &[0x80, 0x80, 0x80, 0x80, 0x10, 0x01])),
+    ("a record with a field of four bytes, which are a number too", |log| ends_with(log, &[0xfd, 0x07, 0x80, 0x80, 0x80, 0x01])),
+    ("a record with a field of eight bytes, which are a number too", |log| {
+        ends_with(log, &[0xf9, 0x07, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01]);
+    }),
+    ("an answer with a zero that it need not say", |log| resigned(envelope_in(&mut log.items[REFUSED].record), |it| {
+        it.payload = [&it.payload[..], &[0x28, 0]].concat().into();
+    })),
 ];

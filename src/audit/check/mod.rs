@@ -22,6 +22,8 @@ pub(crate) mod every_byte;
 #[cfg(test)]
 mod forge;
 #[cfg(test)]
+mod forge_bundle;
+#[cfg(test)]
 mod forged;
 #[cfg(test)]
 mod forged_directory;

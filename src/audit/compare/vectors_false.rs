@@ -234,7 +234,7 @@ pub(super) fn cases() -> Vec<Value> {
         let RecordKind::RootSucceeded(envelope) = &mut succession.kind else {
             panic!()
         };
-        let mut third = envelope.signatures[0].clone();
+        let mut third = envelope.signatures[0];
         third.keyid = secret("root:us", KeyRole::Root, 0).public_key().keyid();
         envelope.signatures.push(third);
         key_ended(&succession)

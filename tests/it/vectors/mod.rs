@@ -2,6 +2,7 @@
 //! verifier. They are made here from fixed seeds, held byte for byte, and recomputed by the second verifier
 //! (docs/verifier) where Python has the package that it needs.
 
+mod policies;
 mod primitives;
 
 use std::path::PathBuf;

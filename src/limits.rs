@@ -511,6 +511,8 @@ pub const AUDIT_BATCH_RECORDS_FIRST: usize = 16;
 pub const AUDIT_BATCHES_PER_THREAD: usize = 8;
 /// And at least so many: the threads go on while facts are moved to disk, which takes some tens of milliseconds.
 pub const AUDIT_BATCHES_MIN: usize = 64;
+/// Batches that the thread in order takes at once.
+pub const AUDIT_BATCHES_TOGETHER: usize = 8;
 /// Threads of one audit.
 pub const AUDIT_THREADS_MAX: usize = 256;
 /// After so many records a long audit over the network has its part proven to be of the signed log, and keeps it.

@@ -221,6 +221,13 @@ pub(super) const ENROLMENTS: &[(&str, Change)] = &[
         log.items[STARTED].record.time = log.items[GENESIS].record.time;
         log.items.swap(GENESIS, STARTED);
     }),
+    ("a second genesis that names nobody", |log| {
+        let again = log.items[GENESIS].record.kind.clone();
+        log.insert(ACCEPTED, again);
+        if let RecordKind::Genesis(genesis) = &mut log.items[ACCEPTED].record.kind {
+            genesis.operator_certificates.clear();
+        }
+    }),
     ("a second genesis", |log| {
         let again = log.items[GENESIS].record.kind.clone();
         let next = ("operator:next", KeyRole::Operator);

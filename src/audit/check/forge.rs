@@ -362,3 +362,12 @@ pub(super) fn signer(common: &mut Option<v1::Common>) -> &mut v1::Signer {
         other => panic!("{other:?}"),
     }
 }
+
+/// A payload says that another has signed it; a root, who says nothing of it, has seen nothing.
+pub(super) fn signs(common: &mut Option<v1::Common>, (of, role): (&str, KeyRole)) {
+    let signer = signer(common);
+    (signer.principal, signer.role) = (of.to_owned(), i32::from(role.number()));
+    if role == KeyRole::Root {
+        signer.seen = None;
+    }
+}

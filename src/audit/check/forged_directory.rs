@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::super::world::{AUDITOR, World, envelope, parsed, secret};
-use super::forge::{ACCEPTED, Forged, ROUTED, signer};
+use super::forge::{ACCEPTED, Forged, ROUTED, signer, signs};
 use crate::domain::*;
 use crate::seal::{PayloadKind, SecretKey};
 use crate::wire::{self, v1};
@@ -121,6 +121,13 @@ fn mandated(log: &mut Forged) -> usize {
     world.send("us.ctc", &["ru.ctc"], "Attack on a concert hall");
     *log = Forged::of(world);
     usize::try_from(at).unwrap()
+}
+
+/// The same, signed by another, who says so.
+fn mandated_by(log: &mut Forged, (of, role): Key) {
+    let at = mandated(log);
+    log.says(at, |it: &mut v1::Mandate| signs(&mut it.common, (of, role)));
+    log.signed(at, &[key((of, role))]);
 }
 
 #[rustfmt::skip]
@@ -239,13 +246,13 @@ pub(super) const CHANGES: &[(&str, Change)] = &[
     ("desks that a key to receive with publishes", |log| desks(log, RECEIVE, RECEIVE)),
     ("desks that a key to originate with publishes", |log| desks(log, ORIGINATE, ORIGINATE)),
     ("desks that a root publishes", |log| desks(log, ROOT, ROOT)),
+    ("desks that an operator publishes", |log| desks(log, OPERATOR, OPERATOR)),
     ("desks in an officer's name, published by another key", |log| desks(log, OFFICER, RECEIVE)),
     ("a mandate: sound", |log| _ = mandated(log)),
-    ("a mandate that a key to receive with signed", |log| {
-        let at = mandated(log);
-        log.says(at, |it: &mut v1::Mandate| signer(&mut it.common).role = 3);
-        log.signed(at, &[key(RECEIVE)]);
-    }),
+    ("a mandate that a key to receive with signed", |log| mandated_by(log, RECEIVE)),
+    ("a mandate that a key to originate with signed", |log| mandated_by(log, ORIGINATE)),
+    ("a mandate that an operator signed", |log| mandated_by(log, OPERATOR)),
+    ("a mandate that a root signed", |log| mandated_by(log, ROOT)),
     ("a mandate of another payload type", |log| {
         let at = mandated(log);
         super::forge::resigned(super::forge::envelope_in(&mut log.items[at].record), |it| {
@@ -254,6 +261,11 @@ pub(super) const CHANGES: &[(&str, Change)] = &[
     }),
     ("a suspension and a reinstatement: sound", |log| suspended(log, OPERATOR, OPERATOR)),
     ("a suspension by an officer", |log| suspended(log, OFFICER, OPERATOR)),
+    ("a suspension by an originator", |log| suspended(log, ORIGINATE, OPERATOR)),
+    ("a suspension by a key to receive with", |log| suspended(log, RECEIVE, OPERATOR)),
+    ("a reinstatement by an originator", |log| suspended(log, OPERATOR, ORIGINATE)),
+    ("a reinstatement by a key to receive with", |log| suspended(log, OPERATOR, RECEIVE)),
+    ("a reinstatement by its state's root", |log| suspended(log, OPERATOR, ROOT)),
     ("a suspension by its state's root", |log| suspended(log, ROOT, OPERATOR)),
     ("a reinstatement by an officer", |log| suspended(log, OPERATOR, OFFICER)),
     ("a suspension in the record of a reinstatement", |log| {

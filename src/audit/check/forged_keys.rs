@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::super::world::{World, envelope, parsed, secret};
 use super::forge::{
     ACCEPTED, AGENCY, Forged, GENESIS, ROUTED, STARTED, STATE, envelope_in, resigned, signed_by, signer,
+    signs,
 };
 use crate::domain::*;
 use crate::seal::{PayloadKind, SecretKey};
@@ -66,6 +67,18 @@ fn rooted(log: &mut Forged, it: SignedEnvelope) {
     if let RecordKind::StateEnrolled { root_certificate, .. } = &mut log.items[STATE].record.kind {
         *root_certificate = it;
     }
+}
+
+/// The state us is enrolled by another than the operator, who says so.
+fn state_by(log: &mut Forged, by: (&str, KeyRole)) {
+    log.says(STATE, |it: &mut v1::StateEnrolment| signs(&mut it.common, by));
+    log.signed(STATE, &[key(by)]);
+}
+
+/// The same of its agency.
+fn agency_by(log: &mut Forged, by: (&str, KeyRole)) {
+    log.says(AGENCY, |it: &mut v1::AgencyEnrolment| signs(&mut it.common, by));
+    log.signed(AGENCY, &[key(by)]);
 }
 
 /// The keys of us.ctc that its enrolment lists are these of them.
@@ -258,26 +271,20 @@ pub(super) const ENROLMENTS: &[(&str, Change)] = &[
         let it = log.certificate((officer.0, officer.1, 0), officer, &[key(officer)]);
         rooted(log, it);
     }),
-    ("a state enrolled by another state's root", |log| {
-        log.says(STATE, |it: &mut v1::StateEnrolment| {
-            let it = signer(&mut it.common);
-            (it.principal, it.role, it.seen) = ("root:ru".to_owned(), 1, None);
-        });
-        log.signed(STATE, &[key(("root:ru", KeyRole::Root))]);
-    }),
+    ("a state enrolled by another state's root", |log| state_by(log, ("root:ru", KeyRole::Root))),
+    ("a state enrolled by an originator", |log| state_by(log, ("ru.ctc", KeyRole::Originate))),
+    ("a state enrolled by a key to receive with", |log| state_by(log, ("ru.ctc", KeyRole::Receive))),
+    ("a state enrolled by an officer", |log| state_by(log, ("ru.ctc", KeyRole::Officer))),
     ("a state enrolled by a key that is nobody's", |log| log.signed(STATE, &[secret("operator:main", KeyRole::Operator, 1)])),
     ("a state whose enrolment is of another payload type", |log| {
         resigned(envelope_in(&mut log.items[STATE].record), |it| {
             it.payload_type = PayloadKind::AgencyEnrolment.payload_type().to_owned();
         });
     }),
-    ("an agency enrolled by its state's root", |log| {
-        log.says(AGENCY, |it: &mut v1::AgencyEnrolment| {
-            let it = signer(&mut it.common);
-            (it.principal, it.role, it.seen) = ("root:us".to_owned(), 1, None);
-        });
-        log.signed(AGENCY, &[key(ROOT)]);
-    }),
+    ("an agency enrolled by its state's root", |log| agency_by(log, ROOT)),
+    ("an agency enrolled by an originator", |log| agency_by(log, ("ru.ctc", KeyRole::Originate))),
+    ("an agency enrolled by a key to receive with", |log| agency_by(log, ("ru.ctc", KeyRole::Receive))),
+    ("an agency enrolled by an officer", |log| agency_by(log, ("ru.ctc", KeyRole::Officer))),
     ("an enrolment whose operator does not say what it has seen", |log| {
         log.says(AGENCY, |it: &mut v1::AgencyEnrolment| signer(&mut it.common).seen = None);
     }),

@@ -326,7 +326,7 @@ fn secret_of(keyid: KeyId) -> SecretKey {
 /// The same, signed by these keys.
 pub(super) fn signed_by(it: &SignedEnvelope, keys: &[SecretKey]) -> SignedEnvelope {
     let mut signed = SignedEnvelope {
-        signatures: Vec::new(),
+        signatures: Default::default(),
         ..it.clone()
     };
     let pae = signed.pae();

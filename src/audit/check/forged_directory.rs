@@ -256,7 +256,7 @@ pub(super) const CHANGES: &[(&str, Change)] = &[
     ("a mandate of another payload type", |log| {
         let at = mandated(log);
         super::forge::resigned(super::forge::envelope_in(&mut log.items[at].record), |it| {
-            it.payload_type = PayloadKind::Desks.payload_type().to_owned();
+            it.payload_type = PayloadKind::Desks.payload_type().into();
         });
     }),
     ("a suspension and a reinstatement: sound", |log| suspended(log, OPERATOR, OPERATOR)),

@@ -152,7 +152,7 @@ pub(super) const CERTIFICATES: &[(&str, Change)] = &[
     }),
     ("a certificate of another payload type", |log| {
         let it = log.certificate(NEXT, ROOT, &[]);
-        let mut it = SignedEnvelope { payload_type: PayloadKind::KeyRevocation.payload_type().to_owned(), ..it };
+        let mut it = SignedEnvelope { payload_type: PayloadKind::KeyRevocation.payload_type().into(), ..it };
         it = signed_by(&it, &[key(ROOT), next()]);
         log.insert(ACCEPTED, RecordKind::KeyPublished(it));
     }),
@@ -278,7 +278,7 @@ pub(super) const ENROLMENTS: &[(&str, Change)] = &[
     ("a state enrolled by a key that is nobody's", |log| log.signed(STATE, &[secret("operator:main", KeyRole::Operator, 1)])),
     ("a state whose enrolment is of another payload type", |log| {
         resigned(envelope_in(&mut log.items[STATE].record), |it| {
-            it.payload_type = PayloadKind::AgencyEnrolment.payload_type().to_owned();
+            it.payload_type = PayloadKind::AgencyEnrolment.payload_type().into();
         });
     }),
     ("an agency enrolled by its state's root", |log| agency_by(log, ROOT)),

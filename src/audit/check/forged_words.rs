@@ -118,10 +118,10 @@ pub(super) const WARNINGS: &[(&str, Change)] = &[
     }),
     ("an alert for another log", |log| log.header(|it| it.common.as_mut().unwrap().origin = "other.example.invalid".to_owned())),
     ("an alert of another payload type", |log| log.warns(|it| resigned(it, |it| {
-        it.payload_type = PayloadKind::Acknowledgement.payload_type().to_owned();
+        it.payload_type = PayloadKind::Acknowledgement.payload_type().into();
     }))),
     ("an alert of a later version's payload type", |log| log.warns(|it| resigned(it, |it| {
-        it.payload_type = it.payload_type.replace("v1", "v2");
+        it.payload_type = it.payload_type.replace("v1", "v2").into();
     }))),
     ("an alert whose signer does not say what it has seen", |log| log.header(|it| signer(&mut it.common).seen = None)),
     ("an alert whose signer is committed to and not named", |log| log.header(|it| {
@@ -172,7 +172,7 @@ pub(super) const ANSWERS: &[(&str, Change)] = &[
     }),
     ("an answer of no kind", |log| refuses(log, |it| it.kind = 0)),
     ("an answer of another payload type", |log| resigned(envelope_in(&mut log.items[REFUSED].record), |it| {
-        it.payload_type = PayloadKind::Warning.payload_type().to_owned();
+        it.payload_type = PayloadKind::Warning.payload_type().into();
     })),
     ("an answer for another log", |log| refuses(log, |it| it.common.as_mut().unwrap().origin = "other.example.invalid".to_owned())),
     ("an answer to another warning's id", |log| refuses(log, |it| {

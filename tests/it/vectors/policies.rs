@@ -188,7 +188,7 @@ pub(super) fn policies(cases: &mut Vec<Value>) {
         ),
     ];
     for (what, policy, note) in rows {
-        let opened = Policy::parse_text(&policy)
+        let opened = Policy::parse(policy.as_bytes())
             .ok()
             .and_then(|policy| policy.open(&note).ok());
         let expect = opened.map(|opened| {

@@ -337,6 +337,10 @@ impl Verifier {
         if let Some((accepted, _)) = self.routings {
             return Err(Fault::at(accepted, Wrong::Unrouted));
         }
+        if self.directory.is_open() {
+            let what = "the log ends before the keys of the enrolment in it".to_owned();
+            return Err(Fault::at(size.saturating_sub(1), Wrong::Misplaced(what)));
+        }
         self.check_scope()?;
         self.count_threads();
         let origin = self.log.origin().clone();

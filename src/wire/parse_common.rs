@@ -17,7 +17,7 @@ use crate::error::{ErrorCode, Refused};
 use crate::limits;
 use crate::seal::PayloadKind;
 
-/// The [`Common`] of a payload that does not parse whole, as far as it can be told: for the record of its refusal.
+/// The [`Common`] of a payload alone; of one that does not parse whole as far as it can be told, for the record of its refusal.
 /// `None` where the payload does not say it once and clearly. Nothing in it may be acted upon but the id and who
 /// claims to have signed.
 pub fn common(kind: PayloadKind, payload: &[u8]) -> Option<Common> {
@@ -30,6 +30,17 @@ pub fn common(kind: PayloadKind, payload: &[u8]) -> Option<Common> {
     if payload.len() > limits::PAYLOAD_BYTES_MAX || message_name(kind).is_empty() {
         return None;
     }
+    let strict = |payload: &Fields<'_>| payload.inner(0, parse_common);
+    let read_whole = read(
+        Of::Signed,
+        Root::Payload(kind),
+        Bytes::copy_from_slice(payload),
+        strict,
+    );
+    if let Ok(Some(common)) = read_whole {
+        return Some(common);
+    }
+    // No payload of ours: only a refusal comes of it.
     match AnyPayload::decode(payload).ok()?.common.as_slice() {
         [bytes] => {
             // As a library takes it: of what stands twice the last, of what it does not know nothing.

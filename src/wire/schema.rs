@@ -38,7 +38,7 @@ pub(super) enum Root {
 }
 
 impl Root {
-    fn all() -> impl Iterator<Item = Self> {
+    pub(super) fn all() -> impl Iterator<Item = Self> {
         let payloads = PayloadKind::ALL.into_iter().map(Self::Payload);
         [Self::Record, Self::Body, Self::Text, Self::Common]
             .into_iter()
@@ -46,7 +46,7 @@ impl Root {
     }
 
     /// Its message, without the package.
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Record => "Record",
             Self::Body => "Body",

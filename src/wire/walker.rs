@@ -1,6 +1,7 @@
 //! The strict walker: what is signed, what a signature commits to and what the log stores is read byte by byte against its
 //! descriptor, so that two readers can never understand one signature or one record differently. It is the only reader of
-//! them: it hands out what it walked ([`Fields`]), so nothing is read in a second way, or twice.
+//! them: it hands out what it walked ([`Fields`]), so nothing is read in a second way. (Who signed what is refused is told by a
+//! library, as far as it can be: `wire::common`.)
 //!
 //! It refuses unknown fields, singular fields and packed lists that stand twice, two members of a oneof, other wire
 //! types than the message says (so unpacked scalar lists, maps and groups too), enum values that are unknown or zero,

@@ -218,7 +218,8 @@ fn choose(kept: &[Kept], indexes: &[u64], size: u64) -> Chosen {
         of_certificate.push((at, kept));
     }
     let mut chosen = Chosen::default();
-    // The name that was kept first has the first turn: names can be made up, too.
+    // The name with the earliest token has the first turn. Names and times are as the tokens say: neither was checked here, so
+    // whoever can put files into the profile can make up names, and there is room for 256 of them.
     let mut names: Vec<Named<'_>> = names.into_values().collect();
     names.sort_by_key(|named| named.all.iter().map(|(_, kept)| kept.latest).min());
     let mut turns = Vec::new();

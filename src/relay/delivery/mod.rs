@@ -121,7 +121,13 @@ pub(super) async fn open(
     };
     let (newest, waiting) = engine.published(read).await?;
     drop(turn);
-    let opened = SessionOpened { waiting, ..opened };
+    // What was counted is in this one.
+    let checkpoint = Arc::clone(&engine.durable().checkpoint);
+    let opened = SessionOpened {
+        waiting,
+        checkpoint,
+        ..opened
+    };
     let pump = Pump::new(
         Arc::clone(engine),
         caller.clone(),

@@ -222,3 +222,38 @@ fn everything_in_the_proto_has_a_comment() {
     }
     assert!(things > 400, "only {things} things were looked at");
 }
+
+/// Every kind of record is read as one, and is not passed over as one of a later version: of each there is a record among the
+/// fixed ones.
+#[test]
+fn every_kind_of_record_is_read() {
+    let record = pool().get_message_by_name("wardline.v1.Record").unwrap();
+    let mut kinds: Vec<String> = Vec::new();
+    for (name, fixed) in super::fixed::records() {
+        if fixed.kind == crate::domain::RecordKind::Unknown {
+            continue;
+        }
+        let bytes = crate::wire::encode_record(&fixed);
+        let message = prost_reflect::DynamicMessage::decode(record.clone(), bytes.clone()).unwrap();
+        let set = record.fields().filter(|field| field.containing_oneof().is_some());
+        let mut set = set.filter(|field| message.has_field(field));
+        kinds.push(set.next().unwrap().name().to_owned());
+        let read = crate::wire::record(&bytes).unwrap();
+        assert_ne!(read.kind, crate::domain::RecordKind::Unknown, "{name}");
+    }
+    kinds.sort_unstable();
+    kinds.dedup();
+    let members = record.fields().filter(|field| field.containing_oneof().is_some());
+    let mut members: Vec<String> = members.map(|field| field.name().to_owned()).collect();
+    members.sort_unstable();
+    assert_eq!(kinds, members);
+}
+
+/// A message that is read by itself is the one of its name.
+#[test]
+fn roots_are_where_they_are_looked_for() {
+    let schema = schema::Schema::get();
+    for root in schema::Root::all() {
+        assert_eq!(schema.root(root).unwrap().name, root.name());
+    }
+}

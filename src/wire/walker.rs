@@ -44,7 +44,8 @@ pub(super) fn walk_with(schema: &Schema, name: &str, bytes: &[u8]) -> Result<(),
     message.read(&Reading { schema, of, whole }, bytes, 1, |_| Ok(()))
 }
 
-/// Walks a message and reads it on the way; what `read` does not ask for is walked too.
+/// Walks a message and reads it on the way; what `read` does not ask for is walked too. What does not pass the walker is refused
+/// as that, whatever else is wrong with it and comes first.
 pub(super) fn read<T>(
     of: Of,
     root: Root,
@@ -54,7 +55,14 @@ pub(super) fn read<T>(
     let schema = Schema::get();
     let reading = Reading { schema, of, whole };
     let message = schema.root(root).ok_or_else(no_such_message)?;
-    message.read(&reading, &reading.whole, 1, read)
+    message
+        .read(&reading, &reading.whole, 1, read)
+        .map_err(|refused| {
+            // What its bytes may not be is said before what its words may not be: a refusal for the one leaves a record, for some of the
+            // other none.
+            let walked = message.read(&reading, &reading.whole, 1, |_| Ok(()));
+            walked.err().unwrap_or(refused)
+        })
 }
 
 fn no_such_message() -> Refused {

@@ -269,3 +269,25 @@ fn bodies_and_texts_are_walked() {
     let text = [wire::encode_text(&fixed::text()).to_vec(), bytes(1, b"en")].concat();
     assert_eq!(wire::text(&text).unwrap_err().code, DuplicateField);
 }
+
+/// What does not pass the walker is refused as that, also where a reader finds something else first: the codes of the one
+/// leave a record of the refusal, an unsorted audience leaves none.
+#[test]
+fn the_walker_has_the_first_word() {
+    let mut warning = fixed::warning();
+    warning.audience.swap(0, 1);
+    let unsorted = wire::encode_warning(&warning).to_vec();
+    for (code, extension) in [
+        (ErrorCode::AudienceMismatch, bytes(1, b"example.other")),
+        (UnknownField, [bytes(1, b"example.other"), number(15, 1)].concat()),
+        (DuplicateField, [number(2, 1), number(2, 1)].concat()),
+        (InvalidValue, number(2, 2)),
+        (Malformed, bytes(1, b"\xff")),
+        (WrongType, number(1, 1)),
+    ] {
+        let payload = [unsorted.clone(), bytes(18, &extension)].concat();
+        let envelope = fixed::envelope(crate::seal::PayloadKind::Warning, payload.into());
+        let refused = wire::warning(&wire::Recorded(&envelope)).unwrap_err();
+        assert_eq!(refused.code, code, "{refused:?}");
+    }
+}

@@ -56,11 +56,17 @@ pub(super) fn required_envelope(
     required(message, field)?.try_into().within(field)
 }
 
-/// An envelope in a record: the same rules.
+/// An envelope in a record: the same rules, and somebody has signed it. (A record of nothing but empty envelopes, each two bytes long, would
+/// take eighty times its size in memory.)
 pub(super) fn envelope(envelope: &Fields<'_>) -> Result<SignedEnvelope, Refused> {
     use super::at::{envelope as at, signature as of_signature};
     let (payload, of_type) = (envelope.slice(at::PAYLOAD), envelope.text(at::PAYLOAD_TYPE)?);
-    bounded(payload, of_type, envelope.list(at::SIGNATURES).len())?;
+    let signatures = envelope.list(at::SIGNATURES).len();
+    bounded(payload, of_type, signatures)?;
+    if signatures == 0 {
+        let sentence = "an envelope in a record is signed";
+        return Err(Refused::new(ErrorCode::BadSignature, sentence).about("signatures"));
+    }
     Ok(SignedEnvelope {
         payload: envelope.shared(at::PAYLOAD),
         payload_type: payload_type(of_type),

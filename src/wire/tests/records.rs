@@ -208,3 +208,21 @@ fn a_kind_of_a_later_version_stands_alone() {
     let number = read(&[vec![0xc0, 0x02, 0x01]]);
     assert_eq!(number, Err(BadRecord::NotProtobuf), "a kind that is a number");
 }
+
+/// Every envelope in a record is signed: a genesis of empty ones, each two bytes long, would take eighty times its size in memory.
+#[test]
+fn an_envelope_in_a_record_is_signed() {
+    let (name, record) = fixed::records().swap_remove(0);
+    assert!(matches!(record.kind, RecordKind::Genesis(_)), "{name}");
+    let mut message = v1::Record::decode(wire::encode_record(&record)).unwrap();
+    let Some(v1::record::Kind::Genesis(genesis)) = &mut message.kind else {
+        panic!()
+    };
+    genesis.operator_certificates.push(v1::Envelope::default());
+    let last = genesis.operator_certificates.len() - 1;
+    let Err(BadRecord::Field(refused)) = wire::record(&message.encode_to_vec()) else {
+        panic!("it is read");
+    };
+    let field = format!("genesis.operator_certificates[{last}].signatures");
+    assert_eq!((refused.code, refused.field), (ErrorCode::BadSignature, field));
+}

@@ -4,7 +4,6 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use wardline::domain::SignedEnvelope;
 use wardline::seal::PayloadKind;
 use wardline::wire::{self, Recorded};
 
@@ -13,11 +12,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let kind = PayloadKind::ALL[usize::from(*first) % PayloadKind::ALL.len()];
-    let signed = |payload: Bytes| SignedEnvelope {
-        payload,
-        payload_type: kind.payload_type().into(),
-        signatures: Default::default(),
-    };
+    let signed = |payload: Bytes| wardline::seal::unsigned(kind, payload);
     let envelope = signed(Bytes::copy_from_slice(payload));
     macro_rules! there_and_back {
         ($read:expr, $write:expr) => {

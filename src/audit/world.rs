@@ -80,11 +80,7 @@ pub(crate) fn tls_keyid(principal: &str) -> KeyId {
 }
 
 pub(crate) fn envelope(kind: PayloadKind, payload: Bytes, keys: &[SecretKey]) -> SignedEnvelope {
-    let mut envelope = SignedEnvelope {
-        payload,
-        payload_type: kind.payload_type().into(),
-        signatures: smallvec::SmallVec::new(),
-    };
+    let mut envelope = crate::seal::unsigned(kind, payload);
     let pae = envelope.pae();
     for key in keys {
         envelope.signatures.push(EnvelopeSignature {

@@ -232,12 +232,9 @@ impl Engine {
         let mut durable = self.durable.clone();
         let reached = durable.wait_for(|durable| durable.size() >= position).await;
         // The sequencer ended in between: it has failed, and this relay publishes nothing more.
-        reached.map(|_| it).map_err(|_| {
-            Failure::new(
-                ErrorCode::Unavailable,
-                "the relay has failed and must be started anew",
-            )
-        })
+        reached
+            .map(|_| it)
+            .map_err(|_| Failure::new(ErrorCode::Unavailable, FAILED))
     }
 
     /// Something that should be there is not: a person must look. The peer learns nothing of it.
@@ -250,6 +247,9 @@ impl Engine {
     }
 }
 
+/// What is said of a relay that can publish nothing more.
+const FAILED: &str = "the relay has failed and must be started anew";
+
 /// Why nothing new begins in this phase, and what runs ends.
 pub(super) fn ending_of(phase: &Phase) -> Option<Ending> {
     let ending = |code, sentence: &str| {
@@ -261,9 +261,6 @@ pub(super) fn ending_of(phase: &Phase) -> Option<Ending> {
     match phase {
         Phase::Running => None,
         Phase::Draining | Phase::Closed => ending(ErrorCode::Draining, "the relay is shutting down"),
-        Phase::Failed(_) => ending(
-            ErrorCode::Unavailable,
-            "the relay has failed and must be started anew",
-        ),
+        Phase::Failed(_) => ending(ErrorCode::Unavailable, FAILED),
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! The exact bytes signed are stored, hashed and forwarded, never encoded anew. Protobuf is `wire`'s matter.
 
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::{Digest, SignedEnvelope};
+use crate::seal::PayloadKind;
 
 /// DSSE's PAE: `"DSSEv1" SP LEN(type) SP type SP LEN(payload) SP payload`, the lengths in ASCII decimal.
 ///
@@ -15,6 +17,15 @@ pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(PAE_HEAD_BYTES + payload_type.len() + payload.len());
     pae_parts(payload_type, payload, |part| bytes.extend_from_slice(part));
     bytes
+}
+
+/// An envelope that nobody has signed yet.
+pub fn unsigned(kind: PayloadKind, payload: impl Into<Bytes>) -> SignedEnvelope {
+    SignedEnvelope {
+        payload: payload.into(),
+        payload_type: smol_str::SmolStr::new_static(kind.payload_type()),
+        signatures: smallvec::SmallVec::new(),
+    }
 }
 
 /// Room for all of the head but the type.

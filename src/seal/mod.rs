@@ -22,7 +22,7 @@ pub use audience::{
     AudienceError, BuiltAudience, OpenedAudience, build_audience, build_audience_with, open_audience,
     opened_places, padded_size,
 };
-pub use envelope::{digest, pae};
+pub use envelope::{digest, pae, unsigned};
 pub use envelope_json::{EnvelopeJson, NotAnEnvelope, envelope_from_json, envelope_to_json};
 pub use exec_signer::ExecSigner;
 pub use file::{KeyFileError, read_private_file, write_private_file};

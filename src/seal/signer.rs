@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::domain::{EnvelopeSignature, SignedEnvelope};
 use crate::limits;
-use crate::seal::{KeyFileError, PayloadKind, PublicKey, SecretKey};
+use crate::seal::{KeyFileError, PayloadKind, PublicKey, SecretKey, unsigned};
 
 /// Signs with one key. The key may live in a token: an implementation may take long, and may fail.
 #[async_trait]
@@ -81,11 +81,7 @@ pub async fn sign_envelope(
     kind: PayloadKind,
     payload: impl Into<Bytes> + Send,
 ) -> Result<SignedEnvelope, SignerError> {
-    let mut envelope = SignedEnvelope {
-        payload: payload.into(),
-        payload_type: kind.payload_type().into(),
-        signatures: smallvec::SmallVec::new(),
-    };
+    let mut envelope = unsigned(kind, payload);
     add_signature(&mut envelope, signer).await?;
     Ok(envelope)
 }
@@ -179,7 +175,7 @@ mod tests {
             "{too_long:?}"
         );
         let unsigned = SignedEnvelope {
-            signatures: smallvec::SmallVec::new(),
+            signatures: Default::default(),
             ..envelope
         };
         let refused = verify_envelope_as(unsigned, PayloadKind::Warning, |_| None);

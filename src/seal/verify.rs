@@ -204,11 +204,7 @@ mod tests {
 
     /// An envelope of `payload`, signed by the keys of these seeds.
     fn envelope(payload: &'static [u8], seeds: &[u8]) -> SignedEnvelope {
-        let mut envelope = SignedEnvelope {
-            payload: Bytes::from_static(payload),
-            payload_type: PayloadKind::Warning.payload_type().into(),
-            signatures: smallvec::SmallVec::new(),
-        };
+        let mut envelope = crate::seal::unsigned(PayloadKind::Warning, payload);
         let pae = envelope.pae();
         for seed in seeds {
             let key = secret(*seed);

@@ -3,6 +3,7 @@
 use super::fields::{Within, exactly, invalid, missing, name, repeated};
 use super::parse_common::{extensions, key_role, parse_common};
 use super::payload::{Parsable, parse, parse_unverified};
+use super::reader::At;
 use super::text_rules::{Lines, checked, required};
 use super::walker::Fields;
 use crate::domain::{
@@ -219,24 +220,24 @@ fn parse_mandate(mandate: &Fields<'_>) -> Result<Mandate, Refused> {
 
 fn parse_suspension(suspension: &Fields<'_>) -> Result<Suspension, Refused> {
     use super::at::suspension as at;
-    Ok(Suspension {
-        common: suspension.required(at::COMMON, parse_common)?,
-        agency: suspension.name(at::AGENCY)?,
-        reason: reason(suspension.text(at::REASON)?)?,
-        extensions: extensions(suspension, at::EXTENSIONS)?,
-    })
+    suspended(suspension, [at::COMMON, at::AGENCY, at::REASON, at::EXTENSIONS])
 }
 
 fn parse_reinstatement(reinstatement: &Fields<'_>) -> Result<Suspension, Refused> {
     use super::at::reinstatement as at;
-    Ok(Suspension {
-        common: reinstatement.required(at::COMMON, parse_common)?,
-        agency: reinstatement.name(at::AGENCY)?,
-        reason: reason(reinstatement.text(at::REASON)?)?,
-        extensions: extensions(reinstatement, at::EXTENSIONS)?,
-    })
+    suspended(
+        reinstatement,
+        [at::COMMON, at::AGENCY, at::REASON, at::EXTENSIONS],
+    )
 }
 
-fn reason(text: &str) -> Result<String, Refused> {
-    checked(text, "reason", limits::REASON_CHARS_MAX, Lines::Many)
+/// Two messages that say the same of an agency.
+fn suspended(message: &Fields<'_>, [common, agency, reason, more]: [At; 4]) -> Result<Suspension, Refused> {
+    let text = message.text(reason)?;
+    Ok(Suspension {
+        common: message.required(common, parse_common)?,
+        agency: message.name(agency)?,
+        reason: checked(text, reason.name, limits::REASON_CHARS_MAX, Lines::Many)?,
+        extensions: extensions(message, more)?,
+    })
 }

@@ -5,7 +5,7 @@
 use super::Draft;
 use crate::domain::{
     Address, Attribution, Common, KeyRole, NotifyVictim, PayloadId, Precedence, Principal, Seen, SignedBy,
-    SignedEnvelope, Signer, Specifics, Status, Warning, WarningType,
+    Signer, Specifics, Status, Warning, WarningType,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::ledger::offline_rules;
@@ -292,11 +292,7 @@ pub(super) fn nobody(sent: Timestamp) -> Option<Common> {
 
 fn parse(payload: bytes::Bytes) -> Result<Warning, Refused> {
     let key = SecretKey::from_seed(&[0; 32]);
-    let mut envelope = SignedEnvelope {
-        payload,
-        payload_type: PayloadKind::Warning.payload_type().into(),
-        signatures: smallvec::SmallVec::new(),
-    };
+    let mut envelope = seal::unsigned(PayloadKind::Warning, payload);
     let sig = key.sign(&envelope.pae());
     let keyid = key.public_key().keyid();
     envelope

@@ -12,7 +12,7 @@ use crate::domain::{
     SignedBy, SignedEnvelope, Signer, StateId,
 };
 use crate::files;
-use crate::seal::{PayloadKind, SecretKey, envelope_to_json, random_bytes, write_private_file};
+use crate::seal::{PayloadKind, SecretKey, envelope_to_json, random_bytes, unsigned, write_private_file};
 use crate::time::Timestamp;
 use crate::tls::TlsIdentity;
 use crate::wire;
@@ -172,11 +172,10 @@ fn request(common: Common, principal: Principal, role: KeyRole, public_key: Vec<
         label: String::new(),
         extensions: Vec::new(),
     };
-    SignedEnvelope {
-        payload: wire::encode_key_certificate(&certificate),
-        payload_type: PayloadKind::KeyCertificate.payload_type().into(),
-        signatures: smallvec::SmallVec::new(),
-    }
+    unsigned(
+        PayloadKind::KeyCertificate,
+        wire::encode_key_certificate(&certificate),
+    )
 }
 
 fn sign(mut envelope: SignedEnvelope, key: &SecretKey) -> SignedEnvelope {

@@ -52,6 +52,16 @@ fn cosigned(meddler: &Meddler, note: &str) {
     meddler.checkpoint(move |answer| answer.cosigned = note.clone());
 }
 
+/// A client of us.ctc whose relay names the checkpoint before its last warning as the newest cosigned one; and that checkpoint.
+async fn behind(world: &World) -> (Client, Meddler, bytes::Bytes) {
+    let us = world.client("us.ctc");
+    let after = us.checkpoint().await.unwrap();
+    us.submit(&draft(&["ru.ctc"])).await.unwrap();
+    let (us, meddler) = lied_to(world, "us.ctc").await;
+    cosigned(&meddler, after.note());
+    (us, meddler, bytes::Bytes::from(after.note().to_owned()))
+}
+
 /// The witnesses were lost before the answer, or the relay says so: the bundle holds the answer all the same, under the newest
 /// checkpoint, with the cosigned one beside it. A cosigned one that holds all is the bundle's own, however much came after it.
 #[tokio::test(flavor = "multi_thread")]
@@ -140,12 +150,7 @@ async fn evidence_that_is_shorter_under_the_cosigned_checkpoint() {
     let Opened {
         world, name, opened, ..
     } = opened().await;
-    let us = world.client("us.ctc");
-    let after = us.checkpoint().await.unwrap();
-    us.submit(&draft(&["ru.ctc"])).await.unwrap();
-    let (us, meddler) = lied_to(&world, "us.ctc").await;
-    cosigned(&meddler, after.note());
-    let under = bytes::Bytes::from(after.note().to_owned());
+    let (us, meddler, under) = behind(&world).await;
     meddler.evidence(move |answer| {
         let of_cosigned = |it: &&mut v1::GetWarningResponse| it.checkpoint == under;
         if let Some(shown) = answer.warning.as_mut().filter(of_cosigned) {
@@ -170,14 +175,10 @@ async fn another_sight_between_two_answers_accuses_nobody() {
         ("a thread", |shown| shown.threads.clear()),
     ];
     let Opened { world, name, .. } = opened().await;
-    let us = world.client("us.ctc");
-    let after = us.checkpoint().await.unwrap();
-    us.submit(&draft(&["ru.ctc"])).await.unwrap();
-    let (us, meddler) = lied_to(&world, "us.ctc").await;
-    cosigned(&meddler, after.note());
+    let (us, meddler, under) = behind(&world).await;
     for (what, lie) in table {
         for (lies, sound) in [(1, true), (2, false)] {
-            let under = bytes::Bytes::from(after.note().to_owned());
+            let under = under.clone();
             let left = AtomicUsize::new(lies);
             meddler.evidence(move |answer| {
                 let of_cosigned = |it: &&mut v1::GetWarningResponse| it.checkpoint == under;
@@ -210,14 +211,9 @@ async fn another_sight_between_two_answers_accuses_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn parts_that_only_one_answer_shows_are_in_the_bundle() {
     let Opened { world, name, .. } = opened().await;
-    let us = world.client("us.ctc");
-    let after = us.checkpoint().await.unwrap();
-    us.submit(&draft(&["ru.ctc"])).await.unwrap();
-    let (us, meddler) = lied_to(&world, "us.ctc").await;
-    cosigned(&meddler, after.note());
+    let (us, meddler, under) = behind(&world).await;
     let whole = make(&us, &name).await.unwrap().bundle;
     assert!(whole.body.is_some() && whole.threads[0].texts.len() == 1);
-    let under = bytes::Bytes::from(after.note().to_owned());
     meddler.evidence(move |answer| {
         let of_cosigned = |it: &&mut v1::GetWarningResponse| it.checkpoint == under;
         if let Some(shown) = answer.warning.as_mut().filter(of_cosigned) {

@@ -122,11 +122,7 @@ impl World {
 
     /// An envelope of `payload`, signed by these keys in this order.
     pub fn sign(kind: PayloadKind, payload: Bytes, keys: &[&SecretKey]) -> SignedEnvelope {
-        let mut envelope = SignedEnvelope {
-            payload,
-            payload_type: kind.payload_type().into(),
-            signatures: smallvec::SmallVec::new(),
-        };
+        let mut envelope = wardline::seal::unsigned(kind, payload);
         let pae = envelope.pae();
         envelope.signatures = keys
             .iter()

@@ -13,6 +13,36 @@ pub const BODY_BYTES_MAX: usize = 256 * 1024;
 pub const ACKNOWLEDGEMENT_BYTES_MAX: usize = 8 * 1024;
 /// The detached free text of an acknowledgement. Format.
 pub const TEXT_BYTES_MAX: usize = 16 * 1024;
+/// The plaintext of a sealed body, padded: with its tag the largest is a body's bound. Format.
+pub const SEALED_BODY_CLASSES: [usize; 9] = [
+    1024,
+    2 * 1024,
+    4 * 1024,
+    8 * 1024,
+    16 * 1024,
+    32 * 1024,
+    64 * 1024,
+    128 * 1024,
+    BODY_BYTES_MAX - SEALED_TAG_BYTES,
+];
+/// The plaintext of a sealed text, padded: with the most that a suite adds the largest is a text's bound. Format.
+pub const SEALED_TEXT_CLASSES: [usize; 4] = [256, 1024, 4 * 1024, TEXT_BYTES_MAX - SEALED_OVERHEAD_MAX];
+/// What stands before the text inside a sealed part: the salt of its commitment, its length. Format.
+pub const SEALED_HEAD_BYTES: usize = 32 + 4;
+/// The tag of AES-256-GCM. Format.
+pub const SEALED_TAG_BYTES: usize = 16;
+/// The most that sealing to a key adds: the suite's byte, X-Wing's encapsulated key, the tag. Format.
+pub const SEALED_OVERHEAD_MAX: usize = 1 + 1120 + SEALED_TAG_BYTES;
+/// A body that can be sealed. Format.
+pub const SEALABLE_BODY_BYTES_MAX: usize = BODY_BYTES_MAX - SEALED_TAG_BYTES - SEALED_HEAD_BYTES;
+/// A text that can be sealed. Format.
+pub const SEALABLE_TEXT_BYTES_MAX: usize = TEXT_BYTES_MAX - SEALED_OVERHEAD_MAX - SEALED_HEAD_BYTES;
+/// The largest wrap: the originator's own, by X-Wing, with the key of the body and the secret of the reply key. Format.
+pub const WRAP_BYTES_MAX: usize = SEALED_OVERHEAD_MAX + 32 + 33;
+/// Wraps of one warning: one an addressed agency, and the originator's own. Format.
+pub const WRAPS_MAX: usize = AUDIENCE_MAX + 1;
+/// Bytes of a key to seal to: the suite's byte and X-Wing's public key. Format.
+pub const SEAL_KEY_BYTES_MAX: usize = 1 + 1216;
 /// Entries of a padded audience: 8, 64 or 256. Format.
 pub const AUDIENCE_SIZES: [usize; 3] = [8, 64, 256];
 /// Real (not padding) audience entries of one warning. Format.
@@ -529,8 +559,16 @@ pub const AUDIT_STORE_CACHE_BYTES: usize = 64 * 1024 * 1024;
 /// The name of the run that counts, in an audit's state.
 pub const AUDIT_NAME_BYTES_MAX: usize = 64;
 
+const _: () = assert!(SEAL_KEY_BYTES_MAX <= PUBLIC_KEY_BYTES_MAX);
+const _: () = assert!(
+    SEALED_TEXT_CLASSES[2] < SEALED_TEXT_CLASSES[3] && SEALED_BODY_CLASSES[7] < SEALED_BODY_CLASSES[8]
+);
 const _: () = assert!(TEXT_BYTES_MAX <= BODY_BYTES_MAX && CHECKPOINT_BYTES_MAX <= COPY_CHUNK_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX + PAYLOAD_BYTES_MAX + 64 * 1024 < GRPC_MESSAGE_BYTES_MAX);
+const _: () = assert!(
+    BODY_BYTES_MAX + PAYLOAD_BYTES_MAX + WRAPS_MAX * (WRAP_BYTES_MAX + 8) + 64 * 1024
+        < GRPC_MESSAGE_BYTES_MAX
+);
 const _: () = assert!(RECORD_BYTES_MAX > 2 * PAYLOAD_BYTES_MAX);
 const _: () = assert!(AREA_ITEMS_MAX <= DRAFT_KEYS_MAX && LANGUAGES_MAX <= DRAFT_KEYS_MAX);
 const _: () = assert!(BODY_BYTES_MAX + 2 * RECORD_BYTES_MAX < BLOCK_BYTES_MAX);

@@ -49,3 +49,14 @@ pub fn inbox_commitment(salt: &[u8; 32], number: u64, desk: &str) -> [u8; 32] {
 pub fn signer_commitment(salt: &[u8; 32], signer: &[u8]) -> [u8; 32] {
     h("signer", &[salt, signer])
 }
+
+/// The id of a key to seal to, which is its principal's alone: `H("seal-key", principal ‖ 0x00 ‖ suite ‖ key)`. No principal
+/// holds a 0x00.
+pub fn seal_keyid(principal: &str, public_key: &[u8]) -> [u8; 32] {
+    h("seal-key", &[principal.as_bytes(), &[0], public_key])
+}
+
+/// What a `ROUTED` record says of the wrap of its desk's agency: `H("wrap", wrap)`.
+pub fn wrap_digest(wrap: &[u8]) -> [u8; 32] {
+    h("wrap", &[wrap])
+}

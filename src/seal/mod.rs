@@ -12,11 +12,17 @@ mod exec_signer;
 mod file;
 mod fingerprint;
 mod hash;
+mod hpke;
 mod keys;
+mod padded;
 mod payload_kind;
 mod random;
+mod seal_key;
+mod sealed_body;
+mod sealed_text;
 mod signer;
 mod verify;
+mod wrap;
 
 pub use audience::{
     AudienceError, BuiltAudience, OpenedAudience, build_audience, build_audience_with, open_audience,
@@ -28,14 +34,20 @@ pub use exec_signer::ExecSigner;
 pub use file::{KeyFileError, read_private_file, write_private_file};
 pub use fingerprint::{FINGERPRINT_WORDS, Fingerprint};
 pub use hash::{
-    audience_commitment, body_digest, h, inbox_commitment, plaintext_commitment, signer_commitment,
-    text_digest,
+    audience_commitment, body_digest, h, inbox_commitment, plaintext_commitment, seal_keyid,
+    signer_commitment, text_digest, wrap_digest,
 };
+pub use hpke::{OpenError, SealError};
 pub use keys::{BadSignature, PublicKey, SecretKey, WeakKey};
+pub use padded::OpenedPart;
 pub use payload_kind::{PayloadKind, UnknownPayloadType};
 pub use random::{RandomError, random_bytes};
+pub use seal_key::{BadSealKey, SEAL_SECRET_BYTES, SealPublicKey, SealSecretKey, SealSuite};
+pub use sealed_body::{BodyKey, SEALED_BODY_SUITE, SealedBody, is_sealed_body_length, open_body, seal_body};
+pub use sealed_text::{SealedText, TextPlace, open_text, seal_text, sealed_text_shape};
 pub use signer::{FileSigner, Signer, SignerError, add_signature, sign_envelope};
 pub use verify::{Verified, VerifyError, verify_envelope, verify_envelope_as};
+pub use wrap::{OpenedWrap, WrapKind, open_wrap, wrap_key, wrap_shape};
 
 #[cfg(test)]
 mod golden;

@@ -19,10 +19,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use wardline::domain::{DeskAddress, Digest, KeyRole, Submission};
+use wardline::domain::{DeskAddress, Digest, KeyRole, PayloadId, Submission};
 use wardline::journal::{Block, Derived, Head, Index, Journal as _, Part, PartKind, Position, SledJournal};
 use wardline::ledger::{Command, Decision, Directory, Facts as _, NewPart, NewRecord, Overlay, admit, apply};
-use wardline::seal::{PayloadKind, PublicKey, verify_envelope_as};
+use wardline::seal::{
+    PayloadKind, PublicKey, SealPublicKey, SealSecretKey, SealSuite, open_body, open_wrap, seal_body,
+    verify_envelope_as, wrap_key,
+};
 use wardline::transparency::{Frontier, inclusion_proof, leaf_hash, verify_inclusion};
 use wardline::wire;
 use world::{Scene, World, parsed};
@@ -176,6 +179,7 @@ fn main() {
     tree(&mut bench, &log);
     journal(&mut bench, &log);
     index(&mut bench, &log);
+    sealing(&mut bench, &warning);
 }
 
 fn signatures_and_rules(bench: &mut Bench, scene: &mut Scene, warning: &Submission) {
@@ -213,6 +217,38 @@ fn signatures_and_rules(bench: &mut Bench, scene: &mut Scene, warning: &Submissi
             black_box(decision.unwrap());
         },
     );
+}
+
+/// A body sealed once and its key wrapped for each recipient, as a client does; opening one is a recipient's.
+fn sealing(bench: &mut Bench, warning: &Submission) {
+    let (origin, agency) = (World::new().origin, RECIPIENT.parse().unwrap());
+    let id = PayloadId::from_parts(0, [0; 10]);
+    let (digest, body) = (warning.envelope.digest(), &warning.body.content);
+    for suite in SealSuite::ALL {
+        let secret = SealSecretKey::generate(suite).unwrap();
+        let seal_to = |recipients: usize| {
+            let sealed = seal_body(&origin, &id, body).unwrap();
+            for _ in 0..recipients {
+                let wrap = wrap_key(secret.public_key(), &digest, &agency, &sealed.key, None);
+                black_box(wrap.unwrap());
+            }
+        };
+        for recipients in [1, 10, 100, 256] {
+            bench.row(&format!("seal a body to {recipients}, {suite}"), 1, || {
+                seal_to(recipients)
+            });
+        }
+        let sealed = seal_body(&origin, &id, body).unwrap();
+        let wrap = wrap_key(secret.public_key(), &digest, &agency, &sealed.key, None).unwrap();
+        bench.row(&format!("open a sealed body, {suite}"), 1, || {
+            let key = open_wrap(&secret, &digest, &agency, &wrap).unwrap().key;
+            black_box(open_body(&origin, &id, &key, &sealed.commitment, &sealed.content).unwrap());
+        });
+        let key = secret.public_key().as_bytes().to_vec();
+        bench.row(&format!("parse a key to seal to, {suite}"), 1, || {
+            black_box(SealPublicKey::parse(black_box(&key)).unwrap());
+        });
+    }
 }
 
 fn tree(bench: &mut Bench, log: &Log) {

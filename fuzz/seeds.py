@@ -122,6 +122,13 @@ def vectors():
                 at = at[int(step)] if isinstance(at, list) else at[step]
             at[int(last) if isinstance(at, list) else last] = case["change"]["value"]
             seed("bundle", f"case-{number}", json.dumps(bundle))
+    for number, case in enumerate(json.loads((VECTORS / "sealing.json").read_text())):
+        part = {"wrap": (0, "wrap"), "body": (1, "content"), "text": (2, "content"), "key": (3, "public")}.get(case["kind"])
+        if part:
+            which, name = part
+            other = case.get("secret", "").startswith("02")
+            seed("sealed", f"case-{number}", bytes([which | other << 7]) + bytes.fromhex(case[name]))
+    seed("sealed", "changed", bytes([4, 5, 1, 60, 1]))
     for number, case in enumerate(json.loads((VECTORS / "primitives.json").read_text())):
         for value in case.values():
             if isinstance(value, str) and "\n" in value:

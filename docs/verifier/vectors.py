@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Recomputes tests/vectors with wardline_verify.py: `vectors.py DIR`. Exit 0: all agree."""
+"""Recomputes tests/vectors with wardline_verify.py and wardline_open.py: `vectors.py DIR`. Exit 0: all agree."""
 import json, os, sys
+import wardline_open
 from wardline_misbehaviour import convict
 from wardline_verify import *
 
@@ -83,6 +84,7 @@ def main(folder):
         got = holds(lambda: convict(c["text"] if "text" in c else json.dumps(c["proof"]), policy))
         agree(got == c["convicts"], f"misbehaviour.json, case {n} ({c['what']}): {got}")
     print(f"{len(proofs)} proofs of misbehaviour agree")
+    print(wardline_open.check(json.loads(read(os.path.join(folder, "sealing.json")))))
 
 if __name__ == "__main__":
     main(sys.argv[1])

@@ -51,3 +51,7 @@ pub use wrap::{OpenedWrap, WrapKind, open_wrap, wrap_key, wrap_shape};
 
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod sealing_tests;
+#[cfg(test)]
+mod sealing_vectors;

@@ -189,11 +189,10 @@ pub(super) fn check_public_key(suite: SealSuite, key: &[u8]) -> Result<(), BadSe
 
 /// Appends the public half of a secret.
 pub(super) fn append_public_key(suite: SealSuite, secret: &[u8; 32], to: &mut Vec<u8>) {
+    #[expect(clippy::expect_used, reason = "any 32 bytes are a secret key of both suites")]
     fn of<K: Kem>(secret: &[u8; 32], to: &mut Vec<u8>) {
-        // 32 bytes are a secret of both suites, so this never fails; a key that were cut off would be refused by all others.
-        if let Ok(secret) = K::PrivateKey::from_bytes(secret) {
-            to.extend_from_slice(&K::sk_to_pk(&secret).to_bytes());
-        }
+        let secret = K::PrivateKey::from_bytes(secret).expect("32 bytes are a secret key");
+        to.extend_from_slice(&K::sk_to_pk(&secret).to_bytes());
     }
     match suite {
         SealSuite::X25519 => of::<X25519HkdfSha256>(secret, to),

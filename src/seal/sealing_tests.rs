@@ -104,7 +104,7 @@ fn a_wrap_opens_nowhere_else() {
     }
 }
 
-/// No byte of a wrap, nor of a small body or text, can be changed: each is changed in each of its bits' places once, and refused.
+/// No byte of a wrap, nor of a small body or text, can be changed: one bit of each is flipped, and what comes of it is refused.
 #[test]
 fn every_byte_counts() {
     fn each_changed(part: &[u8], mut refused: impl FnMut(&[u8]) -> bool) {

@@ -237,6 +237,7 @@ fn write_copy(path: &Path, warnings: usize) -> (LogVerifier, Vec<Signed>) {
             match part {
                 NewPart::Body(part) | NewPart::Text(part) => shown.part = Some(part.clone()),
                 NewPart::Inbox(opening) => shown.inbox = Some(*opening),
+                NewPart::Wrap(_) => {}
             }
         }
         copy.push(&shown).unwrap();

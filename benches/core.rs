@@ -279,6 +279,7 @@ fn block(records: &[NewRecord], first: u64) -> Block {
                 NewPart::Body(part) => (PartKind::Body, part.content.len() + 32),
                 NewPart::Text(part) => (PartKind::Text, part.content.len() + 32),
                 NewPart::Inbox(_) => (PartKind::InboxOpening, 8 + 32),
+                NewPart::Wrap(wrapped) => (PartKind::Wrap, wrapped.len()),
             };
             Part {
                 index,

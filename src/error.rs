@@ -159,6 +159,8 @@ error_codes! {
     TextTooLarge = 55, "TEXT_TOO_LARGE", false, "Keep the text to 16 KiB.";
     /// The request itself is wrong.
     InvalidRequest = 56, "INVALID_REQUEST", false, "Correct the request.";
+    /// The wraps beside a sealed warning are not those of the agencies that it is routed to.
+    WrapsMismatch = 57, "WRAPS_MISMATCH", false, "Seal the body's key to exactly the agencies that are named, and send the same signed bytes again.";
 }
 
 impl ErrorCode {

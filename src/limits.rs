@@ -1,5 +1,7 @@
 //! Every bound of the system, in one place, with assertions that relate them.
 //!
+//! Long because every bound is here, so that what relates them can be.
+//!
 //! A bound that is part of a format (what an agency may sign, what is stored) is marked so; it cannot be
 //! tightened later without refusing what was accepted before.
 

@@ -284,6 +284,7 @@ impl World {
             envelope: envelope(PayloadKind::Warning, wire::encode_warning(&header), &[key]),
             openings,
             body,
+            wraps: Vec::new(),
         }
     }
 
@@ -605,6 +606,7 @@ impl World {
             match part {
                 NewPart::Body(part) | NewPart::Text(part) => shown.part = Some(part),
                 NewPart::Inbox(opening) => shown.inbox = Some(opening),
+                NewPart::Wrap(_) => {}
             }
         }
         self.shown.push(shown);

@@ -34,7 +34,7 @@ pub use record::{
     RelayStarted, Routed, ThreadLink,
 };
 pub use submission::{
-    AcknowledgementSubmission, Hint, InboxOpening, Receipt, RecipientStep, Submission, WarningSummary,
+    AcknowledgementSubmission, Hint, InboxOpening, Receipt, RecipientStep, Submission, WarningSummary, Wrap,
 };
 pub use view::{Direction, ReplayedContent, ReplayedRecord, ThreadView, WarningName};
 pub use visible::{is_direction_mark, is_hidden, is_unseen};

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    AcknowledgementKind, AudienceOpening, DeskAddress, DetachedPart, Digest, Hash, Lane, PayloadId,
+    AcknowledgementKind, AgencyId, AudienceOpening, DeskAddress, DetachedPart, Digest, Hash, Lane, PayloadId,
     Precedence, Principal, SignedEnvelope, Status, Step, WarningType,
 };
 use crate::time::Timestamp;
@@ -28,6 +28,17 @@ pub struct Submission {
     pub openings: Vec<AudienceOpening>,
     /// The body.
     pub body: DetachedPart,
+    /// Of a sealed body: its key, for each agency that it goes to, and for the originator.
+    pub wraps: Vec<Wrap>,
+}
+
+/// The key of a sealed body, wrapped for one agency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrap {
+    /// Whom for.
+    pub agency: AgencyId,
+    /// The suite as one byte, then what that suite gives.
+    pub wrapped: Bytes,
 }
 
 /// An acknowledgement and what lies beside it.

@@ -70,6 +70,7 @@ pub(super) fn warning_view(view: &WarningView) -> v1::GetWarningResponse {
         accepted: view.accepted.as_ref().map(v1::Receipt::from),
         threads: view.threads.iter().map(v1::Thread::from).collect(),
         next_page_token: view.next_page_token.clone(),
+        wraps: view.wraps.iter().map(v1::Wrap::from).collect(),
     }
 }
 

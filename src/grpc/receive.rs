@@ -153,6 +153,7 @@ async fn down(
                 routed: Some(wire::proven(&delivery.routed, &delivery.checkpoint)),
                 inbox: delivery.inbox.as_ref().map(v1::InboxOpening::from),
                 repeated: delivery.repeated,
+                wrapped: delivery.wrapped.unwrap_or_default(),
             };
             let response = v1::ReceiveResponse {
                 kind: Some(Down::Delivery(delivery)),

@@ -45,7 +45,8 @@ pub(super) const fn grpc_code(code: ErrorCode) -> Code {
         | ErrorCode::PayloadTooLarge
         | ErrorCode::TextMismatch
         | ErrorCode::TextTooLarge
-        | ErrorCode::InvalidRequest => Code::InvalidArgument,
+        | ErrorCode::InvalidRequest
+        | ErrorCode::WrapsMismatch => Code::InvalidArgument,
         ErrorCode::UncertifiedKey
         | ErrorCode::WrongKeyRole
         | ErrorCode::UnknownSigner

@@ -121,6 +121,8 @@ pub enum NewPart {
     Text(DetachedPart),
     /// Of `ROUTED`.
     Inbox(InboxOpening),
+    /// Of `ROUTED`, for its agency, and of `ACCEPTED`, for the originator: the key of a sealed body.
+    Wrap(Bytes),
 }
 
 /// Where nonces and salts come from: the operating system, or a seed in a test.

@@ -10,7 +10,7 @@ use crate::domain::{
     AgencyId, AgencyKind, Deadlines, Desk, DeskAddress, Digest, DirectoryPosition, Hash, KeyId, KeyRole,
     Origin, Precedence, Principal, StateId,
 };
-use crate::seal::PublicKey;
+use crate::seal::{PublicKey, SealPublicKey};
 
 /// The state of the directory after some record of its chain; the default is that of an empty log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,7 +44,7 @@ pub struct KeyEntry {
     pub principal: Principal,
     /// What it may do.
     pub role: KeyRole,
-    /// Raw Ed25519, or the DER SubjectPublicKeyInfo of a TLS key.
+    /// Raw Ed25519, the DER SubjectPublicKeyInfo of a TLS key, or the suite and key that bodies are sealed to.
     pub public_key: Vec<u8>,
     /// For people.
     pub label: String,
@@ -82,6 +82,20 @@ impl KeyEntry {
     /// The key to verify signatures with: of a role that signs, and safe.
     pub fn signing(&self) -> Option<PublicKey> {
         self.signing
+    }
+
+    /// The key to seal to: of that role, and sound.
+    pub fn sealing(&self) -> Option<SealPublicKey> {
+        match self.role {
+            KeyRole::Seal => SealPublicKey::parse(&self.public_key).ok(),
+            KeyRole::Root
+            | KeyRole::Originate
+            | KeyRole::Receive
+            | KeyRole::Officer
+            | KeyRole::Tls
+            | KeyRole::TlsCa
+            | KeyRole::Operator => None,
+        }
     }
 
     /// Whether it is valid at a log index. The record that revokes a key stands at the first index at which the
@@ -126,6 +140,7 @@ pub(super) enum Open {
         warning: Digest,
         expected: VecDeque<(Hash, Recipient)>,
         next: u64,
+        sealed: bool,
     },
     /// The keys of an agency's enrolment, by digest.
     Enrolment { expected: VecDeque<Digest>, next: u64 },
@@ -160,6 +175,15 @@ impl Directory {
     /// A key that is valid at `index`.
     pub fn key_at(&self, keyid: &KeyId, index: u64) -> Option<&KeyEntry> {
         self.keys.get(keyid).filter(|key| key.is_valid_at(index))
+    }
+
+    /// The key that bodies are sealed to for an agency: its newest that is valid.
+    pub fn seal_key_of(&self, agency: &AgencyId) -> Option<&KeyEntry> {
+        self.keys
+            .values()
+            .filter(|key| key.role == KeyRole::Seal && key.until.is_none())
+            .filter(|key| key.principal.agency() == Some(agency))
+            .max_by_key(|key| (key.from, key.keyid))
     }
 
     /// All keys that were ever enrolled, in the order of their ids.

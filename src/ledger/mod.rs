@@ -33,7 +33,7 @@ pub use memory_facts::{MemoryFacts, Overlay};
 pub use prepared::Prepared;
 pub use refusal::{Leaves, leaves};
 pub use resolve::Recipient;
-pub use rules::keyid_of;
+pub use rules::{certified_keyid, keyid_of};
 pub use scope::{Visibility, is_visible, visibility};
 pub use verify::{
     Checked, acknowledgement_at, seeing, seen, seen_in, verify_prepared, verify_record, warning_at,

@@ -51,7 +51,8 @@ pub const fn leaves(code: ErrorCode) -> Leaves {
         | E::AudienceRepeated
         | E::AudienceMismatch
         | E::BodyMismatch
-        | E::TextMismatch => Leaves::Nothing,
+        | E::TextMismatch
+        | E::WrapsMismatch => Leaves::Nothing,
         // Not validly signed by an enrolled, unrevoked key of the right role; too long to be looked at.
         E::WrongPayloadType
         | E::BadSignature

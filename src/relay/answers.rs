@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::witnesses::WitnessesStatus;
 use crate::domain::{
     AgencyId, DeskAddress, DetachedPart, Digest, Direction, Hash, InboxOpening, KeyId, Origin, Principal,
-    Receipt, SignedEnvelope, Step, ThreadView, WarningSummary,
+    Receipt, SignedEnvelope, Step, ThreadView, WarningSummary, Wrap,
 };
 use crate::error::{ErrorCode, Refused, SideEffect};
 use crate::time::Timestamp;
@@ -102,6 +104,8 @@ pub struct WarningView {
     pub threads: Vec<ThreadView>,
     /// Of the next page; empty: this was the last.
     pub next_page_token: String,
+    /// The key of a sealed body, for the caller as originator and as recipient; on the first page.
+    pub wraps: Vec<Wrap>,
 }
 
 /// Asks for a page of warnings.
@@ -216,6 +220,8 @@ pub struct Delivery {
     pub routed: Receipt,
     /// Opens its inbox commitment.
     pub inbox: Option<InboxOpening>,
+    /// The key of a sealed body, for the desk's agency; none: erased, or in clear.
+    pub wrapped: Option<Bytes>,
     /// How often it was sent in this session before.
     pub repeated: u32,
 }

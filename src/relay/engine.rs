@@ -169,6 +169,14 @@ impl Engine {
             .transpose()
     }
 
+    /// The key of a sealed body, wrapped for one agency, beside record `index`; none: erased, or there never was one.
+    pub(super) async fn wrap(&self, index: u64) -> Result<Option<Bytes>, Failure> {
+        let part = self.journal.part(index, PartKind::Wrap).await;
+        let part = part.map_err(|e| self.broken(&e))?;
+        part.map(|part| super::parts::wrap(&part).map_err(|e| self.broken(&e)))
+            .transpose()
+    }
+
     /// Receipts of records that follow each other, against one checkpoint.
     pub(super) async fn receipts(
         &self,

@@ -7,7 +7,7 @@ use crate::domain::{DetachedPart, InboxOpening};
 use crate::journal::{Part, PartKind};
 use crate::ledger::NewPart;
 
-/// Bodies and texts: salt 32 ‖ content. Inbox openings: number u64 big-endian ‖ salt 32.
+/// Bodies and texts: salt 32 ‖ content. Inbox openings: number u64 big-endian ‖ salt 32. Wraps: as they came.
 const FORMAT: u8 = 1;
 /// Retention is not decided yet; erasing is by record.
 const BUCKET: u32 = 0;
@@ -31,6 +31,7 @@ pub(super) fn stored(index: u64, part: &NewPart) -> Part {
             bytes.extend_from_slice(&opening.salt);
             (PartKind::InboxOpening, bytes.freeze())
         }
+        NewPart::Wrap(wrapped) => (PartKind::Wrap, wrapped.clone()),
     };
     Part {
         index,
@@ -46,6 +47,7 @@ pub(super) fn stored_bytes(part: &NewPart) -> usize {
     match part {
         NewPart::Body(part) | NewPart::Text(part) => part.content.len().saturating_add(32),
         NewPart::Inbox(_) => 8 + 32,
+        NewPart::Wrap(wrapped) => wrapped.len(),
     }
 }
 
@@ -64,6 +66,14 @@ pub(super) fn detached(part: &Part) -> Result<DetachedPart, BadPart> {
         salt,
         content: part.bytes.slice(32..),
     })
+}
+
+/// Reads a wrap.
+pub(super) fn wrap(part: &Part) -> Result<Bytes, BadPart> {
+    match part.format == FORMAT && !part.bytes.is_empty() {
+        true => Ok(part.bytes.clone()),
+        false => Err(bad(part)),
+    }
 }
 
 /// Reads an inbox opening.

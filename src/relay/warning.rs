@@ -10,7 +10,7 @@ use super::page::{Place, no_token, parse_at, token_at};
 use super::proofs::out_of_range;
 use super::watch::step_of;
 use crate::domain::{
-    DeskAddress, Digest, Principal, RecordKind, SignedEnvelope, Step, ThreadView, WarningName,
+    DeskAddress, Digest, Principal, RecordKind, SignedEnvelope, Step, ThreadView, WarningName, Wrap,
 };
 use crate::error::ErrorCode;
 use crate::journal::{Index, PartKind};
@@ -77,7 +77,8 @@ impl Engine {
         let durable = self.durable();
         let sight = self.sight(caller, name, &durable).await?;
         let mut room = Room::new(&durable);
-        self.view(&sight, &durable, from.as_ref(), &mut room).await
+        self.view(caller.principal(), &sight, &durable, from.as_ref(), &mut room)
+            .await
     }
 
     pub(super) async fn evidence(
@@ -91,7 +92,9 @@ impl Engine {
         let durable = self.durable_at(size).await?;
         let sight = self.sight(caller, name, &durable).await?;
         let mut room = Room::new(&durable);
-        let mut warning = self.view(&sight, &durable, from.as_ref(), &mut room).await?;
+        let mut warning = self
+            .view(caller.principal(), &sight, &durable, from.as_ref(), &mut room)
+            .await?;
         let next_page_token = std::mem::take(&mut warning.next_page_token);
         let mut next_place = Place::parse(&next_page_token)?;
         let mut chain = Vec::new();
@@ -169,6 +172,7 @@ impl Engine {
     /// The page that begins at a place, as far as there is room. On a page after the first there is room for any record.
     pub(super) async fn view(
         &self,
+        viewer: &Principal,
         sight: &Sight,
         durable: &Durable,
         from: Option<&Place>,
@@ -182,6 +186,7 @@ impl Engine {
             accepted: None,
             threads: Vec::new(),
             next_page_token: String::new(),
+            wraps: Vec::new(),
         };
         if let Some(Place::Thread { desk, .. }) = from
             && !sight.threads.iter().any(|(shown, _)| shown == desk)
@@ -194,6 +199,7 @@ impl Engine {
         }
         if from.is_none() {
             self.show_warning(sight, durable, room, &mut view).await?;
+            view.wraps = self.wraps(viewer, sight).await?;
         }
         for (desk, _) in &sight.threads {
             let from_seq = match from {
@@ -215,6 +221,27 @@ impl Engine {
             }
         }
         Ok(view)
+    }
+
+    /// The key of a sealed body, for the caller's own agency: nobody else could open it. Two at most.
+    async fn wraps(&self, viewer: &Principal, sight: &Sight) -> Result<Vec<Wrap>, Failure> {
+        let Some(agency) = viewer.agency() else {
+            return Ok(Vec::new());
+        };
+        let mut beside = Vec::new();
+        beside.extend((sight.fact.originator == *agency).then_some(sight.fact.accepted));
+        let mut threads = sight.threads.iter();
+        beside.extend(
+            threads
+                .find(|(desk, _)| desk.agency() == agency)
+                .map(|(_, thread)| thread.routed),
+        );
+        let mut wraps = Vec::new();
+        for index in beside {
+            let agency = agency.clone();
+            wraps.extend(self.wrap(index).await?.map(|wrapped| Wrap { agency, wrapped }));
+        }
+        Ok(wraps)
     }
 
     /// The warning itself. A page has room for it, whatever is in it.

@@ -4,9 +4,9 @@
 use bytes::Bytes;
 
 use super::convert_envelope::{openings, required_envelope, sized_part};
-use super::fields::{Within, exactly, invalid, missing, optional_word, payload_id, required};
+use super::fields::{Within, exactly, invalid, missing, name, optional_word, payload_id, required};
 use super::v1;
-use crate::domain::{AcknowledgementSubmission, Digest, Hint, Lane, Submission, WarningName};
+use crate::domain::{AcknowledgementSubmission, Digest, Hint, Lane, Submission, WarningName, Wrap};
 use crate::error::{ErrorCode, Refused};
 use crate::limits;
 
@@ -42,6 +42,7 @@ impl From<&Submission> for v1::Submission {
             body: Some((&submission.body).into()),
             signer_salt: Bytes::new(),
             signer: Bytes::new(),
+            wraps: submission.wraps.iter().map(v1::Wrap::from).collect(),
         }
     }
 }
@@ -66,8 +67,46 @@ impl TryFrom<v1::Submission> for Submission {
             hint,
             openings: openings(message.openings)?,
             body,
+            wraps: wraps(message.wraps)?,
         })
     }
+}
+
+impl From<&Wrap> for v1::Wrap {
+    fn from(wrap: &Wrap) -> Self {
+        Self {
+            agency: wrap.agency.to_string(),
+            wrapped: wrap.wrapped.clone(),
+        }
+    }
+}
+
+impl TryFrom<v1::Wrap> for Wrap {
+    type Error = Refused;
+    fn try_from(message: v1::Wrap) -> Result<Self, Refused> {
+        if message.wrapped.is_empty() {
+            return Err(missing("wrapped"));
+        }
+        if message.wrapped.len() > limits::WRAP_BYTES_MAX {
+            return Err(invalid("wrapped", "longer than a wrap may be"));
+        }
+        Ok(Self {
+            agency: name(&message.agency, "agency")?,
+            wrapped: message.wrapped,
+        })
+    }
+}
+
+/// No more than there may be recipients, and the originator's.
+pub(super) fn wraps(messages: Vec<v1::Wrap>) -> Result<Vec<Wrap>, Refused> {
+    if messages.len() > limits::WRAPS_MAX {
+        let sentence = format!("more than {} wraps", limits::WRAPS_MAX);
+        return Err(Refused::new(ErrorCode::WrapsMismatch, sentence).about("wraps"));
+    }
+    let messages = messages.into_iter().enumerate();
+    messages
+        .map(|(index, wrap)| wrap.try_into().within_entry("wraps", index))
+        .collect()
 }
 
 impl From<&AcknowledgementSubmission> for v1::AcknowledgementSubmission {

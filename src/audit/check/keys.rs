@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::super::trusted::TrustedRoots;
 use super::findings::{Ended, KeyChain, KeyFinding};
 use crate::domain::{KeyId, KeyRole, Record, RecordKind, SignedEnvelope};
-use crate::ledger::{Directory, KeyEntry, keyid_of};
+use crate::ledger::{Directory, KeyEntry, certified_keyid};
 use crate::wire::{self, Recorded};
 
 /// Who certified which key, as the directory's chain shows it.
@@ -114,5 +114,5 @@ fn root_and_other(before: &Directory, envelope: &SignedEnvelope) -> Option<(KeyI
 
 fn certified_key(envelope: &SignedEnvelope) -> Option<KeyId> {
     let certificate = wire::key_certificate(envelope).ok()?;
-    Some(keyid_of(&certificate.public_key))
+    Some(certified_keyid(&certificate))
 }

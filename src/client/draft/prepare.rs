@@ -140,6 +140,7 @@ impl Prepared {
             envelope,
             openings: self.openings,
             body: self.body,
+            wraps: Vec::new(),
         }
     }
 }

@@ -85,7 +85,7 @@ impl KeyRequest {
         let certificate = wire::key_certificate(&envelope)
             .map_err(|refused| KeysError::Refused(path.to_owned(), refused))?;
         Ok(Self {
-            keyid: crate::ledger::keyid_of(&certificate.public_key),
+            keyid: crate::ledger::certified_keyid(&certificate),
             certificate,
             envelope,
             file: path.to_owned(),

@@ -3,18 +3,26 @@
 //! What lies beside the signature is checked first wherever it can be, so that a wrong hint or session never uses up an
 //! id; what the signature covers and is wrong gives a [`Condemned`], which `decide` records.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
 use super::Admitted;
 use super::signed::{Signed, check_origin, check_session, check_signer, single_signer};
 use crate::domain::{
-    Acknowledgement, AcknowledgementSubmission, AudienceOpening, Common, DetachedPart, Digest, Form, Hint,
-    KeyId, KeyRole, Lane, PartReference, PayloadId, Principal, SignedEnvelope, Submission, Warning,
+    Acknowledgement, AcknowledgementSubmission, AgencyId, AudienceOpening, Common, DetachedPart, Digest,
+    Form, Hint, KeyId, KeyRole, Lane, PartReference, PayloadId, Principal, SignedEnvelope, Submission,
+    Warning, Wrap,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::ledger::directory::Directory;
 use crate::ledger::facts::IdKey;
 use crate::ledger::refusal::{Leaves, leaves};
 use crate::limits;
-use crate::seal::{OpenedAudience, PayloadKind, Verified, body_digest, open_audience, text_digest};
+use crate::seal::{
+    OpenedAudience, PayloadKind, SEALED_BODY_SUITE, Verified, WrapKind, body_digest, is_sealed_body_length,
+    open_audience, sealed_text_shape, text_digest, wrap_shape,
+};
 use crate::wire;
 
 /// A warning and what lies beside it.
@@ -24,8 +32,19 @@ pub struct SentWarning {
     pub header: Warning,
     /// Its audience, every entry opened.
     pub audience: OpenedAudience,
-    /// The body; it matches its digest and parses.
+    /// The body; it matches its digest and, in clear, parses.
     pub body: DetachedPart,
+    /// The key of a sealed body; each has the length that it should, and stands once.
+    pub wraps: SentWraps,
+}
+
+/// The key of a sealed body, as it was wrapped; none, of a body in clear.
+#[derive(Debug, Clone, Default)]
+pub struct SentWraps {
+    /// For the agencies that it goes to.
+    pub recipients: BTreeMap<AgencyId, Bytes>,
+    /// For the originator, with the key to open answers with.
+    pub originator: Option<Bytes>,
 }
 
 /// An acknowledgement and what lies beside it.
@@ -95,6 +114,7 @@ pub fn warning(
         hint,
         openings,
         body,
+        wraps,
     } = submission;
     let signed = single_signer(directory, envelope, PayloadKind::Warning)?;
     let header = match wire::warning(&signed.verified) {
@@ -113,8 +133,9 @@ pub fn warning(
     let roles = header.warning_type.signing_roles();
     let key = beside(session, &signed, &header.common, hint, roles)?;
     check_lane(hint, Lane::of(header.status, header.precedence))?;
+    let wraps = sorted(wraps, &key.principal, header.body.form)?;
     let judged = check_origin(directory, &header.common)
-        .and_then(|()| clear_form(&header.body, "body", ErrorCode::SealedUnsupported))
+        .and_then(|()| check_form(&header))
         .and_then(|()| open(&header, openings))
         .and_then(|audience| {
             let bounds = Bounds {
@@ -125,7 +146,9 @@ pub fn warning(
                 name: "body",
             };
             bounds.check(&header.body, &body)?;
-            wire::body(&body.content)?;
+            if header.body.form == Form::Clear {
+                wire::body(&body.content)?;
+            }
             Ok(audience)
         });
     match judged {
@@ -135,6 +158,7 @@ pub fn warning(
                 header,
                 audience,
                 body,
+                wraps,
             };
             Ok(Admitted::new(signed.verified, key, common, content))
         }
@@ -268,25 +292,68 @@ fn open(header: &Warning, openings: Vec<AudienceOpening>) -> Result<OpenedAudien
         .map_err(|error| Refused::new(error.code(), error.to_string()).about("audience"))
 }
 
-/// Sealed parts have their place on the wire, and are refused for now.
-fn clear_form(reference: &PartReference, name: &str, sealed: ErrorCode) -> Result<(), Refused> {
-    match reference.form {
-        Form::Sealed => {
-            Err(Refused::new(sealed, format!("a sealed {name} is not supported yet")).about(name))
+/// Those for the agencies and that for the originator. They are not signed, so whatever is wrong with them is not recorded:
+/// the same signed bytes may come again with others.
+fn sorted(wraps: Vec<Wrap>, signer: &Principal, form: Form) -> Result<SentWraps, Refused> {
+    let mismatch = |sentence: String| Err(Refused::new(ErrorCode::WrapsMismatch, sentence).about("wraps"));
+    if form == Form::Clear && !wraps.is_empty() {
+        return mismatch("a body in clear has no key that could be wrapped".to_owned());
+    }
+    if wraps.len() > limits::WRAPS_MAX {
+        return mismatch(format!("more than {} wraps", limits::WRAPS_MAX));
+    }
+    let mut sorted = SentWraps::default();
+    for Wrap { agency, wrapped } in wraps {
+        let again = match wrap_shape(&wrapped) {
+            Ok((_, WrapKind::Recipient)) => sorted.recipients.insert(agency.clone(), wrapped),
+            Ok((_, WrapKind::Originator)) if signer.agency() == Some(&agency) => {
+                sorted.originator.replace(wrapped)
+            }
+            Ok((_, WrapKind::Originator)) => {
+                return mismatch(format!("the wrap for {agency} is one for the originator"));
+            }
+            Err(error) => return mismatch(format!("the wrap for {agency}: {error}")),
+        };
+        if again.is_some() {
+            return mismatch(format!("{agency} has two wraps"));
         }
-        Form::Clear if reference.suite != 0 || reference.plaintext_commitment.is_some() => {
-            let sentence = format!("a clear {name} has no suite and no plaintext commitment");
-            Err(Refused::new(ErrorCode::InvalidValue, sentence).about(name))
+    }
+    Ok(sorted)
+}
+
+/// What a sealed or clear body asks of the header.
+fn check_form(header: &Warning) -> Result<(), Refused> {
+    let invalid = |sentence: &str, field: &str| {
+        Err(Refused::new(ErrorCode::InvalidValue, sentence.to_owned()).about(field))
+    };
+    let body = &header.body;
+    match body.form {
+        Form::Clear => clear_form(body, "body"),
+        Form::Sealed if body.suite != SEALED_BODY_SUITE => invalid("there is no such suite", "body.suite"),
+        Form::Sealed if body.plaintext_commitment.is_none() => invalid(
+            "a sealed body has a commitment to its plaintext",
+            "body.plaintext_commitment",
+        ),
+        Form::Sealed if !usize::try_from(body.length).is_ok_and(is_sealed_body_length) => {
+            invalid("no sealed body has this length", "body.length")
         }
-        Form::Clear => Ok(()),
+        Form::Sealed => Ok(()),
     }
 }
 
+fn clear_form(reference: &PartReference, name: &str) -> Result<(), Refused> {
+    if reference.suite != 0 || reference.plaintext_commitment.is_some() {
+        let sentence = format!("a clear {name} has no suite and no plaintext commitment");
+        return Err(Refused::new(ErrorCode::InvalidValue, sentence).about(name));
+    }
+    Ok(())
+}
+
 fn check_text(reference: Option<&PartReference>, part: Option<&DetachedPart>) -> Result<(), Refused> {
+    let mismatch = |sentence: &str| Err(Refused::new(ErrorCode::TextMismatch, sentence).about("text"));
     match (reference, part) {
         (None, None) => Ok(()),
         (Some(reference), Some(part)) => {
-            clear_form(reference, "text", ErrorCode::SealedUnsupported)?;
             let bounds = Bounds {
                 bytes_max: limits::TEXT_BYTES_MAX,
                 too_large: ErrorCode::TextTooLarge,
@@ -295,16 +362,32 @@ fn check_text(reference: Option<&PartReference>, part: Option<&DetachedPart>) ->
                 name: "text",
             };
             bounds.check(reference, part)?;
-            wire::text(&part.content)?;
-            Ok(())
+            match reference.form {
+                Form::Clear => {
+                    clear_form(reference, "text")?;
+                    wire::text(&part.content).map(drop)
+                }
+                Form::Sealed => sealed_text(reference, part),
+            }
         }
-        (Some(reference), None) => {
-            clear_form(reference, "text", ErrorCode::SealedUnsupported)?;
-            Err(Refused::new(ErrorCode::TextMismatch, "the signed text is missing").about("text"))
-        }
-        (None, Some(_)) => {
-            Err(Refused::new(ErrorCode::TextMismatch, "there is a text, and none is signed").about("text"))
-        }
+        (Some(_), None) => mismatch("the signed text is missing"),
+        (None, Some(_)) => mismatch("there is a text, and none is signed"),
+    }
+}
+
+fn sealed_text(reference: &PartReference, part: &DetachedPart) -> Result<(), Refused> {
+    let invalid = |sentence: String| Err(Refused::new(ErrorCode::InvalidValue, sentence).about("text"));
+    if reference.plaintext_commitment.is_none() {
+        return invalid("a sealed text has a commitment to its plaintext".to_owned());
+    }
+    match sealed_text_shape(&part.content) {
+        Ok(suite) if u32::from(suite.byte()) == reference.suite => Ok(()),
+        Ok(suite) => invalid(format!(
+            "the text is sealed by suite {}, signed is {}",
+            suite.byte(),
+            reference.suite
+        )),
+        Err(error) => invalid(error.to_string()),
     }
 }
 

@@ -18,7 +18,9 @@ pub(super) use directory::{
     statement_of, suspension_of,
 };
 pub(super) use exchange::short_enough;
-pub use exchange::{Condemned, NotAdmitted, SentAcknowledgement, SentWarning, acknowledgement, warning};
+pub use exchange::{
+    Condemned, NotAdmitted, SentAcknowledgement, SentWarning, SentWraps, acknowledgement, warning,
+};
 pub(super) use signed::{check_origin, check_signer, single_signer, single_signer_of};
 
 use super::facts::IdKey;

@@ -309,7 +309,7 @@ impl Directory {
     }
 
     fn enrol_new_key(&mut self, index: u64, certificate: &KeyCertificate) -> Result<KeyId, Corrupt> {
-        let keyid = rules::keyid_of(&certificate.public_key);
+        let keyid = rules::certified_keyid(certificate);
         if self.keys.contains_key(&keyid) {
             return Err(Corrupt::new(
                 index,
@@ -321,7 +321,7 @@ impl Directory {
     }
 
     fn enrol_key(&mut self, index: u64, certificate: &KeyCertificate) {
-        let keyid = rules::keyid_of(&certificate.public_key);
+        let keyid = rules::certified_keyid(certificate);
         let entry = KeyEntry::enrolled(
             keyid,
             certificate.principal.clone(),

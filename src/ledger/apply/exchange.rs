@@ -8,7 +8,7 @@ use super::super::facts::{Hourly, IdFact, IdKey, ThreadFact, ThreadKey, WarningF
 use super::super::rules;
 use super::{ApplyError, Applying, Corrupt, used_id};
 use crate::domain::{
-    Accepted, AcknowledgementKind, HandedOver, Rejected, Routed, SignedEnvelope, Step, ThreadLink,
+    Accepted, AcknowledgementKind, Form, HandedOver, Rejected, Routed, SignedEnvelope, Step, ThreadLink,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::limits;
@@ -77,6 +77,7 @@ impl<'a> Applying<'a> {
             warning,
             expected,
             next: self.index.saturating_add(1),
+            sealed: header.body.form == Form::Sealed,
         });
         Ok(())
     }
@@ -171,6 +172,7 @@ impl<'a> Applying<'a> {
             warning,
             expected,
             next,
+            sealed,
         }) = &mut self.directory.open
         else {
             // Who sees the recipient's part only sees no acceptance.
@@ -191,6 +193,11 @@ impl<'a> Applying<'a> {
         }
         if recipient.desk != routed.desk || recipient.openings != routed.openings {
             return Err(corrupt("the audience and the directory give another recipient"));
+        }
+        if routed.wrap_digest.is_some() != *sealed {
+            return Err(corrupt(
+                "a sealed body has a wrap for each recipient, one in clear has none",
+            ));
         }
         if expected.is_empty() {
             self.directory.open = None;

@@ -5,8 +5,7 @@
 
 use super::{Context, Stop, refuse};
 use crate::domain::{
-    Acknowledgement, AcknowledgementKind, AgencyId, Assessment, DeskAddress, RecordKind, RefusalReason,
-    ThreadLink,
+    Acknowledgement, AcknowledgementKind, AgencyId, Assessment, DeskAddress, RecordKind, ThreadLink,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::ledger::admit::{Admitted, SentAcknowledgement};
@@ -118,9 +117,6 @@ pub(in crate::ledger) fn kind_rules(acknowledgement: &Acknowledgement) -> Result
     let invalid =
         |sentence: String, field: &str| Err(Refused::new(ErrorCode::InvalidAnswer, sentence).about(field));
     rules::no_critical_extension(&acknowledgement.extensions)?;
-    if acknowledgement.reason == Some(RefusalReason::Unreadable) {
-        return Err(Refused::new(ErrorCode::Unsupported, "UNREADABLE is for sealed bodies").about("reason"));
-    }
     if kind == Kind::Received && acknowledgement.text.is_some() {
         return invalid("a machine's RECEIVED has no text".to_owned(), "text");
     }

@@ -1,17 +1,20 @@
 //! The acceptance of a warning, and its routing.
 
+use std::collections::BTreeSet;
+
 use super::{Context, Stop, refuse};
 use crate::domain::{
-    Accepted, AgencyId, AgencyKind, Attribution, InboxOpening, Precedence, RecordKind, Routed, SignedBy,
-    Status, ThreadLink, Warning, WarningType,
+    Accepted, AgencyId, AgencyKind, Attribution, Form, InboxOpening, Precedence, RecordKind, ReplyKey,
+    Routed, SignedBy, Status, ThreadLink, Warning, WarningType,
 };
 use crate::error::{ErrorCode, Refused};
-use crate::ledger::admit::{Admitted, SentWarning};
+use crate::ledger::admit::{Admitted, SentWarning, SentWraps};
 use crate::ledger::command::{Decision, NewPart};
 use crate::ledger::directory::Directory;
+use crate::ledger::resolve::Recipient;
 use crate::ledger::rules;
 use crate::limits;
-use crate::seal::inbox_commitment;
+use crate::seal::{SealPublicKey, SealSuite, inbox_commitment, wrap_digest};
 use crate::time::Timestamp;
 
 /// `ACCEPTED`, then a `ROUTED` for each recipient, sorted by desk.
@@ -29,6 +32,7 @@ pub(super) fn accept(context: &mut Context<'_>, admitted: &Admitted<SentWarning>
         header,
         audience,
         body,
+        wraps,
     } = admitted.content();
     // First of all: somebody holds what contradicts this log, whatever else is wrong with the warning.
     // (An unnamed sender has seen nothing that could be checked, and is refused by name below.)
@@ -41,18 +45,20 @@ pub(super) fn accept(context: &mut Context<'_>, admitted: &Admitted<SentWarning>
     let Some(position) = context.directory.position() else {
         return refuse(ErrorCode::WrongOrigin, "this log has no genesis yet");
     };
+    check_wraps(header, &recipients, wraps)?;
     let warning = admitted.digest();
     let mut routed = Vec::with_capacity(recipients.len().saturating_add(1));
     for recipient in recipients {
         let number = context.facts.inbox_count(&recipient.desk)?.saturating_add(1);
         let salt = context.nonces.salt()?;
+        let wrapped = wraps.recipients.get(recipient.desk.agency()).cloned();
         let kind = RecordKind::Routed(Routed {
             warning,
             desk: recipient.desk.clone(),
             openings: recipient.openings,
             directory: position,
             inbox_commitment: inbox_commitment(&salt, number, &recipient.desk.to_string()),
-            wrap_digest: None,
+            wrap_digest: wrapped.as_deref().map(wrap_digest),
         });
         let link = ThreadLink {
             warning,
@@ -60,20 +66,40 @@ pub(super) fn accept(context: &mut Context<'_>, admitted: &Admitted<SentWarning>
             seq: 0,
             prev: None,
         };
-        let opening = NewPart::Inbox(InboxOpening { number, salt });
-        routed.push(context.new_record(Some(link), None, kind, vec![opening])?);
+        let mut parts = vec![NewPart::Inbox(InboxOpening { number, salt })];
+        parts.extend(wrapped.map(NewPart::Wrap));
+        routed.push(context.new_record(Some(link), None, kind, parts)?);
     }
     let accepted = RecordKind::Accepted(Accepted {
         warning: admitted.envelope().clone(),
         openings: audience.openings().to_vec(),
         routed: routed.iter().map(|record| record.leaf).collect(),
     });
-    let accepted = context.new_record(None, None, accepted, vec![NewPart::Body(body.clone())])?;
+    let mut parts = vec![NewPart::Body(body.clone())];
+    parts.extend(wraps.originator.clone().map(NewPart::Wrap));
+    let accepted = context.new_record(None, None, accepted, parts)?;
     routed.insert(0, accepted);
     Ok(Decision::Append {
         records: routed,
         digest: Some(warning),
     })
+}
+
+/// A sealed body's key is wrapped for each agency that the warning goes to, for no other, and for the originator. Whoever has
+/// resolved the addresses otherwise is told the agencies, and may send the same signed bytes with other wraps.
+fn check_wraps(header: &Warning, recipients: &[Recipient], wraps: &SentWraps) -> Result<(), Refused> {
+    if header.body.form == Form::Clear {
+        return Ok(());
+    }
+    let agencies: BTreeSet<&AgencyId> = recipients.iter().map(|it| it.desk.agency()).collect();
+    if wraps.originator.is_some() && wraps.recipients.keys().eq(agencies.iter().copied()) {
+        return Ok(());
+    }
+    let sentence =
+        "the body's key is wrapped for the originator and for each agency that the warning goes to";
+    let mut refused = Refused::new(ErrorCode::WrapsMismatch, sentence).about("wraps");
+    refused.near = agencies.iter().map(ToString::to_string).collect();
+    Err(refused)
 }
 
 /// What a header must hold to be accepted at `time`; all of the rules that need no past but the directory, so that an
@@ -177,13 +203,29 @@ fn supported(header: &Warning) -> Result<(), Refused> {
     if header.deadlines.is_some() {
         return unsupported("a sender's deadline", "deadlines");
     }
-    if header.reply_key.is_some() {
-        return unsupported("a reply key", "reply_key");
+    match (&header.reply_key, header.body.form) {
+        (None, Form::Clear) => {}
+        (Some(_), Form::Clear) => return unsupported("a reply key beside a body in clear", "reply_key"),
+        (None, Form::Sealed) => {
+            let sentence = "answers to a sealed warning are sealed to a key of its header";
+            return Err(Refused::new(ErrorCode::MissingField, sentence).about("reply_key"));
+        }
+        (Some(reply), Form::Sealed) => reply_key(reply)?,
     }
     if header.outcome.is_some() {
         return unsupported("an outcome", "outcome");
     }
     Ok(())
+}
+
+fn reply_key(reply: &ReplyKey) -> Result<(), Refused> {
+    let suite = u8::try_from(reply.suite).ok().and_then(SealSuite::from_byte);
+    let suite = suite.ok_or_else(|| {
+        Refused::new(ErrorCode::InvalidValue, "there is no such suite").about("reply_key.suite")
+    })?;
+    SealPublicKey::of(suite, &reply.key)
+        .map(drop)
+        .map_err(|bad| Refused::new(ErrorCode::InvalidValue, bad.to_string()).about("reply_key.key"))
 }
 
 fn expiry(header: &Warning, time: Timestamp) -> Result<(), Refused> {

@@ -11,10 +11,29 @@ use crate::domain::{KeyCertificate, KeyId, KeyRevocation, KeyRole, Principal, Ro
 use crate::error::{ErrorCode, Refused};
 use crate::ledger::admit::{Admitted, KeyStatement};
 use crate::ledger::directory::Directory;
+use crate::seal::{SealPublicKey, seal_keyid};
 
-/// The id of a key of any kind: SHA-256 of its public key's bytes.
+/// The id of a key that signs, or of TLS: SHA-256 of its public key's bytes.
 pub fn keyid_of(public_key: &[u8]) -> KeyId {
     KeyId(Sha256::digest(public_key).into())
+}
+
+/// The id of a certified key. Nobody shows that they hold a key that bodies are sealed to, so its id is also over whose it is
+/// said to be: enrolling another's public key takes nothing from them.
+pub fn certified_keyid(certificate: &KeyCertificate) -> KeyId {
+    match certificate.role {
+        KeyRole::Seal => KeyId(seal_keyid(
+            &certificate.principal.to_string(),
+            &certificate.public_key,
+        )),
+        KeyRole::Root
+        | KeyRole::Originate
+        | KeyRole::Receive
+        | KeyRole::Officer
+        | KeyRole::Tls
+        | KeyRole::TlsCa
+        | KeyRole::Operator => keyid_of(&certificate.public_key),
+    }
 }
 
 /// What may be said of a key by a state or an agency.
@@ -84,12 +103,7 @@ pub(in crate::ledger) fn agency_certificate<T>(
         );
     };
     match certificate.role {
-        KeyRole::Originate | KeyRole::Receive | KeyRole::Officer | KeyRole::Tls => {}
-        KeyRole::Seal => {
-            // Its certificate does not show that its owner has it: whoever saw a partner's could enrol it first.
-            let sentence = "keys that bodies are sealed to are not supported yet";
-            return Err(Refused::new(ErrorCode::Unsupported, sentence).about("role"));
-        }
+        KeyRole::Originate | KeyRole::Receive | KeyRole::Officer | KeyRole::Tls | KeyRole::Seal => {}
         KeyRole::TlsCa => {
             return Err(Refused::new(ErrorCode::Unsupported, "a TLS CA is not supported yet").about("role"));
         }
@@ -264,7 +278,12 @@ fn new_key(directory: &Directory, certificate: &KeyCertificate) -> Result<KeyId,
             .about("public_key"));
         }
     }
-    never_enrolled(directory, keyid_of(&certificate.public_key))
+    if certificate.role == KeyRole::Seal
+        && let Err(bad) = SealPublicKey::parse(&certificate.public_key)
+    {
+        return Err(Refused::new(bad.code(), bad.to_string()).about("public_key"));
+    }
+    never_enrolled(directory, certified_keyid(certificate))
 }
 
 fn never_enrolled(directory: &Directory, keyid: KeyId) -> Result<KeyId, Refused> {

@@ -5,8 +5,8 @@ mod entries;
 mod keys;
 
 pub(super) use entries::{agency_enrolment, desks, mandate, state_enrolment, suspension};
-pub use keys::keyid_of;
 pub(super) use keys::{agency_certificate, genesis_certificate, key_statement, operator_key_statement};
+pub use keys::{certified_keyid, keyid_of};
 
 use super::directory::{Directory, KeyEntry};
 use crate::domain::{AgencyId, Common, DeskAddress, Extension, KeyId, KeyRole, Principal, Seen, Signer};

@@ -101,7 +101,7 @@ fn each_kind_has_what_it_needs_and_no_more() {
     fn earlier(a: &Acknowledgement) -> Option<crate::time::Timestamp> {
         a.common.sent.checked_add_ms(0)
     }
-    let table: [(Kind, E, Change); 18] = [
+    let table: [(Kind, E, Change); 17] = [
         (Kind::Received, E::InvalidAnswer, |a| {
             a.assessment = Some(Assessment::Actionable)
         }),
@@ -121,9 +121,6 @@ fn each_kind_has_what_it_needs_and_no_more() {
         (Kind::Refused, E::InvalidAnswer, |a| a.reason = None),
         (Kind::Accepted, E::InvalidAnswer, |a| {
             a.reason = Some(RefusalReason::Busy)
-        }),
-        (Kind::Refused, E::Unsupported, |a| {
-            a.reason = Some(RefusalReason::Unreadable)
         }),
         (Kind::Deferred, E::InvalidAnswer, |a| a.until = None),
         (Kind::Deferred, E::InvalidAnswer, |a| a.until = earlier(a)),
@@ -292,7 +289,7 @@ fn a_text_matches_what_was_signed() {
                 text.suite = 1;
                 text.plaintext_commitment = Some([1; 32]);
             },
-            Some((E::SealedUnsupported, true)),
+            Some((E::InvalidValue, true)),
         ),
         (Kind::Received, |_| (), |_| (), Some((E::InvalidAnswer, true))),
     ];

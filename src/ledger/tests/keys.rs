@@ -148,14 +148,15 @@ fn a_certificate_is_checked() {
     }
 }
 
-/// A TLS key is certified by the root alone and is a whole SubjectPublicKeyInfo; a TLS CA and a key to seal to are for later.
+/// A TLS key is certified by the root alone and is a whole SubjectPublicKeyInfo; a TLS CA is for later, and
+/// such a key is none to seal to.
 #[test]
 fn a_tls_key_is_certified_by_the_root_alone() {
     let table: [(E, Content, bool); 5] = [
         (E::InvalidValue, |c| c.public_key = vec![1; 32], false),
         (E::InvalidValue, |c| c.public_key.push(0), false),
         (E::Unsupported, |c| c.role = KeyRole::TlsCa, false),
-        (E::Unsupported, |c| c.role = KeyRole::Seal, false),
+        (E::WeakKey, |c| c.role = KeyRole::Seal, false),
         (E::UncertifiedKey, |_| (), true),
     ];
     for (row, (code, change, two)) in table.into_iter().enumerate() {

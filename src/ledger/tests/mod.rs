@@ -18,6 +18,7 @@ mod keys;
 mod properties;
 mod routing;
 mod scopes;
+mod sealed;
 mod warnings;
 
 use crate::ledger::{Decision, Existing};

@@ -198,7 +198,11 @@ fn the_largest_audience_fits_a_block() {
     );
     let bytes: usize = records.iter().map(|record| record.bytes.len() + 64).sum();
     assert!(
-        bytes + limits::BODY_BYTES_MAX + limits::PAYLOAD_BYTES_MAX <= limits::BLOCK_BYTES_MAX,
+        bytes
+            + limits::BODY_BYTES_MAX
+            + limits::PAYLOAD_BYTES_MAX
+            + limits::WRAPS_MAX * limits::WRAP_BYTES_MAX
+            <= limits::BLOCK_BYTES_MAX,
         "{bytes}"
     );
 }

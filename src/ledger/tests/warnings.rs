@@ -73,7 +73,7 @@ fn what_the_signature_covers_is_rejected_on_the_record() {
         (E::InvalidValue, |h| {
             crate::world::signer_mut(&mut h.common).desk = Some(parsed("us.ctc/nobody"))
         }),
-        (E::SealedUnsupported, |h| {
+        (E::InvalidValue, |h| {
             h.body.form = Form::Sealed;
             h.body.suite = 1;
             h.body.plaintext_commitment = Some([1; 32]);

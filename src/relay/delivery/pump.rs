@@ -182,6 +182,7 @@ impl Pump {
             envelope_of(accepted.kind).ok_or_else(|| engine.broken(&"what waits is no warning"))?;
         let body = engine.detached(fact.accepted, PartKind::Body).await?;
         let inbox = engine.inbox_opening(routing.index).await?;
+        let wrapped = engine.wrap(routing.index).await?;
         let routed = engine.records(routing.index, 1).await?;
         let durable = engine.durable();
         let receipt = engine.receipts(&durable, routing.index, routed).await?.pop();
@@ -192,6 +193,7 @@ impl Pump {
             checkpoint: Arc::clone(&durable.checkpoint),
             routed: receipt.ok_or_else(|| engine.broken(&"no receipt"))?,
             inbox,
+            wrapped,
             repeated,
         })
     }

@@ -16,5 +16,6 @@ mod paging;
 mod queue;
 mod reading;
 mod reads;
+mod sealing;
 mod sequencing;
 pub(in crate::relay) mod stage;

@@ -48,6 +48,7 @@ fn message(view: &WarningView) -> v1::GetWarningResponse {
         accepted: view.accepted.as_ref().map(v1::Receipt::from),
         threads: view.threads.iter().map(v1::Thread::from).collect(),
         next_page_token: view.next_page_token.clone(),
+        wraps: view.wraps.iter().map(v1::Wrap::from).collect(),
     }
 }
 

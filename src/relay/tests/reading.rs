@@ -80,7 +80,10 @@ async fn a_view_is_of_its_checkpoint() {
     for (durable, records, step) in [(before, 1, Step::Routed), (engine.durable(), 2, Step::Answered)] {
         let sight = engine.sight(&caller, &name, &durable).await.unwrap();
         let mut room = Room::new(&durable);
-        let view = engine.view(&sight, &durable, None, &mut room).await.unwrap();
+        let view = engine
+            .view(caller.principal(), &sight, &durable, None, &mut room)
+            .await
+            .unwrap();
         stage.verified(&view.checkpoint, &view.threads[0].records);
         let thread = &view.threads[0];
         assert_eq!((thread.records.len(), thread.step), (records, step));

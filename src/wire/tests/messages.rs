@@ -29,6 +29,10 @@ fn submission() -> Submission {
             salt: [7; 32],
             content: Bytes::from_static(b"body"),
         },
+        wraps: vec![Wrap {
+            agency: fixed::parsed("ru.ctc"),
+            wrapped: Bytes::from_static(b"wrapped"),
+        }],
     }
 }
 

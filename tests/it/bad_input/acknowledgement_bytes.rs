@@ -81,8 +81,8 @@ fn texts(world: &mut World, warning: &Submission) -> Vec<Row> {
             |_| (),
         ),
         (
-            "a sealed text",
-            E::SealedUnsupported,
+            "a sealed text that is none",
+            E::InvalidValue,
             true,
             |a| {
                 let text = a.text.as_mut().unwrap();

@@ -33,7 +33,7 @@ pub(super) fn rows(
 
 /// What a kind needs and may have, one change each.
 fn contents(world: &mut World, warning: &Submission) -> Vec<Row> {
-    let table: [(&str, Kind, E, Change); 23] = [
+    let table: [(&str, Kind, E, Change); 22] = [
         ("RECEIVED, assessed", Kind::Received, E::InvalidAnswer, |a| {
             a.assessment = Some(Assessment::Actionable)
         }),
@@ -55,9 +55,6 @@ fn contents(world: &mut World, warning: &Submission) -> Vec<Row> {
         }),
         ("ACCEPTED with a reason", Kind::Accepted, E::InvalidAnswer, |a| {
             a.reason = Some(RefusalReason::Busy)
-        }),
-        ("REFUSED as unreadable", Kind::Refused, E::Unsupported, |a| {
-            a.reason = Some(RefusalReason::Unreadable)
         }),
         ("DEFERRED without end", Kind::Deferred, E::InvalidAnswer, |a| {
             a.until = None

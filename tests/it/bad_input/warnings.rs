@@ -102,7 +102,7 @@ fn headers(world: &mut World) -> Vec<Row> {
         ("for a desk that it has not", E::InvalidValue, |h| {
             signer_mut(&mut h.common).desk = Some("us.ctc/nobody".parse().unwrap())
         }),
-        ("a sealed body", E::SealedUnsupported, |h| {
+        ("a sealed body of no length that one has", E::InvalidValue, |h| {
             h.body.form = Form::Sealed;
             h.body.suite = 1;
             h.body.plaintext_commitment = Some([1; 32]);

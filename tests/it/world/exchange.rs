@@ -9,11 +9,13 @@ use wardline::wire;
 use super::{World, parsed};
 
 /// A warning before it is signed: its header, and what lies beside.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Draft {
     pub header: Warning,
     pub openings: Vec<AudienceOpening>,
     pub body: DetachedPart,
+    /// Of a sealed body: its key, to be wrapped when the header is signed, and the key to open answers with.
+    pub sealed: Option<(seal::BodyKey, seal::SealSecretKey)>,
 }
 
 impl World {
@@ -63,6 +65,7 @@ impl World {
             header,
             openings,
             body,
+            sealed: None,
         }
     }
 
@@ -185,6 +188,27 @@ impl Draft {
         self
     }
 
+    /// Seals the body; it is wrapped for the sender and for the agencies that it is addressed to when it is signed.
+    #[must_use]
+    pub fn sealed(mut self) -> Self {
+        let common = &self.header.common;
+        let sealed = seal::seal_body(&common.origin, &common.id, &self.body.content).unwrap();
+        let reply = seal::SealSecretKey::generate(seal::SealSuite::X25519).unwrap();
+        self.body.content = sealed.content.into();
+        self.header.body = PartReference {
+            form: Form::Sealed,
+            suite: seal::SEALED_BODY_SUITE,
+            plaintext_commitment: Some(sealed.commitment),
+            ..part_reference(&self.body, seal::body_digest)
+        };
+        self.header.reply_key = Some(ReplyKey {
+            suite: u32::from(reply.suite().byte()),
+            key: reply.public_key().key().to_vec(),
+        });
+        self.sealed = Some((sealed.key, reply));
+        self
+    }
+
     /// Signs it with the sender's first `originate` key.
     pub fn sign(self, from: &str) -> Submission {
         self.sign_with(&World::key(from, KeyRole::Originate, 0))
@@ -199,11 +223,31 @@ impl Draft {
             id: header.common.id,
         };
         let envelope = World::sign(PayloadKind::Warning, wire::encode_warning(header), &[key]);
+        let mut wraps = Vec::new();
+        if let Some((body_key, reply)) = &self.sealed {
+            let wrap = |agency: &AgencyId, reply: Option<&seal::SealSecretKey>| {
+                let to = World::seal_key(agency.as_str(), 0);
+                let digest = envelope.digest();
+                let wrapped = seal::wrap_key(to.public_key(), &digest, agency, body_key, reply).unwrap();
+                Wrap {
+                    agency: agency.clone(),
+                    wrapped: wrapped.into(),
+                }
+            };
+            let named = header.common.named().unwrap();
+            wraps.push(wrap(named.principal.agency().unwrap(), Some(reply)));
+            let to = self.openings.iter().filter(|it| it.kind == AudienceKind::To);
+            let desks = to.map(|it| parsed::<DeskAddress>(&it.address));
+            let agencies: std::collections::BTreeSet<AgencyId> =
+                desks.map(|desk| desk.agency().clone()).collect();
+            wraps.extend(agencies.iter().map(|agency| wrap(agency, None)));
+        }
         Submission {
             envelope,
             hint,
             openings: self.openings,
             body: self.body,
+            wraps,
         }
     }
 }

@@ -27,7 +27,7 @@ pub use scene::{Log, ROLES, Scene, SeededNonces, code_of, indexes_of};
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use wardline::domain::*;
-use wardline::seal::{PayloadKind, SecretKey};
+use wardline::seal::{PayloadKind, SealSecretKey, SealSuite, SecretKey};
 use wardline::time::Timestamp;
 
 /// A name that parses.
@@ -87,12 +87,26 @@ impl World {
                 ];
                 [&prefix[..], &raw[..]].concat()
             }
+            KeyRole::Seal => Self::seal_key(principal, generation)
+                .public_key()
+                .as_bytes()
+                .to_vec(),
             _ => raw.to_vec(),
         }
     }
 
+    /// The key that bodies are sealed to for an agency.
+    pub fn seal_key(principal: &str, generation: u32) -> SealSecretKey {
+        let seed = Sha256::digest(format!("seal {principal} {generation}"));
+        SealSecretKey::from_secret(SealSuite::PREFERRED, zeroize::Zeroizing::new(seed.into()))
+    }
+
     /// The id of a key.
     pub fn keyid(principal: &str, role: KeyRole, generation: u32) -> KeyId {
+        if role == KeyRole::Seal {
+            let key = Self::seal_key(principal, generation);
+            return key.public_key().keyid(&parsed(principal));
+        }
         KeyId(Sha256::digest(Self::public_key(principal, role, generation)).into())
     }
 

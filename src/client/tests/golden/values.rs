@@ -193,6 +193,7 @@ fn deliveries(
             routed: Some(wire::proven(&receipt, proven.checkpoint().note())),
             inbox: Some(opening.into()),
             repeated: 3,
+            wrapped: bytes::Bytes::new(),
         };
         let name = InboxName {
             id: submission.hint.id,

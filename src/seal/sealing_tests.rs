@@ -363,12 +363,15 @@ proptest! {
         prop_assert_eq!(opened.unwrap().text, text);
     }
 
+}
+
+proptest! {
     /// A plaintext, as a dishonest sender may encrypt any, is taken only if it is the one that an honest one would have made.
     #[test]
     fn one_text_has_one_padding(
-        length in prop_oneof![0u32..2100, any::<u32>()],
+        length in prop_oneof![8 => 0u32..1100, 1 => any::<u32>()],
         text in proptest::collection::vec(0u8..2, 0..1000),
-        class in 0usize..3,
+        class in 0usize..2,
     ) {
         let salt = [5; 32];
         let mut made = [&salt[..], &length.to_be_bytes(), &text].concat();
@@ -379,6 +382,11 @@ proptest! {
         let honest = padded::pad(&salt, &claimed, &SEALED_BODY_CLASSES, 0).unwrap();
         prop_assert_eq!(outcome.is_ok(), *honest == made, "{:?}", outcome);
     }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     /// Bytes of anybody's never panic and never open.
     #[test]

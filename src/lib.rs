@@ -18,7 +18,7 @@
 //! | [`serve`] | HTTP for the public, bounded |
 //! | [`domain`] | ids, addresses, warnings, acknowledgements, directory entries, records: plain types that parse or fail |
 //! | `naming` | the name that a finished file gets, on every file system, over nothing |
-//! | [`seal`] | DSSE, keys and their roles, audience commitments |
+//! | [`seal`] | DSSE, keys and their roles, audience commitments, sealed bodies, wraps and texts |
 //! | [`files`] | files that survive a power cut, and locks between processes |
 //! | [`wire`] | generated protobuf, proto to domain and back, the strict walker over signed payloads |
 //! | [`transparency`] | leaf hashing, the tree, checkpoints, proofs |

@@ -4,6 +4,8 @@
 //!
 //! A bound that is part of a format (what an agency may sign, what is stored) is marked so; it cannot be
 //! tightened later without refusing what was accepted before.
+//!
+//! Long because all bounds stand in one place, where they are related.
 
 /// One gRPC message, either way: a submission with the largest body and audience fits with room to spare.
 pub const GRPC_MESSAGE_BYTES_MAX: usize = 1024 * 1024;

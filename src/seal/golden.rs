@@ -15,7 +15,7 @@ fn counting() -> [u8; 32] {
 #[test]
 fn named_hashes() {
     let salt = &counting();
-    let table: [(&str, [u8; 32], &str); 9] = [
+    let table: [(&str, [u8; 32], &str); 11] = [
         (
             "h",
             h("", &[]),
@@ -60,6 +60,16 @@ fn named_hashes() {
             "signer",
             signer_commitment(salt, b"\x0a\x06ru.ctc"),
             "7df56f29921b7266809f1edd4d61cd8487a1d025faad9f971e1f0cf79a591505",
+        ),
+        (
+            "seal-key",
+            seal_keyid("ru.ctc", &[&[1][..], salt].concat()),
+            "1038d2e9eb6b2e2c171a367cdfd056efb3efd502f61a3fe8469623a0dcb72b5c",
+        ),
+        (
+            "wrap",
+            wrap_digest(b"\x01the wrap"),
+            "eaca44b37b4c2a3eabfbfaa71c70a81290ebec4cea244436804c4b9d5adedb8b",
         ),
     ];
     for (name, actual, expected) in table {

@@ -1,5 +1,5 @@
-//! What is signed, committed to and verified: DSSE envelopes, keys and the signers that hold them, and the
-//! salted commitments of audiences, bodies and texts.
+//! What is signed, committed to, verified and sealed: DSSE envelopes, keys and the signers that hold them, the
+//! salted commitments of audiences, bodies and texts, and what only its recipients can open (RFC 9180).
 //!
 //! Three things must hold. A payload is handed out only inside a [`Verified`], so that nothing is parsed before
 //! its signatures are checked; keys are parsed into [`PublicKey`] once and signatures are checked by

@@ -2,6 +2,8 @@
 //!
 //! All of them are their owner's alone (files 0600, directories 0700): a profile holds what warnings say.
 
+pub(crate) mod wiping;
+
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};

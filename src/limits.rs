@@ -213,6 +213,8 @@ pub const TRUSTED_ROOTS_BYTES_MAX: usize = 1024 * 1024;
 
 /// The configuration file of a relay.
 pub const CONFIG_BYTES_MAX: u64 = 256 * 1024;
+/// The file of the buckets' keys: of each class those of some 3,000 days, each noted as destroyed too.
+pub const KEYRING_BYTES_MAX: usize = 512 * 1024;
 /// A key file.
 pub const KEY_FILE_BYTES_MAX: usize = 16 * 1024;
 /// What an exec signer may print.

@@ -28,7 +28,8 @@ use crate::grpc::{self, CallMeters, Edge, HealthReporter};
 use crate::http::{self, PublicMeters, Readiness, Shown};
 use crate::journal::{Index, Journal as _, OpenError as JournalError, SledJournal};
 use crate::relay::{
-    CreateError, CreateOptions, FollowerOptions, OpenError, Relay, RelayOptions, WitnessOptions,
+    CreateError, CreateOptions, FollowerOptions, Keyring, KeyringError, OpenError, Relay, RelayOptions,
+    WitnessOptions,
 };
 use crate::seal::SecretKey;
 use crate::time::SystemClock;
@@ -70,6 +71,7 @@ pub async fn begin(
     }
     let tls = make_tls_identity(settings)?;
     let log_key = make_log_key(settings)?;
+    open_keyring(settings).await?;
     let verifier = log_key.verifier().clone();
     let created = Relay::create(CreateOptions {
         log_key,
@@ -121,6 +123,15 @@ async fn open_journal(data_dir: &Path) -> Result<SledJournal, JournalError> {
     tokio::task::spawn_blocking(move || SledJournal::open(&directory))
         .await
         .unwrap_or_else(|error| Err(JournalError::Storage(error.to_string())))
+}
+
+/// The keys of what is stored. The journal is open: its lock keeps others from them.
+async fn open_keyring(settings: &RelaySettings) -> Result<Keyring, KeyringError> {
+    let (path, data_dir) = (settings.bucket_keys_file.clone(), settings.data_dir.clone());
+    let opened = tokio::task::spawn_blocking(move || Keyring::open(&path, &data_dir));
+    opened
+        .await
+        .unwrap_or_else(|error| Err(KeyringError::Stopped(error.to_string())))
 }
 
 /// A relay that listens.
@@ -180,10 +191,12 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
         .await
         .map_err(|error| StartError::Index(error.to_string()))?
         .map_err(|error| StartError::Index(error.to_string()))?;
+    let keyring = open_keyring(settings).await?;
     let relay = Relay::open(RelayOptions {
         log_key,
         journal: Arc::clone(&journal) as Arc<dyn crate::journal::Journal>,
         index,
+        keyring: Arc::new(keyring),
         clock: Arc::new(SystemClock),
         version: VERSION.to_owned(),
         configuration_digest: settings.digest,

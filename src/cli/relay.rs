@@ -312,7 +312,10 @@ impl From<BeginError> for Fault {
     fn from(error: BeginError) -> Self {
         let exit = match &error {
             BeginError::Journal(journal) => journal_exit(journal),
-            BeginError::LogKey(_) | BeginError::Tls(_) | BeginError::Directory { .. } => Exit::Usage,
+            BeginError::LogKey(_)
+            | BeginError::BucketKeys(_)
+            | BeginError::Tls(_)
+            | BeginError::Directory { .. } => Exit::Usage,
             BeginError::Random(_) => Exit::Retry,
             BeginError::Create(create) => match create {
                 CreateError::NotEmpty | CreateError::Refused(_) => Exit::Refused,
@@ -328,6 +331,7 @@ impl From<StartError> for Fault {
     fn from(error: StartError) -> Self {
         let exit = match &error {
             StartError::LogKey(_)
+            | StartError::BucketKeys(_)
             | StartError::Tls(_)
             | StartError::TlsConfig(_)
             | StartError::Reflection(_) => Exit::Usage,

@@ -10,6 +10,7 @@ mod ids;
 mod key_role;
 mod origin;
 mod record;
+mod retention;
 mod submission;
 mod view;
 mod visible;
@@ -33,6 +34,7 @@ pub use record::{
     Accepted, DirectoryLink, DirectoryPosition, Genesis, HandedOver, Record, RecordKind, Rejected,
     RelayStarted, Routed, ThreadLink,
 };
+pub use retention::Bucket;
 pub use submission::{
     AcknowledgementSubmission, Hint, InboxOpening, Receipt, RecipientStep, Submission, WarningSummary, Wrap,
 };
@@ -44,6 +46,6 @@ pub use warning::{
 };
 pub use words::{
     AcknowledgementKind, AgencyKind, Assessment, Attribution, Category, Certainty, Form, Harm, Known, Lane,
-    NotifyVictim, Onward, Outcome, Precedence, RefusalReason, RevocationReason, Severity, Specific, Status,
-    Step, Tlp, Urgency, WarningType,
+    NotifyVictim, Onward, Outcome, Precedence, RefusalReason, RetentionClass, RevocationReason, Severity,
+    Specific, Status, Step, Tlp, Urgency, WarningType,
 };

@@ -84,6 +84,10 @@ words!(/// May the victim be told?
 NotifyVictim, "MAY or MUST_NOT" { May = 1, "MAY"; MustNot = 2, "MUST_NOT"; });
 words!(/// Whether the recipient learns the sender.
 Attribution, "NAMED or VIA_RELAY" { Named = 1, "NAMED"; ViaRelay = 2, "VIA_RELAY"; });
+words!(/// How long what a warning and its answers say is kept. Stored with parts and in `ERASED`.
+RetentionClass, "a retention class (ORDINARY, PERSONAL_DATA, EXERCISE)" {
+    Ordinary = 1, "ORDINARY"; PersonalData = 2, "PERSONAL_DATA"; Exercise = 3, "EXERCISE";
+});
 words!(/// CAP 1.2 §3.2.2 urgency.
 Urgency, "an urgency (IMMEDIATE, EXPECTED, FUTURE, PAST, UNKNOWN)" {
     Immediate = 1, "IMMEDIATE"; Expected = 2, "EXPECTED"; Future = 3, "FUTURE"; Past = 4, "PAST"; Unknown = 5, "UNKNOWN";

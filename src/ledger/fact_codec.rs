@@ -5,7 +5,9 @@
 //! that new ones sort near each other.
 
 use super::facts::{Hourly, IdFact, IdKey, ThreadFact, ThreadKey, WarningFact};
-use crate::domain::{AcknowledgementKind, Digest, Hash, PayloadId, Precedence, Status, Step, WarningType};
+use crate::domain::{
+    AcknowledgementKind, Digest, Hash, PayloadId, Precedence, RetentionClass, Status, Step, WarningType,
+};
 use crate::error::ErrorCode;
 use crate::seal::PayloadKind;
 use crate::time::Timestamp;
@@ -91,6 +93,7 @@ impl WarningFact {
             self.status.number(),
             self.warning_type.number(),
             self.precedence.number(),
+            self.retention.number(),
         ] {
             out.push(byte(word));
         }
@@ -110,6 +113,7 @@ impl WarningFact {
             status: Status::from_number(read.u8()?.into()).ok_or(InvalidFact)?,
             warning_type: WarningType::from_number(read.u8()?.into()).ok_or(InvalidFact)?,
             precedence: Precedence::from_number(read.u8()?.into()).ok_or(InvalidFact)?,
+            retention: RetentionClass::from_number(read.u8()?.into()).ok_or(InvalidFact)?,
             sent: Timestamp::from_unix_ms(read.i64()?),
             expires: Timestamp::from_unix_ms(read.i64()?),
             originator: read.text()?,

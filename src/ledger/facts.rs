@@ -4,8 +4,8 @@
 //! they come only from the [`Change`](super::Change)s of `apply`, and can be dropped and rebuilt from the log.
 
 use crate::domain::{
-    AcknowledgementKind, AgencyId, DeskAddress, Digest, Hash, Lane, PayloadId, Precedence, Principal, Status,
-    Step, WarningType,
+    AcknowledgementKind, AgencyId, Bucket, DeskAddress, Digest, Hash, Lane, PayloadId, Precedence, Principal,
+    RetentionClass, Status, Step, WarningType,
 };
 use crate::error::ErrorCode;
 use crate::seal::PayloadKind;
@@ -61,9 +61,16 @@ pub struct WarningFact {
     pub sent: Timestamp,
     /// When it expires.
     pub expires: Timestamp,
+    /// How long what it says is kept.
+    pub retention: RetentionClass,
 }
 
 impl WarningFact {
+    /// The retention bucket of what is recorded about it at `recorded`: its body, a wrap, the text of an answer.
+    pub fn bucket(&self, recorded: Timestamp) -> Bucket {
+        Bucket::of(self.retention, self.expires, recorded)
+    }
+
     /// The lane that it travels in.
     pub fn lane(&self) -> Lane {
         Lane::of(self.status, self.precedence)

@@ -14,6 +14,7 @@ use super::delivery::hub::Hub;
 use super::durable::Durable;
 use super::meters::Meters;
 use super::reads::Reads;
+use super::retention::Keyring;
 use super::sequencer::{Phase, Queue};
 use super::witnesses::Witnesses;
 use crate::alarm::Alarms;
@@ -30,6 +31,7 @@ use crate::wire;
 pub(super) struct Engine {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) index: Index,
+    pub(super) keyring: Arc<Keyring>,
     pub(super) queue: Queue,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) budgets: Arc<Budgets>,
@@ -165,16 +167,18 @@ impl Engine {
             .part(index, kind)
             .await
             .map_err(|e| self.broken(&e))?;
-        part.map(|part| super::parts::detached(&part).map_err(|e| self.broken(&e)))
-            .transpose()
+        let Some(part) = part else {
+            return Ok(None);
+        };
+        super::parts::detached(&part, &self.keyring).map_err(|e| self.broken(&e))
     }
 
     /// The key of a sealed body, wrapped for one agency, beside record `index`; none: erased, or there never was one.
     pub(super) async fn wrap(&self, index: u64) -> Result<Option<Bytes>, Failure> {
         let part = self.journal.part(index, PartKind::Wrap).await;
         let part = part.map_err(|e| self.broken(&e))?;
-        part.map(|part| super::parts::wrap(&part).map_err(|e| self.broken(&e)))
-            .transpose()
+        let Some(part) = part else { return Ok(None) };
+        super::parts::wrap(&part, &self.keyring).map_err(|e| self.broken(&e))
     }
 
     /// Receipts of records that follow each other, against one checkpoint.

@@ -3,82 +3,133 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::domain::{DetachedPart, InboxOpening};
+use super::retention::Keyring;
+use super::retention::at_rest::{self, NotOpened, NotSealed, OVERHEAD_BYTES, Place};
+use crate::domain::{Bucket, DetachedPart, InboxOpening};
 use crate::journal::{Part, PartKind};
 use crate::ledger::NewPart;
 
-/// Bodies and texts: salt 32 ‖ content. Inbox openings: number u64 big-endian ‖ salt 32. Wraps: as they came.
-const FORMAT: u8 = 1;
-/// Retention is not decided yet; erasing is by record.
-const BUCKET: u32 = 0;
+/// As it is. Bodies and texts of older logs: salt 32 ‖ content. Inbox openings: number u64 big-endian ‖ salt 32.
+const PLAIN: u8 = 1;
+/// Bodies, texts and wraps: what [`PLAIN`] has, or the wrap as it came, encrypted under the key of their bucket, as `retention/at_rest.rs` says.
+const ENCRYPTED: u8 = 2;
+/// The bucket of what is in none.
+const NO_BUCKET: u32 = 0;
 
-/// A stored part that this version does not read.
+/// A stored part that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a part of record {index} is of format {format}, or cut short")]
-pub(super) struct BadPart {
-    index: u64,
-    format: u8,
+pub(super) enum BadPart {
+    #[error("a part of record {index} is of format {format}, or cut short")]
+    Format { index: u64, format: u8 },
+    #[error("a part of record {index}: {what}")]
+    Encrypted { index: u64, what: NotOpened },
 }
 
-/// The part as it is stored beside record `index`.
-pub(super) fn stored(index: u64, part: &NewPart) -> Part {
-    let (kind, bytes) = match part {
-        NewPart::Body(part) => (PartKind::Body, salted(part)),
-        NewPart::Text(part) => (PartKind::Text, salted(part)),
+/// Why a part was not made ready to be stored.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotStored {
+    #[error("a part of record {0} is of no known warning")]
+    NoBucket(u64),
+    #[error(transparent)]
+    NotSealed(#[from] NotSealed),
+}
+
+/// The part as it is stored beside record `index`. `bucket` is the one of the record's warning. Blocks the thread: a new
+/// bucket's key is made durable first.
+pub(super) fn stored(
+    index: u64,
+    part: &NewPart,
+    bucket: Option<Bucket>,
+    keyring: &Keyring,
+) -> Result<Part, NotStored> {
+    match part {
+        NewPart::Body(part) => encrypted(index, PartKind::Body, salted(part), bucket, keyring),
+        NewPart::Text(part) => encrypted(index, PartKind::Text, salted(part), bucket, keyring),
         NewPart::Inbox(opening) => {
             let mut bytes = BytesMut::with_capacity(8 + 32);
             bytes.extend_from_slice(&opening.number.to_be_bytes());
             bytes.extend_from_slice(&opening.salt);
-            (PartKind::InboxOpening, bytes.freeze())
+            Ok(Part {
+                index,
+                kind: PartKind::InboxOpening,
+                format: PLAIN,
+                bucket: NO_BUCKET,
+                bytes: bytes.freeze(),
+            })
         }
-        NewPart::Wrap(wrapped) => (PartKind::Wrap, wrapped.clone()),
-    };
-    Part {
+        NewPart::Wrap(wrapped) => encrypted(index, PartKind::Wrap, wrapped.to_vec(), bucket, keyring),
+    }
+}
+
+fn encrypted(
+    index: u64,
+    kind: PartKind,
+    plain: Vec<u8>,
+    bucket: Option<Bucket>,
+    keyring: &Keyring,
+) -> Result<Part, NotStored> {
+    let bucket = bucket.ok_or(NotStored::NoBucket(index))?;
+    let place = Place { index, kind, bucket };
+    Ok(Part {
         index,
         kind,
-        format: FORMAT,
-        bucket: BUCKET,
-        bytes,
-    }
+        format: ENCRYPTED,
+        bucket: bucket.number(),
+        bytes: at_rest::seal(keyring, place, plain)?,
+    })
 }
 
 /// How many bytes a part takes when it is stored.
 pub(super) fn stored_bytes(part: &NewPart) -> usize {
     match part {
-        NewPart::Body(part) | NewPart::Text(part) => part.content.len().saturating_add(32),
+        NewPart::Body(part) | NewPart::Text(part) => part.content.len().saturating_add(32 + OVERHEAD_BYTES),
         NewPart::Inbox(_) => 8 + 32,
-        NewPart::Wrap(wrapped) => wrapped.len(),
+        NewPart::Wrap(wrapped) => wrapped.len().saturating_add(OVERHEAD_BYTES),
     }
 }
 
-fn salted(part: &DetachedPart) -> Bytes {
-    let mut bytes = BytesMut::with_capacity(32 + part.content.len());
-    bytes.extend_from_slice(&part.salt);
-    bytes.extend_from_slice(&part.content);
-    bytes.freeze()
+fn salted(part: &DetachedPart) -> Vec<u8> {
+    [&part.salt[..], &part.content].concat()
 }
 
-/// Reads a body or a text.
-pub(super) fn detached(part: &Part) -> Result<DetachedPart, BadPart> {
-    let salt = part.bytes.first_chunk::<32>().filter(|_| part.format == FORMAT);
-    let salt = *salt.ok_or_else(|| bad(part))?;
-    Ok(DetachedPart {
+/// Reads a body or a text; none: the key of its bucket was destroyed.
+pub(super) fn detached(part: &Part, keyring: &Keyring) -> Result<Option<DetachedPart>, BadPart> {
+    let Some(plain) = plain(part, keyring)? else {
+        return Ok(None);
+    };
+    let salt = *plain.first_chunk::<32>().ok_or_else(|| bad(part))?;
+    Ok(Some(DetachedPart {
         salt,
-        content: part.bytes.slice(32..),
-    })
+        content: plain.slice(32..),
+    }))
 }
 
-/// Reads a wrap.
-pub(super) fn wrap(part: &Part) -> Result<Bytes, BadPart> {
-    match part.format == FORMAT && !part.bytes.is_empty() {
-        true => Ok(part.bytes.clone()),
-        false => Err(bad(part)),
+/// Reads a wrap; none: the key of its bucket was destroyed.
+pub(super) fn wrap(part: &Part, keyring: &Keyring) -> Result<Option<Bytes>, BadPart> {
+    plain(part, keyring)
+}
+
+fn plain(part: &Part, keyring: &Keyring) -> Result<Option<Bytes>, BadPart> {
+    match part.format {
+        PLAIN => Ok(Some(part.bytes.clone())),
+        ENCRYPTED => {
+            let Some(bucket) = Bucket::from_number(part.bucket) else {
+                return Err(bad(part));
+            };
+            let (index, kind) = (part.index, part.kind);
+            match at_rest::open(keyring, Place { index, kind, bucket }, &part.bytes) {
+                Ok(plain) => Ok(Some(plain)),
+                Err(NotOpened::NoKey) => Ok(None),
+                Err(what) => Err(BadPart::Encrypted { index, what }),
+            }
+        }
+        _ => Err(bad(part)),
     }
 }
 
 /// Reads an inbox opening.
 pub(super) fn inbox_opening(part: &Part) -> Result<InboxOpening, BadPart> {
-    let bytes: Option<&[u8; 40]> = (*part.bytes).try_into().ok().filter(|_| part.format == FORMAT);
+    let bytes: Option<&[u8; 40]> = (*part.bytes).try_into().ok().filter(|_| part.format == PLAIN);
     let (number, salt) = bytes
         .and_then(|bytes| bytes.split_first_chunk::<8>())
         .ok_or_else(|| bad(part))?;
@@ -89,7 +140,7 @@ pub(super) fn inbox_opening(part: &Part) -> Result<InboxOpening, BadPart> {
 }
 
 fn bad(part: &Part) -> BadPart {
-    BadPart {
+    BadPart::Format {
         index: part.index,
         format: part.format,
     }
@@ -99,45 +150,75 @@ fn bad(part: &Part) -> BadPart {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::domain::RetentionClass;
+    use bytes::Bytes;
 
-    /// Golden bytes of each part, and that they read back; another format, or one byte less, does not.
-    #[test]
-    fn parts_are_stored_as_they_always_were() {
-        let body = DetachedPart {
+    fn body() -> DetachedPart {
+        DetachedPart {
             salt: [7; 32],
             content: Bytes::from_static(b"body"),
-        };
+        }
+    }
+
+    /// Golden bytes of what lies plain, and that it reads back, a body of an older log too; another format, or one byte less,
+    /// does not.
+    #[test]
+    fn plain_parts_read_as_they_always_did() {
+        let keyring = Keyring::in_memory();
         let opening = InboxOpening {
             number: 258,
             salt: [9; 32],
         };
-        let stored_body = stored(5, &NewPart::Body(body.clone()));
-        let stored_text = stored(5, &NewPart::Text(body.clone()));
-        let stored_inbox = stored(6, &NewPart::Inbox(opening));
-        assert_eq!(stored_body.bytes, [&[7; 32][..], b"body"].concat());
+        let stored_inbox = stored(6, &NewPart::Inbox(opening), None, &keyring).unwrap();
         assert_eq!(
             stored_inbox.bytes,
             [&[0, 0, 0, 0, 0, 0, 1, 2][..], &[9; 32]].concat()
         );
-        for (part, kind) in [
-            (&stored_body, PartKind::Body),
-            (&stored_text, PartKind::Text),
-            (&stored_inbox, PartKind::InboxOpening),
-        ] {
-            assert_eq!((part.kind, part.format, part.bucket), (kind, 1, 0));
-        }
-        assert_eq!(detached(&stored_body).unwrap(), body);
-        assert_eq!(detached(&stored_text).unwrap(), body);
+        assert_eq!((stored_inbox.format, stored_inbox.bucket), (1, 0));
         assert_eq!(inbox_opening(&stored_inbox).unwrap(), opening);
-        let other = Part {
-            format: 2,
-            ..stored_body
+        let older = Part {
+            index: 5,
+            kind: PartKind::Body,
+            format: 1,
+            bucket: 0,
+            bytes: [&[7; 32][..], b"body"].concat().into(),
         };
-        assert!(detached(&other).is_err());
+        assert_eq!(detached(&older, &keyring).unwrap().unwrap(), body());
+        for format in [0, 2, 3] {
+            let other = Part {
+                format,
+                ..older.clone()
+            };
+            assert!(detached(&other, &keyring).is_err());
+        }
         let short = Part {
             bytes: stored_inbox.bytes.slice(1..),
             ..stored_inbox
         };
         assert!(inbox_opening(&short).is_err());
+    }
+
+    /// Bodies and texts are stored encrypted, in their bucket, as long as was said, and are absent once its key is
+    /// destroyed; of no known warning, they are not stored.
+    #[test]
+    fn bodies_and_texts_are_encrypted() {
+        let keyring = Keyring::in_memory();
+        let bucket = Bucket::new(RetentionClass::PersonalData, 20_000).unwrap();
+        for (part, kind) in [
+            (NewPart::Body(body()), PartKind::Body),
+            (NewPart::Text(body()), PartKind::Text),
+        ] {
+            assert!(stored(5, &part, None, &keyring).is_err());
+            let stored = stored(5, &part, Some(bucket), &keyring).unwrap();
+            assert_eq!(
+                (stored.kind, stored.format, stored.bucket),
+                (kind, 2, bucket.number())
+            );
+            assert_eq!(stored.bytes.len(), stored_bytes(&part));
+            assert!(!stored.bytes.windows(4).any(|window| window == b"body"));
+            assert_eq!(detached(&stored, &keyring).unwrap().unwrap(), body());
+            keyring.destroy(bucket, 30).unwrap();
+            assert_eq!(detached(&stored, &keyring).unwrap(), None);
+        }
     }
 }

@@ -19,6 +19,7 @@ use super::followers::{self, FollowerOptions};
 use super::heartbeat;
 use super::meters::Meters;
 use super::reads::Reads;
+use super::retention::Keyring;
 use super::sequencer::{self, Answer, Phase, Sequencer, SystemNonces};
 use super::witnesses::{BehindWitnesses, WitnessOptions, Witnesses, WitnessesError};
 use crate::alarm::Alarms;
@@ -79,6 +80,8 @@ pub struct RelayOptions {
     pub journal: Arc<dyn Journal>,
     /// Derived from it.
     pub index: Index,
+    /// Of what lies encrypted beside the records.
+    pub keyring: Arc<Keyring>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Of the software.
@@ -200,6 +203,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
         log_key,
         journal,
         index,
+        keyring,
         clock,
         version,
         configuration_digest,
@@ -247,6 +251,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
     let sequencer = Sequencer {
         journal: Arc::clone(&journal),
         index: index.clone(),
+        keyring: Arc::clone(&keyring),
         log_key: Arc::clone(&log_key),
         clock: Arc::clone(&clock),
         hub: Arc::clone(&hub),
@@ -285,6 +290,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
         engine: Arc::new(Engine {
             journal,
             index,
+            keyring,
             queue,
             clock: Arc::clone(&clock),
             budgets: Budgets::new(Arc::clone(&clock), quotas),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::journal::OpenError as JournalError;
-use crate::relay::{CreateError, OpenError};
+use crate::relay::{CreateError, KeyringError, OpenError};
 use crate::seal::{KeyFileError, RandomError};
 use crate::tls::TlsIdentityError;
 
@@ -29,6 +29,9 @@ pub enum BeginError {
     /// No random bytes for a key.
     #[error(transparent)]
     Random(#[from] RandomError),
+    /// The keys of what is stored.
+    #[error(transparent)]
+    BucketKeys(#[from] KeyringError),
     /// The relay's TLS key.
     #[error(transparent)]
     Tls(#[from] TlsIdentityError),
@@ -43,6 +46,9 @@ pub enum StartError {
     /// The log's key.
     #[error(transparent)]
     LogKey(#[from] KeyFileError),
+    /// The keys of what is stored.
+    #[error(transparent)]
+    BucketKeys(#[from] KeyringError),
     /// The relay's TLS key.
     #[error(transparent)]
     Tls(#[from] TlsIdentityError),

@@ -70,6 +70,12 @@ pub const KEYS: &[Key] = &[
         "its certificate; absent: DATA_DIR/keys/tls-cert.pem",
     ),
     key(
+        "retention.keys",
+        Kind::Path,
+        None,
+        "the keys that bodies and texts are encrypted under on disk, in a file that no backup holds; absent: DATA_DIR/keys/buckets",
+    ),
+    key(
         "operators.*",
         Kind::Paths,
         None,

@@ -45,6 +45,8 @@ pub struct RelaySettings {
     pub tls_key_file: PathBuf,
     /// Its certificate.
     pub tls_certificate_file: PathBuf,
+    /// The keys of the buckets of what is stored.
+    pub bucket_keys_file: PathBuf,
     /// Operators' key requests, for the genesis.
     pub operators: BTreeMap<OperatorName, Vec<PathBuf>>,
     /// The defaults, one a precedence; recorded in the genesis.
@@ -105,6 +107,7 @@ impl RelaySettings {
             log_key_file: file("log_key_file", "log.pem")?,
             tls_key_file: file("tls.key_file", "tls.pem")?,
             tls_certificate_file: file("tls.certificate_file", "tls-cert.pem")?,
+            bucket_keys_file: file("retention.keys", "buckets")?,
             operators: operators(&settings)?,
             deadlines: Precedence::ALL
                 .iter()
@@ -208,6 +211,7 @@ impl RelaySettings {
             "log_key_file" => path(&self.log_key_file),
             "tls.key_file" => path(&self.tls_key_file),
             "tls.certificate_file" => path(&self.tls_certificate_file),
+            "retention.keys" => path(&self.bucket_keys_file),
             "limits.connections_max" => Some(self.accept.connections_max.to_string()),
             "limits.connections_per_principal_max" => {
                 Some(self.accept.connections_per_principal_max.to_string())

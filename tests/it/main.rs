@@ -7,6 +7,7 @@
     missing_docs
 )]
 
+mod at_rest;
 mod audit;
 mod bad_input;
 mod bundle;

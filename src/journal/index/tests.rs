@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use super::write::Derived;
 use super::*;
 use crate::domain::{
-    AcknowledgementKind, AgencyId, DeskAddress, Digest, PayloadId, Precedence, Principal, Status, Step,
-    WarningType,
+    AcknowledgementKind, AgencyId, DeskAddress, Digest, PayloadId, Precedence, Principal, RetentionClass,
+    Status, Step, WarningType,
 };
 use crate::error::ErrorCode;
 use crate::ledger::{Change, Facts, Hourly, IdFact, IdKey, MemoryFacts, ThreadFact, ThreadKey, WarningFact};
@@ -153,6 +153,7 @@ impl World {
             precedence: Precedence::Flash,
             sent: Timestamp::from_unix_ms(-5),
             expires: Timestamp::from_unix_ms(i64::MAX),
+            retention: RetentionClass::Exercise,
         };
         let lane = fact.lane();
         let key = IdKey {

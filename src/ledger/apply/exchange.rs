@@ -8,7 +8,8 @@ use super::super::facts::{Hourly, IdFact, IdKey, ThreadFact, ThreadKey, WarningF
 use super::super::rules;
 use super::{ApplyError, Applying, Corrupt, used_id};
 use crate::domain::{
-    Accepted, AcknowledgementKind, Form, HandedOver, Rejected, Routed, SignedEnvelope, Step, ThreadLink,
+    Accepted, AcknowledgementKind, Form, HandedOver, Rejected, RetentionClass, Routed, SignedEnvelope, Step,
+    ThreadLink,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::limits;
@@ -62,6 +63,7 @@ impl<'a> Applying<'a> {
             precedence: header.precedence,
             sent: header.common.sent,
             expires,
+            retention: RetentionClass::of(header.status, &header.handling),
         };
         let index = self.index;
         self.changes.push(Change::Warning(warning, fact));

@@ -26,11 +26,11 @@ prop_compose! {
     fn warning_fact()(
         accepted in any::<u64>(), routed in any::<u32>(), id in any::<[u8; 10]>(),
         status in one_of(Status::ALL), warning_type in one_of(WarningType::ALL), precedence in one_of(Precedence::ALL),
-        sent in any::<i64>(), expires in any::<i64>(),
+        sent in any::<i64>(), expires in any::<i64>(), retention in one_of(RetentionClass::ALL),
     ) -> WarningFact {
         WarningFact {
             accepted, routed, originator: parsed("int.un.audit"), id: PayloadId::from_parts(7, id), status, warning_type,
-            precedence, sent: Timestamp::from_unix_ms(sent), expires: Timestamp::from_unix_ms(expires),
+            precedence, sent: Timestamp::from_unix_ms(sent), expires: Timestamp::from_unix_ms(expires), retention,
         }
     }
 }

@@ -1,11 +1,14 @@
 //! A block under construction: what was decided, applied to a state that is not durable yet.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::super::delivery::hub::News;
 use super::super::parts;
+use super::super::retention::Keyring;
 use super::queue::{Answer, Answering, Meter, Outcome};
-use crate::domain::{Digest, Hash, RecordKind};
+use crate::domain::{Bucket, Digest, Hash, RecordKind};
 use crate::journal::{Index, Part};
 use crate::ledger::{Change, Decision, Directory, Facts, NewRecord, Overlay, apply};
 use crate::limits;
@@ -49,11 +52,12 @@ pub(super) struct Batch {
     /// In the order of the commands.
     pub(super) outcomes: Vec<(Outcome, Answering)>,
     facts: Overlay<Index>,
+    keyring: Arc<Keyring>,
     bytes: usize,
 }
 
 impl Batch {
-    pub(super) fn new(index: &Index, frontier: Frontier) -> Self {
+    pub(super) fn new(index: &Index, frontier: Frontier, keyring: &Arc<Keyring>) -> Self {
         Self {
             records: Vec::new(),
             parts: Vec::new(),
@@ -63,6 +67,7 @@ impl Batch {
             news: News::default(),
             outcomes: Vec::new(),
             facts: Overlay::new(index.clone()),
+            keyring: Arc::clone(keyring),
             bytes: 0,
         }
     }
@@ -136,12 +141,33 @@ impl Batch {
             self.changes.extend(changes.iter().cloned());
             self.facts.put(changes);
             self.bytes = self.bytes.saturating_add(bytes_of(&new));
-            self.parts
-                .extend(new.parts.iter().map(|part| parts::stored(index, part)));
+            let bucket = match new.parts.is_empty() {
+                true => None,
+                false => self.bucket_of(&new)?,
+            };
+            for part in &new.parts {
+                let part = parts::stored(index, part, bucket, &self.keyring);
+                self.parts.push(part.map_err(|e| e.to_string())?);
+            }
             self.records.push(new.bytes.clone());
             stored.push(new.bytes);
         }
         Ok(stored)
+    }
+}
+
+impl Batch {
+    /// The retention bucket of what lies beside a record that was applied.
+    fn bucket_of(&self, new: &NewRecord) -> Result<Option<Bucket>, String> {
+        let record = &new.record;
+        let warning = match (&record.thread, &record.kind) {
+            (Some(link), _) => Some(link.warning),
+            (None, RecordKind::Accepted(accepted)) => Some(accepted.warning.digest()),
+            (None, _) => None,
+        };
+        let fact = warning.map(|warning| self.facts.warning(&warning)).transpose();
+        let fact = fact.map_err(|e| e.to_string())?.flatten();
+        Ok(fact.map(|fact| fact.bucket(record.time)))
     }
 }
 

@@ -23,6 +23,7 @@ use self::queue::{Request, Work};
 use super::delivery::hub::Hub;
 use super::durable::Durable;
 use super::meters::Meters;
+use super::retention::Keyring;
 use crate::error::{ErrorCode, Refused};
 use crate::journal::{AppendError, Block, Derived, Index, IndexError, Journal, Position};
 use crate::ledger::{Command, Decision, Directory, FactsError, Nonces, ThreadKey, decide};
@@ -59,6 +60,7 @@ enum Fault {
 pub(super) struct Sequencer {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) index: Index,
+    pub(super) keyring: Arc<Keyring>,
     pub(super) log_key: Arc<LogKey>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) hub: Arc<Hub>,
@@ -98,7 +100,7 @@ impl Sequencer {
     fn run(mut self, mut queue: mpsc::Receiver<Work>) -> Result<(), Fault> {
         let mut carried: Option<Decided> = None;
         loop {
-            let mut batch = Batch::new(&self.index, self.frontier.clone());
+            let mut batch = Batch::new(&self.index, self.frontier.clone(), &self.keyring);
             let mut close = None;
             match carried.take() {
                 Some(decided) => carried = self.stage(&mut batch, decided)?,

@@ -20,11 +20,14 @@ async fn gated_stage() -> (Stage, Submission, Arc<Gated>) {
     let sent = stage.accepted("us.ctc", &["ru.ctc", "fr.ctc"]).await;
     let gated = Arc::new(Gated::new(stage.journal.restart()));
     let journal = Arc::clone(&gated) as Arc<dyn crate::journal::Journal>;
-    let relay = open(journal, stage.index.clone(), &stage.clock).await.unwrap();
+    let relay = open(journal, stage.index.clone(), &stage.keyring, &stage.clock)
+        .await
+        .unwrap();
     let Stage {
         world,
         journal,
         index,
+        keyring,
         clock,
         ..
     } = stage;
@@ -32,6 +35,7 @@ async fn gated_stage() -> (Stage, Submission, Arc<Gated>) {
         world,
         journal,
         index,
+        keyring,
         clock,
         relay,
     };

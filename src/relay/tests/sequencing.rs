@@ -192,11 +192,14 @@ async fn a_failing_index_ends_the_engine_and_loses_nothing() {
         clock,
         relay,
         index,
+        keyring,
         ..
     } = stage;
     drop((relay, index));
     let index = Index::open(directory.path()).unwrap();
-    let relay = open(Arc::new(journal.restart()), index, &clock).await.unwrap();
+    let relay = open(Arc::new(journal.restart()), index, &keyring, &clock)
+        .await
+        .unwrap();
     assert!(relay.submit(&caller, submission).await.unwrap().repeated);
 }
 
@@ -313,15 +316,32 @@ async fn the_start_says_when_the_relay_last_ran() {
 #[tokio::test]
 async fn a_wrong_start_is_refused() {
     let stage = Stage::empty().await;
-    let empty = open(Arc::new(MemoryJournal::new()), Index::in_memory(), &stage.clock).await;
+    let empty = open(
+        Arc::new(MemoryJournal::new()),
+        Index::in_memory(),
+        &stage.keyring,
+        &stage.clock,
+    )
+    .await;
     assert!(matches!(empty, Err(OpenError::Empty)));
     let journal = stage.journal.restart();
     journal.fail_next(Fault::NotApplied);
-    let failing = open(Arc::new(journal.clone()), stage.index.clone(), &stage.clock).await;
+    let failing = open(
+        Arc::new(journal.clone()),
+        stage.index.clone(),
+        &stage.keyring,
+        &stage.clock,
+    )
+    .await;
     assert!(matches!(failing, Err(OpenError::NotStarted(_))));
-    open(Arc::new(journal), stage.index.clone(), &stage.clock)
-        .await
-        .unwrap();
+    open(
+        Arc::new(journal),
+        stage.index.clone(),
+        &stage.keyring,
+        &stage.clock,
+    )
+    .await
+    .unwrap();
 }
 
 /// A restart over a current index reads no more of the journal than the directory's chain; over an old, a foreign or no
@@ -330,9 +350,14 @@ async fn a_wrong_start_is_refused() {
 async fn a_restart_reads_only_the_directory() {
     let mut stage = Stage::new().await;
     let old = Index::in_memory();
-    let old_relay = open(Arc::new(stage.journal.clone()), old.clone(), &stage.clock)
-        .await
-        .unwrap();
+    let old_relay = open(
+        Arc::new(stage.journal.clone()),
+        old.clone(),
+        &stage.keyring,
+        &stage.clock,
+    )
+    .await
+    .unwrap();
     drop(old_relay);
     let mut stage = stage_after_other_writer(&mut stage).await;
     for _ in 0..20 {
@@ -353,6 +378,7 @@ async fn a_restart_reads_only_the_directory() {
         let relay = open(
             Arc::clone(&counting) as Arc<dyn Journal>,
             index.clone(),
+            &stage.keyring,
             &stage.clock,
         )
         .await
@@ -383,12 +409,18 @@ async fn stage_after_other_writer(stage: &mut Stage) -> Stage {
     stage.relay.failed().await;
     let journal = stage.journal.restart();
     let index = stage.index.clone();
-    let relay = open(Arc::new(journal.clone()), index.clone(), &stage.clock)
-        .await
-        .unwrap();
+    let relay = open(
+        Arc::new(journal.clone()),
+        index.clone(),
+        &stage.keyring,
+        &stage.clock,
+    )
+    .await
+    .unwrap();
     let mut next = Stage {
         world: stage.world.clone(),
         clock: stage.clock.clone(),
+        keyring: Arc::clone(&stage.keyring),
         journal,
         index,
         relay,

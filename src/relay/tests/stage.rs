@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::*;
 use crate::journal::{Index, Journal, MemoryJournal};
 use crate::relay::{
-    Caller, CreateOptions, Failure, FollowerOptions, OpenError, Proven, Quotas, Relay, RelayOptions,
+    Caller, CreateOptions, Failure, FollowerOptions, Keyring, OpenError, Proven, Quotas, Relay, RelayOptions,
     WitnessOptions,
 };
 use crate::seal::SecretKey;
@@ -18,6 +18,7 @@ pub(in crate::relay) struct Stage {
     pub(in crate::relay) world: World,
     pub(in crate::relay) journal: MemoryJournal,
     pub(in crate::relay) index: Index,
+    pub(in crate::relay) keyring: Arc<Keyring>,
     pub(in crate::relay) clock: ManualClock,
     pub(in crate::relay) relay: Relay,
 }
@@ -30,14 +31,24 @@ pub(in crate::relay) fn log_key(origin: &Origin) -> LogKey {
 pub(in crate::relay) async fn open(
     journal: Arc<dyn Journal>,
     index: Index,
+    keyring: &Arc<Keyring>,
     clock: &ManualClock,
 ) -> Result<Relay, OpenError> {
-    open_with(journal, index, clock, Quotas::default(), None).await
+    open_with(
+        journal,
+        index,
+        Arc::clone(keyring),
+        clock,
+        Quotas::default(),
+        None,
+    )
+    .await
 }
 
 async fn open_with(
     journal: Arc<dyn Journal>,
     index: Index,
+    keyring: Arc<Keyring>,
     clock: &ManualClock,
     quotas: Quotas,
     witnesses: Option<WitnessOptions>,
@@ -46,6 +57,7 @@ async fn open_with(
         log_key: log_key(&World::new().origin),
         journal,
         index,
+        keyring,
         clock: Arc::new(clock.clone()),
         version: "test".to_owned(),
         configuration_digest: [1; 32],
@@ -88,13 +100,15 @@ impl Stage {
         })
         .await
         .unwrap();
-        let relay = open(Arc::new(journal.clone()), index.clone(), &clock)
+        let keyring = Arc::new(Keyring::in_memory());
+        let relay = open(Arc::new(journal.clone()), index.clone(), &keyring, &clock)
             .await
             .unwrap();
         let mut stage = Self {
             world,
             journal,
             index,
+            keyring,
             clock,
             relay,
         };
@@ -166,6 +180,7 @@ impl Stage {
             world,
             journal,
             index,
+            keyring,
             clock,
             relay,
         } = self;
@@ -174,6 +189,7 @@ impl Stage {
         match open_with(
             Arc::new(journal.clone()),
             index.clone(),
+            Arc::clone(&keyring),
             &clock,
             quotas,
             witnesses,
@@ -184,6 +200,7 @@ impl Stage {
                 world,
                 journal,
                 index,
+                keyring,
                 clock,
                 relay,
             }),

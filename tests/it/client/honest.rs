@@ -29,7 +29,7 @@ pub(super) async fn next_warning(deliveries: &mut Deliveries) -> Delivered {
     }
 }
 
-pub(super) async fn receive_one(client: &Client, desk: &str) -> Delivered {
+pub(crate) async fn receive_one(client: &Client, desk: &str) -> Delivered {
     let mut deliveries = client.deliveries(parsed(desk)).await.unwrap();
     let delivered = next_warning(&mut deliveries).await;
     deliveries.taken(&delivered).await.unwrap();
@@ -37,7 +37,7 @@ pub(super) async fn receive_one(client: &Client, desk: &str) -> Delivered {
     delivered
 }
 
-pub(super) fn answer(delivered: &Delivered, kind: AcknowledgementKind) -> AcknowledgementDraft {
+pub(crate) fn answer(delivered: &Delivered, kind: AcknowledgementKind) -> AcknowledgementDraft {
     AcknowledgementDraft {
         office: "duty officer".to_owned(),
         ..AcknowledgementDraft::bare(

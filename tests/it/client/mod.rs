@@ -5,7 +5,7 @@ mod commands;
 mod dropped;
 mod evidence;
 mod forked;
-mod honest;
+pub(crate) mod honest;
 mod hostile_log;
 mod keys;
 mod malicious;

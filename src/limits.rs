@@ -5,7 +5,7 @@
 //! A bound that is part of a format (what an agency may sign, what is stored) is marked so; it cannot be
 //! tightened later without refusing what was accepted before.
 //!
-//! Long because all bounds stand in one place, where they are related.
+//! Long because every bound stands here: whoever changes one sees the others that it must fit.
 
 /// One gRPC message, either way: a submission with the largest body and audience fits with room to spare.
 pub const GRPC_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
@@ -213,6 +213,18 @@ pub const TRUSTED_ROOTS_BYTES_MAX: usize = 1024 * 1024;
 
 /// The configuration file of a relay.
 pub const CONFIG_BYTES_MAX: u64 = 256 * 1024;
+/// Whole days after its expiry that what an ordinary warning says is kept, unless the operator sets another rule.
+pub const RETENTION_ORDINARY_DAYS: u32 = 730;
+/// The same of warnings that contain personal data.
+pub const RETENTION_PERSONAL_DATA_DAYS: u32 = 90;
+/// The same of exercises and tests.
+pub const RETENTION_EXERCISE_DAYS: u32 = 30;
+/// The longest rule. The shortest is a day: what is under way to the log at midnight still is of the day before.
+pub const RETENTION_DAYS_MAX: u32 = 36_525;
+/// How often it is looked what is due to be erased.
+pub const RETENTION_EVERY_MS: u64 = 10 * 60 * 1_000;
+/// Erasures that are under way to the log at a time.
+pub const RETENTION_BATCH: usize = 256;
 /// The file of the buckets' keys: of each class those of some 3,000 days, each noted as destroyed too.
 pub const KEYRING_BYTES_MAX: usize = 512 * 1024;
 /// A key file.

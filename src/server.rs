@@ -197,6 +197,7 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
         journal: Arc::clone(&journal) as Arc<dyn crate::journal::Journal>,
         index,
         keyring: Arc::new(keyring),
+        retention: settings.retention,
         clock: Arc::new(SystemClock),
         version: VERSION.to_owned(),
         configuration_digest: settings.digest,

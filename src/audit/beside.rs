@@ -102,6 +102,7 @@ pub(super) fn check(prepared: &Prepared, shown: &ReplayedRecord) -> Result<Besid
         | RecordKind::Rejected(_)
         | RecordKind::Routed(_)
         | RecordKind::HandedOver(_)
+        | RecordKind::Erased(_)
         | RecordKind::Unknown => match shown.part {
             None => Ok(Beside::Nothing),
             Some(_) => Err(part(

@@ -32,6 +32,7 @@ pub(super) fn each_envelope<'a>(kind: &'a RecordKind, mut look: impl FnMut(&'a S
         | RecordKind::Rejected(_)
         | RecordKind::Routed(_)
         | RecordKind::HandedOver(_)
+        | RecordKind::Erased(_)
         | RecordKind::Unknown => {}
     }
 }

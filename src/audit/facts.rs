@@ -137,6 +137,8 @@ impl AuditFacts {
                 | Change::Pending { .. }
                 | Change::Settled { .. }
                 | Change::Outgoing { .. }
+                | Change::Kept { .. }
+                | Change::Erased { .. }
                 | Change::DirectoryRecord { .. } => {}
             }
         }

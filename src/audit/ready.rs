@@ -155,6 +155,7 @@ fn may_look_beside(prepared: &Prepared) -> bool {
         | RecordKind::Rejected(_)
         | RecordKind::Routed(_)
         | RecordKind::HandedOver(_)
+        | RecordKind::Erased(_)
         | RecordKind::Unknown => true,
     }
 }
@@ -220,6 +221,7 @@ impl KnownKeys {
             | RecordKind::Routed(_)
             | RecordKind::HandedOver(_)
             | RecordKind::Acknowledged(_)
+            | RecordKind::Erased(_)
             | RecordKind::Unknown => {}
         }
     }

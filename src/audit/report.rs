@@ -78,6 +78,9 @@ pub struct Counts {
     pub texts_kept: u64,
     /// Texts that were signed and not shown.
     pub texts_absent: u64,
+    /// Records that tell that something was erased: of a body, one a recipient.
+    #[serde(default)]
+    pub erasures: u64,
     /// Times that the relay began.
     pub starts: u64,
     /// Of these, after an outage.
@@ -105,6 +108,7 @@ impl Counts {
             RecordKind::Accepted(_) => one(&mut self.acceptances),
             RecordKind::Rejected(_) => one(&mut self.rejections),
             RecordKind::HandedOver(_) => one(&mut self.handovers),
+            RecordKind::Erased(_) => one(&mut self.erasures),
             RecordKind::RelayStarted(start) => {
                 one(&mut self.starts);
                 if start.stopped_at.is_some() {

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 use super::beside::Beside;
 use crate::domain::{
     Acknowledgement, AcknowledgementKind, Address, Assessment, Body, Common, ContentBlock, Country,
-    DeskAddress, Digest, HandedOver, Hash, KeyId, KeyRole, Origin, PayloadId, Precedence, Principal, Record,
-    RecordKind, RefusalReason, SignedEnvelope, Specific, Status, Step, Text, ThreadLink, Warning,
+    DeskAddress, Digest, Erased, HandedOver, Hash, KeyId, KeyRole, Origin, PayloadId, Precedence, Principal,
+    Record, RecordKind, RefusalReason, SignedEnvelope, Specific, Status, Step, Text, ThreadLink, Warning,
     WarningType,
 };
 use crate::seal::PayloadKind;
@@ -167,6 +167,8 @@ pub enum What {
     },
     /// The recipient signed something.
     Acknowledged(Box<Answer>),
+    /// The relay says that it has erased what was said.
+    Erased(Erased),
 }
 
 impl What {
@@ -177,6 +179,7 @@ impl What {
             Self::Routed => "ROUTED",
             Self::HandedOver { .. } => "HANDED_OVER",
             Self::Acknowledged(answer) => answer.kind.word(),
+            Self::Erased(_) => "ERASED",
         }
     }
 }
@@ -299,6 +302,11 @@ impl Gathering {
                     self.handed_over(at, link, handed_over);
                 }
             }
+            (RecordKind::Erased(erased), _) => {
+                if let Some(link) = &record.thread {
+                    self.erased(at, link, *erased);
+                }
+            }
             (RecordKind::RelayStarted(start), _) => self.starts.push(Start {
                 index,
                 time: record.time,
@@ -409,6 +417,16 @@ impl Gathering {
             recipient.step = recipient.step.max(Step::HandedOver);
             recipient.handovers.push(at.0);
             recipient.unrecorded = recipient.unrecorded.saturating_add(u64::from(unrecorded));
+        }
+    }
+
+    fn erased(&mut self, at: At, link: &ThreadLink, erased: Erased) {
+        let warning = self.warning(link.warning);
+        warning
+            .events
+            .push(event(at, Some(&link.desk), What::Erased(erased)));
+        if let Some(recipient) = warning.recipients.get_mut(&link.desk) {
+            recipient.newest = at.0;
         }
     }
 

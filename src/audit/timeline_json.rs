@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::timeline::{
     Answer, Event, Hand, Note, Recipient, Refusal, Start, Timeline, WarningTimeline, What, Words,
 };
-use crate::domain::DeskAddress;
+use crate::domain::{DeskAddress, Erased};
 use crate::time::Timestamp;
 
 impl Timeline {
@@ -92,11 +92,23 @@ fn event(event: &Event) -> Value {
             "unrecorded": unrecorded,
         }),
         What::Acknowledged(said) => answer(said),
+        What::Erased(erased) => erased_json(erased),
     };
     if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
         object.extend(more);
     }
     object
+}
+
+/// What was erased, and by which rule.
+pub(super) fn erased_json(erased: &Erased) -> Value {
+    json!({
+        "erased_record": erased.index,
+        "retention_class": erased.bucket.class().word(),
+        "rule_days": erased.days,
+        "rule_day": erased.bucket.day(),
+        "rule": erased.rule(),
+    })
 }
 
 fn answer(said: &Answer) -> Value {

@@ -147,6 +147,9 @@ fn event_line(event: &ThreadEvent) -> String {
             format!("HANDED_OVER (the relay's word; {unrecorded} more times before)")
         }
         ThreadFact::Acknowledged(answer) => answer_line(answer),
+        ThreadFact::Erased(erased) => {
+            format!("ERASED what record {} said: {}", erased.index, erased.rule())
+        }
         ThreadFact::Unknown => "a record of a later version".to_owned(),
     };
     format!("{}  index {:>6}  {what}", event.time, event.index)
@@ -255,6 +258,12 @@ fn event_json(event: &ThreadEvent) -> Value {
             fields.insert("until", json!(said.until.map(|time| time.to_string())));
             fields.insert("to", json!(said.to.as_ref().map(ToString::to_string)));
             fields.insert("note", json!(answer.text.as_ref().map(|text| text.text.clone())));
+        }
+        ThreadFact::Erased(erased) => {
+            fields.insert("event", json!("erased"));
+            fields.insert("erased_record", json!(erased.index));
+            fields.insert("retention_class", json!(erased.bucket.class().word()));
+            fields.insert("rule", json!(erased.rule()));
         }
         ThreadFact::Unknown => {
             fields.insert("event", json!("unknown"));

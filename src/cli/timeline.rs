@@ -178,7 +178,7 @@ fn identity(out: &mut String, warning: &WarningTimeline) {
 fn between(warning: &WarningTimeline, event: &Event) -> String {
     let after = match &event.what {
         What::Accepted => warning.sent.as_ref().and_then(|sent| sent.by.seen),
-        What::Routed | What::HandedOver { .. } => None,
+        What::Routed | What::HandedOver { .. } | What::Erased(_) => None,
         What::Acknowledged(answer) => answer.by.seen,
     };
     let after = after.map(|size| size.to_string()).unwrap_or_default();
@@ -209,6 +209,7 @@ fn hand(warning: &WarningTimeline, event: &Event) -> String {
             None => "the relay".to_owned(),
         },
         What::Routed | What::HandedOver { .. } => format!("the relay, to {}", desk.unwrap_or_default()),
+        What::Erased(_) => "the relay".to_owned(),
         What::Acknowledged(answer) => key(
             &desk.unwrap_or_else(|| answer.by.principal.to_string()),
             &answer.by,
@@ -243,6 +244,9 @@ fn what(warning: &WarningTimeline, event: &Event) -> String {
             format!("HANDED_OVER to TLS key {}{more}", short(tls_keyid))
         }
         What::Acknowledged(answer) => acknowledged(answer),
+        What::Erased(erased) => {
+            format!("ERASED what record {} said; {}", erased.index, erased.rule())
+        }
     }
 }
 
@@ -350,7 +354,11 @@ fn standing(
                     What::Acknowledged(answer) if answer.kind.step() == Step::Answered => {
                         Some(answer.kind.word())
                     }
-                    What::Acknowledged(_) | What::Accepted | What::Routed | What::HandedOver { .. } => None,
+                    What::Acknowledged(_)
+                    | What::Accepted
+                    | What::Routed
+                    | What::HandedOver { .. }
+                    | What::Erased(_) => None,
                 })
                 .collect();
             return (Tone::Good, format!("{desk} answered: {}", words.join(", ")));

@@ -226,6 +226,7 @@ pub(crate) fn recorded(ours: &SignedEnvelope, proven: &ProvenRecord) -> Result<(
         | RecordKind::Routed(_)
         | RecordKind::HandedOver(_)
         | RecordKind::Acknowledged(_)
+        | RecordKind::Erased(_)
         | RecordKind::Unknown => false,
     };
     if holds && proven.record().directory.is_some() {

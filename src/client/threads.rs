@@ -8,8 +8,8 @@ use super::matching::begins_thread;
 use super::proven::ProvenRecord;
 use super::verification::VerificationError;
 use crate::domain::{
-    Acknowledgement, AcknowledgementKind, AudienceOpening, DeskAddress, DetachedPart, Digest, Hash, KeyId,
-    KeyRole, PayloadId, RecipientStep, RecordKind, SignedEnvelope, Step, Text, ThreadLink,
+    Acknowledgement, AcknowledgementKind, AudienceOpening, DeskAddress, DetachedPart, Digest, Erased, Hash,
+    KeyId, KeyRole, PayloadId, RecipientStep, RecordKind, SignedEnvelope, Step, Text, ThreadLink,
 };
 use crate::ledger::acknowledgement_at;
 use crate::seal::text_digest;
@@ -48,6 +48,8 @@ pub enum ThreadFact {
     },
     /// The recipient signed.
     Acknowledged(Box<Answer>),
+    /// The relay says that it has erased what was said in a record.
+    Erased(Erased),
     /// A record of a later version: it chains, and says nothing to this one.
     Unknown,
 }
@@ -154,7 +156,7 @@ impl VerifiedThread {
 
     fn take_in(&mut self, what: &ThreadFact) {
         let shown = match what {
-            ThreadFact::Routed { .. } | ThreadFact::Unknown => Step::Routed,
+            ThreadFact::Routed { .. } | ThreadFact::Erased(_) | ThreadFact::Unknown => Step::Routed,
             ThreadFact::HandedOver { .. } => Step::HandedOver,
             ThreadFact::Acknowledged(answer) => {
                 let kind = answer.acknowledgement.kind;
@@ -201,6 +203,7 @@ impl VerifiedThread {
                 let answer = self.answer_in(envelope, proven.index(), text, directory)?;
                 Ok(ThreadFact::Acknowledged(Box::new(answer)))
             }
+            RecordKind::Erased(erased) => Ok(ThreadFact::Erased(*erased)),
             RecordKind::Unknown => Ok(ThreadFact::Unknown),
             RecordKind::Genesis(_)
             | RecordKind::RelayStarted(_)

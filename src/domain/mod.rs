@@ -31,7 +31,7 @@ pub use ids::{AgencyId, BadName, Country, OperatorName, PayloadId, Principal, St
 pub use key_role::{KeyRole, UnknownKeyRole};
 pub use origin::{InvalidOrigin, Origin};
 pub use record::{
-    Accepted, DirectoryLink, DirectoryPosition, Genesis, HandedOver, Record, RecordKind, Rejected,
+    Accepted, DirectoryLink, DirectoryPosition, Erased, Genesis, HandedOver, Record, RecordKind, Rejected,
     RelayStarted, Routed, ThreadLink,
 };
 pub use retention::Bucket;

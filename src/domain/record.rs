@@ -1,8 +1,8 @@
 //! One entry of the log, as plain data. How it is written to bytes is `wire`'s; what it does is the ledger's.
 
 use super::{
-    AudienceOpening, Deadlines, DeskAddress, Digest, Hash, KeyId, Origin, PayloadId, Precedence, Principal,
-    SignedEnvelope,
+    AudienceOpening, Bucket, Deadlines, DeskAddress, Digest, Hash, KeyId, Origin, PayloadId, Precedence,
+    Principal, SignedEnvelope,
 };
 use crate::time::Timestamp;
 
@@ -94,6 +94,8 @@ pub enum RecordKind {
     HandedOver(HandedOver),
     /// Acknowledged by a recipient.
     Acknowledged(SignedEnvelope),
+    /// What lay beside a record is erased.
+    Erased(Erased),
     /// A kind of a later version: it still hashes and chains.
     Unknown,
 }
@@ -182,4 +184,25 @@ pub struct HandedOver {
     pub tls_keyid: KeyId,
     /// Further handovers since the last such record that left none of their own.
     pub unrecorded: u32,
+}
+
+/// What lay beside a record is erased: the key of its bucket is destroyed. In the thread of each recipient who could read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Erased {
+    /// The record: the warning's `ACCEPTED`, or an `ACKNOWLEDGED` of the thread.
+    pub index: u64,
+    /// The bucket.
+    pub bucket: Bucket,
+    /// The rule: so many whole days after the bucket's day.
+    pub days: u32,
+}
+
+impl Erased {
+    /// The rule, in words.
+    pub fn rule(&self) -> String {
+        let Self { bucket, days, .. } = self;
+        let day = bucket.to_string();
+        let day = day.rsplit(' ').next().unwrap_or_default();
+        format!("{}: {days} days after {day}", bucket.class().sentence())
+    }
 }

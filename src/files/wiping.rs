@@ -2,18 +2,18 @@
 //! written over with zeros, as well as a file system allows (one that copies on write, or a drive that remaps, keeps
 //! what it keeps).
 //!
-//! The old version keeps a second name until it is overwritten, so that a power cut at any point leaves either nothing of
-//! it or a file that [`settle`] finds at the next opening.
+//! The old version gets another name before the new one comes, and keeps it until it is overwritten: a power cut at any point
+//! leaves what [`settle`] finds at the next opening, and puts right.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{FileError, at, sync_directory_of};
 
-/// The second name of the version before.
+/// The version before, while it is replaced.
 const OLD: &str = ".old";
 /// A version that is not finished.
 const UNFINISHED: &str = ".unfinished";
@@ -23,31 +23,24 @@ const UNFINISHED: &str = ".unfinished";
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     settle(path)?;
     write_unfinished(path, bytes)?;
-    keep_old(path)?;
-    std::fs::rename(beside(path, UNFINISHED), path).map_err(at(path))?;
-    sync_directory_of(path)?;
+    move_to(path, &beside(path, OLD))?;
+    move_to(&beside(path, UNFINISHED), path)?;
     wipe(&beside(path, OLD))
 }
 
-/// Finishes what a power cut or a kill interrupted: nothing but the file itself is left, in its newest whole version.
+/// Finishes what a power cut or a kill interrupted: one whole version is left, and nothing of any other.
 pub(crate) fn settle(path: &Path) -> Result<(), FileError> {
     let (old, unfinished) = (beside(path, OLD), beside(path, UNFINISHED));
-    if unfinished.exists() {
-        wipe(&unfinished)?;
+    // What is wiped below must not be what a power cut would bring back.
+    if old.exists() || unfinished.exists() {
+        sync_directory_of(path)?;
     }
-    let Some(left) = metadata(&old)? else {
-        return Ok(());
-    };
-    // What is to be wiped must not be what a power cut would make the file again.
-    sync_directory_of(path)?;
-    match metadata(path)? {
-        // Both names are one file: the new version never came into its place.
-        Some(file) if (file.dev(), file.ino()) == (left.dev(), left.ino()) => {
-            std::fs::remove_file(&old).map_err(at(&old))?;
-            sync_directory_of(path)
-        }
-        Some(_) | None => wipe(&old),
+    if !path.exists() {
+        // The new version never came into its place.
+        move_to(&old, path)?;
     }
+    wipe(&unfinished)?;
+    wipe(&old)
 }
 
 fn write_unfinished(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
@@ -63,28 +56,26 @@ fn write_unfinished(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
         .map_err(at(&unfinished))
 }
 
-/// Gives the version that is there a second name; durable before the first one is another file's.
-fn keep_old(path: &Path) -> Result<(), FileError> {
-    match std::fs::hard_link(path, beside(path, OLD)) {
+/// Renames a file, durably; one that is not there stays so.
+fn move_to(from: &Path, to: &Path) -> Result<(), FileError> {
+    match std::fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        linked => {
-            linked.map_err(at(path))?;
-            sync_directory_of(path)
+        moved => {
+            moved.map_err(at(from))?;
+            sync_directory_of(to)
         }
     }
 }
 
-/// Overwrites a file and removes it.
+/// Overwrites a file and removes it; one that is not there is wiped already.
 fn wipe(path: &Path) -> Result<(), FileError> {
-    let overwritten = || -> io::Result<()> {
-        let mut file = match OpenOptions::new().write(true).open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            opened => opened?,
-        };
-        overwrite(&mut file)?;
-        std::fs::remove_file(path)
+    let mut file = match OpenOptions::new().write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened.map_err(at(path))?,
     };
-    overwritten().map_err(at(path))?;
+    overwrite(&mut file)
+        .and_then(|()| std::fs::remove_file(path))
+        .map_err(at(path))?;
     sync_directory_of(path)
 }
 
@@ -100,13 +91,6 @@ fn overwrite(file: &mut File) -> io::Result<()> {
     file.sync_all()
 }
 
-fn metadata(path: &Path) -> Result<Option<std::fs::Metadata>, FileError> {
-    match std::fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        found => found.map(Some).map_err(at(path)),
-    }
-}
-
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path.as_os_str());
     name.push(suffix);
@@ -116,6 +100,9 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::io::Read as _;
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
 
     fn names(directory: &Path) -> Vec<String> {
@@ -125,20 +112,19 @@ mod tests {
             .collect()
     }
 
-    /// The version before is overwritten where it lay: a second name that somebody gave it sees zeros. The file is its
-    /// owner's alone.
+    /// The version before is overwritten where it lay: a descriptor of it sees zeros. The file is its owner's alone.
     #[test]
     fn what_is_replaced_is_overwritten() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("keys");
         replace(&path, b"the first secret").unwrap();
-        let watched = directory.path().join("watched");
-        std::fs::hard_link(&path, &watched).unwrap();
+        let mut watched = File::open(&path).unwrap();
         replace(&path, b"the second").unwrap();
-        assert_eq!(std::fs::read(&watched).unwrap(), [0; 16]);
+        let mut lay = Vec::new();
+        watched.read_to_end(&mut lay).unwrap();
+        assert_eq!(lay, [0; 16]);
         assert_eq!(std::fs::read(&path).unwrap(), b"the second");
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-        std::fs::remove_file(watched).unwrap();
         assert_eq!(names(directory.path()), ["keys"]);
     }
 
@@ -153,11 +139,8 @@ mod tests {
                 |path| std::fs::write(beside(path, UNFINISHED), b"new").unwrap(),
                 b"old",
             ),
-            (|path| keep_old(path).unwrap(), b"old"),
-            (
-                |path| std::fs::rename(beside(path, UNFINISHED), path).unwrap(),
-                b"new",
-            ),
+            (|path| move_to(path, &beside(path, OLD)).unwrap(), b"old"),
+            (|path| move_to(&beside(path, UNFINISHED), path).unwrap(), b"new"),
             (
                 |path| {
                     let mut old = OpenOptions::new().write(true).open(beside(path, OLD)).unwrap();

@@ -17,7 +17,7 @@ mod contract;
 
 pub use block::{Block, Head, Part, PartKind};
 pub use error::{AppendError, OpenError, ReadError};
-pub use index::{Derived, Index, IndexError, Listed, Position, Routing};
+pub use index::{Derived, Index, IndexError, KeptPart, Listed, Position, Routing};
 pub use memory::MemoryJournal;
 pub use sled::SledJournal;
 

@@ -4,7 +4,7 @@
 //! twice is the same as once, so that an index that lags can be caught up from any earlier position.
 
 use super::facts::{Hourly, IdFact, IdKey, ThreadFact, ThreadKey, WarningFact};
-use crate::domain::{AgencyId, DeskAddress, Digest, Lane, Principal};
+use crate::domain::{AgencyId, Bucket, DeskAddress, Digest, Lane, Principal};
 use crate::time::Timestamp;
 
 /// One put (or removal) of derived data.
@@ -68,6 +68,24 @@ pub enum Change {
         index: u64,
         /// The warning.
         warning: Digest,
+    },
+    /// What lies beside a record is kept until its bucket is erased, and a thread is to tell of that then.
+    Kept {
+        /// The bucket.
+        bucket: Bucket,
+        /// The record.
+        index: u64,
+        /// The thread.
+        thread: ThreadKey,
+    },
+    /// It is erased, and the thread tells. Removes the entry of [`Change::Kept`].
+    Erased {
+        /// The bucket.
+        bucket: Bucket,
+        /// The record.
+        index: u64,
+        /// The thread.
+        thread: ThreadKey,
     },
     /// A principal's count of `REJECTED` records.
     Rejected(Principal, Hourly),

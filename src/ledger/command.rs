@@ -7,7 +7,7 @@ use super::admit::{
 };
 use super::facts::FactsError;
 use crate::domain::{
-    Desks, DetachedPart, Digest, Genesis, Hash, InboxOpening, KeyId, Mandate, Record, RelayStarted,
+    Desks, DetachedPart, Digest, Erased, Genesis, Hash, InboxOpening, KeyId, Mandate, Record, RelayStarted,
     Suspension,
 };
 use crate::error::{ErrorCode, Refused};
@@ -29,6 +29,8 @@ pub enum Command {
     Reject(Condemned),
     /// The relay wrote a warning to a session.
     HandOver(HandOver),
+    /// What lies beside a record is erased.
+    Erase(Erasure),
     /// A certificate, revocation or succession of a state's or agency's key.
     PublishKey(Admitted<KeyStatement>),
     /// An agency's desks.
@@ -59,6 +61,15 @@ pub struct HandOver {
     /// Handovers of this thread that were answered with [`Decision::Unrecorded`] since the last recorded one. The engine
     /// counts them in memory: a restart loses the count, which then says too little and never too much.
     pub unrecorded: u32,
+}
+
+/// What lies beside a record is erased, and a thread is to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erasure {
+    /// The thread.
+    pub thread: ThreadKey,
+    /// What, and by which rule.
+    pub erased: Erased,
 }
 
 /// What is decided. Records are in order and meant for the indexes from the one that was asked for on.

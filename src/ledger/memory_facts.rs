@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::Change;
 use super::facts::{Facts, FactsError, Hourly, IdFact, IdKey, ThreadFact, ThreadKey, WarningFact};
-use crate::domain::{AgencyId, DeskAddress, Digest, Hash, Lane, PayloadId, Principal};
+use crate::domain::{AgencyId, Bucket, DeskAddress, Digest, Hash, Lane, PayloadId, Principal};
 use crate::time::Timestamp;
 use crate::transparency::{EMPTY_ROOT, Frontier};
 
@@ -21,6 +21,7 @@ pub struct MemoryFacts {
     inboxes: BTreeMap<(DeskAddress, u64), (Digest, u64)>,
     pending: BTreeMap<(DeskAddress, Option<Lane>, u64), Digest>,
     outgoing: BTreeMap<(AgencyId, u64), Digest>,
+    kept: BTreeSet<(Bucket, u64, ThreadKey)>,
     rejected: BTreeMap<Principal, Hourly>,
     directory: BTreeMap<u64, u64>,
     last_time: Option<Timestamp>,
@@ -93,6 +94,11 @@ impl MemoryFacts {
             .collect()
     }
 
+    /// What is kept beside records, by bucket.
+    pub fn kept(&self) -> impl Iterator<Item = &(Bucket, u64, ThreadKey)> {
+        self.kept.iter()
+    }
+
     fn put_one(&mut self, change: Change) {
         match change {
             Change::Time(time) => self.last_time = Some(time),
@@ -140,6 +146,20 @@ impl MemoryFacts {
                 warning,
             } => {
                 self.outgoing.insert((agency, index), warning);
+            }
+            Change::Kept {
+                bucket,
+                index,
+                thread,
+            } => {
+                self.kept.insert((bucket, index, thread));
+            }
+            Change::Erased {
+                bucket,
+                index,
+                thread,
+            } => {
+                self.kept.remove(&(bucket, index, thread));
             }
             Change::Rejected(principal, count) => {
                 self.rejected.insert(principal, count);

@@ -24,7 +24,7 @@ mod verify;
 pub use admit::{Admitted, Condemned, KeyStatement, NotAdmitted};
 pub use apply::{ApplyError, Corrupt, apply, apply_prepared};
 pub use change::Change;
-pub use command::{Command, Decision, Existing, HandOver, NewPart, NewRecord, Nonces};
+pub use command::{Command, Decision, Erasure, Existing, HandOver, NewPart, NewRecord, Nonces};
 pub use decide::{decide, offline_rules, original};
 pub use directory::{AgencyEntry, Directory, KeyEntry, Log, StateEntry};
 pub use fact_codec::InvalidFact;

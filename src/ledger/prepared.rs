@@ -141,6 +141,7 @@ impl Ahead {
             | RecordKind::Rejected(_)
             | RecordKind::Routed(_)
             | RecordKind::HandedOver(_)
+            | RecordKind::Erased(_)
             | RecordKind::Unknown => Self::Nothing,
         }
     }

@@ -41,7 +41,10 @@ pub fn visibility(facts: &dyn Facts, record: &Record) -> Result<Visibility, Fact
         }
         RecordKind::Rejected(rejected) => only(&rejected.principal),
         // In no thread, they are not of this protocol.
-        RecordKind::Routed(_) | RecordKind::HandedOver(_) | RecordKind::Acknowledged(_) => Visibility::Nobody,
+        RecordKind::Routed(_)
+        | RecordKind::HandedOver(_)
+        | RecordKind::Acknowledged(_)
+        | RecordKind::Erased(_) => Visibility::Nobody,
         RecordKind::Unknown if record.directory.is_some() => Visibility::Everyone,
         RecordKind::Unknown => Visibility::Nobody,
     })

@@ -301,6 +301,7 @@ fn counted_change(command: &Command) -> Option<Change<'_>> {
         | Command::Acknowledge(_)
         | Command::Reject(_)
         | Command::HandOver(_)
+        | Command::Erase(_)
         | Command::EnrolState(_)
         | Command::EnrolAgency(_)
         | Command::Suspend(_)

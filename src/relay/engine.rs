@@ -15,6 +15,8 @@ use super::durable::Durable;
 use super::meters::Meters;
 use super::reads::Reads;
 use super::retention::Keyring;
+#[cfg(test)]
+use super::retention::eraser::Eraser;
 use super::sequencer::{Phase, Queue};
 use super::witnesses::Witnesses;
 use crate::alarm::Alarms;
@@ -53,6 +55,9 @@ pub(super) struct Engine {
     /// Those who ask them; they end with the engine.
     pub(super) _attended: JoinSet<()>,
     pub(super) heartbeat: Option<tokio::task::JoinHandle<()>>,
+    #[cfg(test)]
+    pub(super) eraser: Eraser,
+    pub(super) erasing: tokio::task::JoinHandle<()>,
 }
 
 impl Drop for Engine {
@@ -60,6 +65,7 @@ impl Drop for Engine {
         if let Some(heartbeat) = &self.heartbeat {
             heartbeat.abort();
         }
+        self.erasing.abort();
     }
 }
 
@@ -170,6 +176,12 @@ impl Engine {
         let Some(part) = part else {
             return Ok(None);
         };
+        // What an older version stored plain may still lie there when the log tells already that it is erased.
+        let index = self.index.clone();
+        let erased = self.blocking(move || index.is_erased(part.index)).await?;
+        if erased.map_err(|e| self.broken(&e))? {
+            return Ok(None);
+        }
         super::parts::detached(&part, &self.keyring).map_err(|e| self.broken(&e))
     }
 

@@ -19,7 +19,8 @@ use super::followers::{self, FollowerOptions};
 use super::heartbeat;
 use super::meters::Meters;
 use super::reads::Reads;
-use super::retention::Keyring;
+use super::retention::eraser::Eraser;
+use super::retention::{Keyring, RetentionRules};
 use super::sequencer::{self, Answer, Phase, Sequencer, SystemNonces};
 use super::witnesses::{BehindWitnesses, WitnessOptions, Witnesses, WitnessesError};
 use crate::alarm::Alarms;
@@ -82,6 +83,8 @@ pub struct RelayOptions {
     pub index: Index,
     /// Of what lies encrypted beside the records.
     pub keyring: Arc<Keyring>,
+    /// When that is erased.
+    pub retention: RetentionRules,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Of the software.
@@ -204,6 +207,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
         journal,
         index,
         keyring,
+        retention,
         clock,
         version,
         configuration_digest,
@@ -282,6 +286,18 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
             return Err(OpenError::Corrupt("RELAY_STARTED left no record".into()));
         }
     }
+    let eraser = Eraser {
+        journal: Arc::clone(&journal),
+        index: index.clone(),
+        keyring: Arc::clone(&keyring),
+        queue: queue.clone(),
+        clock: Arc::clone(&clock),
+        rules: retention,
+    };
+    // What the log owes is told before anybody is served.
+    if let Err(error) = eraser.finish().await {
+        tracing::error!(%error, "what was erased before is not all told yet; it is tried again");
+    }
     let attended = match &witnesses {
         Some(witnesses) => witnesses.attend(&durable).map_err(OpenError::Corrupt)?,
         None => JoinSet::new(),
@@ -310,6 +326,9 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
             witnesses,
             _attended: attended,
             heartbeat: heartbeat.map(|path| heartbeat::start(path, clock)),
+            erasing: eraser.clone().start(),
+            #[cfg(test)]
+            eraser,
         }),
     })
 }

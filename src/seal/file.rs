@@ -139,7 +139,8 @@ pub fn read_private_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError
         return Err(KeyFileError::NotAFile(path.to_owned()));
     }
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+    if mode & bits_refused(path, credentials.as_deref().map(Path::new)) != 0 {
         return Err(KeyFileError::NotPrivate(path.to_owned(), mode));
     }
     // Room for all of it at once: a buffer that grows leaves copies behind that nobody wipes.
@@ -154,11 +155,40 @@ pub fn read_private_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError
     Ok(bytes)
 }
 
+/// Which permissions a secret file must not give. A systemd credential is root's, and its service's user reads it by an access
+/// list, which the mode shows as the group's: that user has nobody else in it.
+fn bits_refused(path: &Path, credentials: Option<&Path>) -> u32 {
+    match credentials.is_some_and(|directory| directory.is_absolute() && path.parent() == Some(directory)) {
+        true => 0o037,
+        false => 0o077,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use std::fs::{self, Permissions};
+
+    /// The group may read what systemd hands a service, and nothing else; nobody else may read anything.
+    #[test]
+    fn a_credential_may_be_read_by_an_access_list() {
+        let credentials = Path::new("/run/credentials/wardline-relay.service");
+        for (path, refused) in [
+            ("/run/credentials/wardline-relay.service/log.pem", 0o037),
+            ("/run/credentials/wardline-relay.service/../log.pem", 0o077),
+            ("/run/credentials/wardline-relay.service/deeper/log.pem", 0o077),
+            ("/var/lib/wardline/keys/log.pem", 0o077),
+        ] {
+            assert_eq!(
+                bits_refused(Path::new(path), Some(credentials)),
+                refused,
+                "{path}"
+            );
+            assert_eq!(bits_refused(Path::new(path), None), 0o077, "{path}");
+        }
+        assert_eq!(bits_refused(Path::new("log.pem"), Some(Path::new(""))), 0o077);
+    }
 
     /// The seed 00 01 … 1f as `openssl genpkey` would write it.
     const PEM: &str = "-----BEGIN PRIVATE KEY-----\n\

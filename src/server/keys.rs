@@ -76,6 +76,24 @@ pub const KEYS: &[Key] = &[
         "the keys that bodies and texts are encrypted under on disk, in a file that no backup holds; absent: DATA_DIR/keys/buckets",
     ),
     key(
+        "retention.ordinary_days",
+        Kind::Integer,
+        Some("730"),
+        "days after a warning's expiry until what it and its answers say is erased",
+    ),
+    key(
+        "retention.personal_data_days",
+        Kind::Integer,
+        Some("90"),
+        "the same of warnings that contain personal data",
+    ),
+    key(
+        "retention.exercise_days",
+        Kind::Integer,
+        Some("30"),
+        "the same of exercises and tests",
+    ),
+    key(
         "operators.*",
         Kind::Paths,
         None,

@@ -15,8 +15,8 @@ use crate::fetch::Url;
 use crate::files;
 use crate::grpc::EdgeLimits;
 use crate::limits;
-use crate::relay::SessionTimes;
 use crate::relay::{HourlyQuota, Quotas, WitnessPolicy, WitnessTimes};
+use crate::relay::{RetentionRules, SessionTimes};
 use crate::telemetry::{LogFormat, LogLevel};
 use crate::tls::AcceptLimits;
 
@@ -47,6 +47,8 @@ pub struct RelaySettings {
     pub tls_certificate_file: PathBuf,
     /// The keys of the buckets of what is stored.
     pub bucket_keys_file: PathBuf,
+    /// When what was said is erased.
+    pub retention: RetentionRules,
     /// Operators' key requests, for the genesis.
     pub operators: BTreeMap<OperatorName, Vec<PathBuf>>,
     /// The defaults, one a precedence; recorded in the genesis.
@@ -108,6 +110,7 @@ impl RelaySettings {
             tls_key_file: file("tls.key_file", "tls.pem")?,
             tls_certificate_file: file("tls.certificate_file", "tls-cert.pem")?,
             bucket_keys_file: file("retention.keys", "buckets")?,
+            retention: retention(&settings)?,
             operators: operators(&settings)?,
             deadlines: Precedence::ALL
                 .iter()
@@ -323,6 +326,27 @@ fn quota(settings: &Settings, name: &str, at_least: u64) -> Result<u64, ConfigEr
     }
 }
 
+/// Each rule is a day at least, and personal data is not kept longer than what is ordinary.
+fn retention(settings: &Settings) -> Result<RetentionRules, ConfigError> {
+    const PERSONAL: &str = "retention.personal_data_days";
+    let days = |key: &str| -> Result<u32, ConfigError> {
+        let days: u32 = settings.required(key)?;
+        match (1..=limits::RETENTION_DAYS_MAX).contains(&days) {
+            true => Ok(days),
+            false => Err(settings.refuse(key, format!("takes 1 to {}", limits::RETENTION_DAYS_MAX))),
+        }
+    };
+    let rules = RetentionRules {
+        ordinary_days: days("retention.ordinary_days")?,
+        personal_data_days: days(PERSONAL)?,
+        exercise_days: days("retention.exercise_days")?,
+    };
+    match rules.personal_data_days <= rules.ordinary_days {
+        true => Ok(rules),
+        false => Err(settings.refuse(PERSONAL, "takes no more than retention.ordinary_days")),
+    }
+}
+
 /// One for the connection, the edge's streams and the engine's sessions.
 fn stall_ms_max(settings: &Settings) -> Result<u64, ConfigError> {
     lowered(settings, "session_stall_ms_max", limits::SESSION_STALL_MS_MAX)
@@ -408,6 +432,7 @@ mod tests {
         );
         assert_eq!(settings.accept.connections_max, limits::CONNECTIONS_MAX);
         assert_eq!(settings.quotas, Quotas::default());
+        assert_eq!(settings.retention, RetentionRules::default());
         assert_eq!(settings.tls_key_file, Path::new("/var/lib/wardline/keys/tls.pem"));
         assert_eq!(settings.http_listen, None);
     }

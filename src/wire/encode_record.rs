@@ -7,8 +7,8 @@ use prost::Message;
 use super::fields::unix_ms_or_zero;
 use super::v1;
 use crate::domain::{
-    Accepted, AudienceOpening, DirectoryLink, Genesis, HandedOver, Hash, Record, RecordKind, Rejected,
-    RelayStarted, Routed, SignedEnvelope, ThreadLink,
+    Accepted, AudienceOpening, DirectoryLink, Erased, Genesis, HandedOver, Hash, Record, RecordKind,
+    Rejected, RelayStarted, Routed, SignedEnvelope, ThreadLink,
 };
 
 /// The bytes of a record. Of an [`RecordKind::Unknown`] kind there is nothing to write but its links.
@@ -91,6 +91,7 @@ fn kind(kind: &RecordKind) -> Option<v1::record::Kind> {
         RecordKind::Rejected(it) => Kind::Rejected(it.into()),
         RecordKind::Routed(it) => Kind::Routed(it.into()),
         RecordKind::HandedOver(it) => Kind::HandedOver(it.into()),
+        RecordKind::Erased(it) => Kind::Erased(it.into()),
         RecordKind::Acknowledged(it) => Kind::Acknowledged(v1::Acknowledged {
             acknowledgement: envelope(it),
         }),
@@ -196,6 +197,17 @@ impl From<&HandedOver> for v1::HandedOver {
             session_id: Bytes::copy_from_slice(&handed_over.session_id),
             tls_keyid: handed_over.tls_keyid.to_string(),
             unrecorded: handed_over.unrecorded,
+        }
+    }
+}
+
+impl From<&Erased> for v1::Erased {
+    fn from(erased: &Erased) -> Self {
+        Self {
+            index: erased.index,
+            retention_class: erased.bucket.class().number(),
+            days: erased.days,
+            day: erased.bucket.day(),
         }
     }
 }

@@ -11,8 +11,8 @@ use super::reader::At;
 use super::schema::Root;
 use super::walker::{Fields, Of, read};
 use crate::domain::{
-    Accepted, Deadlines, Digest, DirectoryLink, DirectoryPosition, Genesis, HandedOver, Hash, Origin,
-    Precedence, Record, RecordKind, Rejected, RelayStarted, Routed, ThreadLink,
+    Accepted, Bucket, Deadlines, Digest, DirectoryLink, DirectoryPosition, Erased, Genesis, HandedOver, Hash,
+    Origin, Precedence, Record, RecordKind, Rejected, RelayStarted, RetentionClass, Routed, ThreadLink,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::limits;
@@ -108,6 +108,7 @@ fn record_kind(record: &Fields<'_>) -> Result<RecordKind, Refused> {
     }
     one_of! {
         HANDED_OVER: handed_over => RecordKind::HandedOver,
+        ERASED: erased => RecordKind::Erased,
         ROUTED: routed => RecordKind::Routed,
         ACCEPTED: accepted => RecordKind::Accepted,
         REJECTED: rejected => RecordKind::Rejected,
@@ -220,6 +221,17 @@ fn routed(routed: &Fields<'_>) -> Result<Routed, Refused> {
         })?,
         inbox_commitment: routed.exactly(at::INBOX_COMMITMENT)?,
         wrap_digest: routed.optional_exactly(at::WRAP_DIGEST)?,
+    })
+}
+
+fn erased(erased: &Fields<'_>) -> Result<Erased, Refused> {
+    use super::at::erased as at;
+    let class = erased.word(at::RETENTION_CLASS, RetentionClass::from_number)?;
+    let bucket = Bucket::new(class, erased.uint32(at::DAY));
+    Ok(Erased {
+        index: erased.uint(at::INDEX),
+        bucket: bucket.ok_or_else(|| invalid("day", "lies beyond all calendars"))?,
+        days: erased.uint32(at::DAYS),
     })
 }
 

@@ -31,7 +31,7 @@ fn telling(directory: &Path) -> Vec<PathBuf> {
     let tells = |path: &PathBuf| {
         let bytes = std::fs::read(path).unwrap();
         let holds = |said: &&str| bytes.windows(said.len()).any(|window| window == said.as_bytes());
-        SAID.iter().any(|said| holds(said))
+        SAID.iter().any(holds)
     };
     files(directory).into_iter().filter(tells).collect()
 }

@@ -2,9 +2,9 @@
 //! proven, or claimed by the relay, or not shown; nothing here says more than the signatures do.
 
 use crate::domain::{
-    AcknowledgementKind, Address, Assessment, Country, Deadlines, DeskAddress, Digest, Hash, KeyId, KeyRole,
-    Origin, PayloadId, Precedence, Principal, RefusalReason, RevocationReason, Seen, Specific, Status, Step,
-    WarningType,
+    AcknowledgementKind, Address, Assessment, Country, Deadlines, DeskAddress, Digest, Erased, Hash, KeyId,
+    KeyRole, Origin, PayloadId, Precedence, Principal, RefusalReason, RevocationReason, Seen, Specific,
+    Status, Step, WarningType,
 };
 use crate::time::Timestamp;
 
@@ -184,6 +184,8 @@ pub enum Deed {
     },
     /// The recipient signed something.
     Said(Box<Said>),
+    /// The relay says that it has erased what was said in a record.
+    Erased(Erased),
     /// A record of a later version: it chains, and says nothing to this one.
     Unknown,
 }
@@ -196,6 +198,7 @@ impl Deed {
             Self::Routed => "ROUTED",
             Self::HandedOver { .. } => "HANDED_OVER",
             Self::Said(said) => said.kind.word(),
+            Self::Erased(_) => "ERASED",
             Self::Unknown => "UNKNOWN",
         }
     }

@@ -1,6 +1,7 @@
 //! Findings as data: one object in stable snake_case. Times are RFC 3339 and say whose word they are by their names; hashes
 //! and keys are lower-case hex; what is not known or not said is null.
 
+use crate::audit::timeline_json::erased_json;
 use serde_json::{Value, json};
 
 use super::super::timeline::{Note, Words};
@@ -117,6 +118,11 @@ fn act(act: &Act, directory_last: u64) -> Value {
             }
             Deed::Said(said) => {
                 members.insert("said".to_owned(), self::said(said));
+            }
+            Deed::Erased(erased) => {
+                if let Value::Object(erased) = erased_json(erased) {
+                    members.extend(erased);
+                }
             }
             Deed::Routed | Deed::Unknown => {}
         }

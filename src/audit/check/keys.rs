@@ -59,6 +59,7 @@ impl Certificates {
             | RecordKind::Rejected(_)
             | RecordKind::Routed(_)
             | RecordKind::HandedOver(_)
+            | RecordKind::Erased(_)
             | RecordKind::Acknowledged(_)
             | RecordKind::Unknown => {}
         }

@@ -174,6 +174,12 @@ impl Findings {
                     short(tls_keyid)
                 )
             }
+            (Deed::Erased(erased), _) => format!(
+                "Record {index}: the relay says that it has erased what was said in record {}, by the rule for {}. Every \
+                 signature and proof of it stands.",
+                erased.index,
+                erased.rule()
+            ),
             (Deed::Unknown, _) => format!("Record {index}: a record of a later version, about {desk}."),
         };
         if let Some(by) = &act.by

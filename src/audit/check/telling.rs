@@ -189,6 +189,7 @@ impl Teller<'_> {
                 unrecorded: handed_over.unrecorded,
             },
             (RecordKind::Routed(_), _) => Deed::Routed,
+            (RecordKind::Erased(erased), _) => Deed::Erased(*erased),
             (RecordKind::Unknown, _) => Deed::Unknown,
             // None of these has a place in a thread, and what was acknowledged was read: nothing comes here that was checked.
             (
@@ -217,7 +218,7 @@ impl Teller<'_> {
                 .acts
                 .first()
                 .map_or(Standing::ClaimedByRelay, |warned| warned.standing),
-            Deed::HandedOver { .. } | Deed::Unknown => Standing::ClaimedByRelay,
+            Deed::HandedOver { .. } | Deed::Erased(_) | Deed::Unknown => Standing::ClaimedByRelay,
         };
         self.acts.push(Act {
             index: entry.index,
@@ -279,7 +280,7 @@ impl Teller<'_> {
             Deed::Said(said) => said.kind.step() == step,
             Deed::HandedOver { .. } => step == Step::HandedOver,
             Deed::Routed => step == Step::Routed,
-            Deed::Warned { .. } | Deed::Unknown => false,
+            Deed::Warned { .. } | Deed::Erased(_) | Deed::Unknown => false,
         };
         let all = self.acts.iter().filter(|act| act.desk.as_ref() == desk);
         let standings = all.filter(shows).map(|act| act.standing);

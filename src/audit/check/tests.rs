@@ -13,6 +13,7 @@ use super::stage::{Story, bundle, cosigned_at, note_at, policy, story, trusted};
 use super::*;
 use crate::audit::TrustedRoots;
 use crate::domain::*;
+use crate::ledger::{Command, Erasure, Facts as _, ThreadKey};
 use crate::time::Timestamp;
 use crate::transparency::Policy;
 
@@ -350,6 +351,43 @@ fn what_was_erased_is_told() {
             .filter(|act| act.by.is_some())
             .all(|act| act.standing == Standing::Proven)
     );
+}
+
+/// What the relay erased, when and by which rule stands in the thread and is told in words, data and page; all else verifies as
+/// before, for whoever replays the log too.
+#[test]
+fn erasures_are_told_with_their_rule() {
+    let Story {
+        mut world,
+        warning,
+        notes,
+    } = story();
+    world.clock.advance_ms(400 * 24 * 3_600_000);
+    let thread = ThreadKey {
+        warning,
+        desk: parsed("ru.ctc"),
+    };
+    let fact = world.facts.warning(&warning).unwrap().unwrap();
+    let bucket = fact.bucket(fact.expires);
+    let erased = Erased {
+        index: fact.accepted,
+        bucket,
+        days: 90,
+    };
+    let index = world.does(Command::Erase(Erasure { thread, erased }));
+    let it = bundle(&world, warning, "us.ctc", &note_at(&world, world.size()), &notes);
+    let findings = check(&it, &trusted(&world)).unwrap();
+    let act = findings.acts.iter().find(|act| act.index == index).unwrap();
+    assert_eq!(act.what, Deed::Erased(erased));
+    assert_eq!(act.standing, Standing::ClaimedByRelay);
+    let told = text_of(&findings);
+    let rule = format!(
+        "erased what was said in record {}, by the rule for {}",
+        fact.accepted,
+        erased.rule()
+    );
+    assert!(told.contains(&rule), "{told}");
+    assert!(erased.rule().contains(": 90 days after "), "{}", erased.rule());
 }
 
 /// A key that was revoked later keeps what it signed, and the bundle tells its end; what it signs after that is a fault.

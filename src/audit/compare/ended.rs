@@ -45,6 +45,7 @@ pub(super) fn ends(record: &Record) -> Option<KeyId> {
         | RecordKind::Rejected(_)
         | RecordKind::Routed(_)
         | RecordKind::HandedOver(_)
+        | RecordKind::Erased(_)
         | RecordKind::Acknowledged(_)
         | RecordKind::Unknown => None,
     }
@@ -73,6 +74,7 @@ pub(super) fn signers(record: &Record) -> Vec<KeyId> {
         | RecordKind::Rejected(_)
         | RecordKind::Routed(_)
         | RecordKind::HandedOver(_)
+        | RecordKind::Erased(_)
         | RecordKind::Unknown => Vec::new(),
     }
 }
@@ -100,6 +102,7 @@ pub(super) fn names_newest(record: &Record) -> Option<u64> {
         | RecordKind::Accepted(_)
         | RecordKind::Rejected(_)
         | RecordKind::HandedOver(_)
+        | RecordKind::Erased(_)
         | RecordKind::Acknowledged(_)
         | RecordKind::Unknown => None,
     }

@@ -129,6 +129,11 @@ fn details(what: &Deed) -> Node {
             ),
         }),
         Deed::Said(said) => said_details(said),
+        Deed::Erased(erased) => text(format!(
+            ": what was said in record {} is erased, by the rule for {}",
+            erased.index,
+            erased.rule()
+        )),
         Deed::Unknown => text(": a record of a later version, which this page cannot read"),
     }
 }

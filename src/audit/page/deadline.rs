@@ -36,7 +36,7 @@ pub(super) enum Verdict {
 /// The step that an act is evidence of.
 pub(super) fn step_of(act: &Act) -> Option<Step> {
     match &act.what {
-        Deed::Warned { .. } | Deed::Unknown => None,
+        Deed::Warned { .. } | Deed::Erased(_) | Deed::Unknown => None,
         Deed::Routed => Some(Step::Routed),
         Deed::HandedOver { .. } => Some(Step::HandedOver),
         Deed::Said(said) => Some(said.kind.step()),

@@ -11,6 +11,7 @@ fn outline(deed: &Deed) -> &'static str {
         Deed::Warned { .. } => "M0 -9L9 -2L5 8H-5L-9 -2Z",
         Deed::Routed => "M-7 -8L9 0L-7 8Z",
         Deed::HandedOver { .. } => "M0 -9L9 0L0 9L-9 0Z",
+        Deed::Erased(_) => "M-9 -2H9V2H-9ZM-5 -8H5V-5H-5ZM-5 5H5V8H-5Z",
         Deed::Unknown => "M-8 -7H8L0 8Z",
         Deed::Said(said) => match said.kind {
             AcknowledgementKind::Received => "M-8 0A8 8 0 1 0 8 0A8 8 0 1 0 -8 0Z",
@@ -32,6 +33,7 @@ fn meaning(deed: &Deed) -> &'static str {
         Deed::Warned { .. } => "the originator signed the warning",
         Deed::Routed => "the relay addressed it to this desk; no receipt",
         Deed::HandedOver { .. } => "the relay says that it wrote it to this desk’s connection; no receipt",
+        Deed::Erased(_) => "the relay says that it erased what was said, by a rule",
         Deed::Unknown => "a record of a later version",
         Deed::Said(said) => match said.kind {
             AcknowledgementKind::Received => "the recipient’s system signed that it has it, whole",

@@ -395,9 +395,10 @@ pub(super) fn standing(act: &Act) -> &'static str {
     match (act.standing, &act.what) {
         (Standing::Proven, Deed::Routed) => "proven: in the log",
         (Standing::Proven, _) => "proven: signed",
-        (Standing::ClaimedByRelay, Deed::HandedOver { .. } | Deed::Unknown | Deed::Routed) => {
-            "the relay’s word"
-        }
+        (
+            Standing::ClaimedByRelay,
+            Deed::HandedOver { .. } | Deed::Erased(_) | Deed::Unknown | Deed::Routed,
+        ) => "the relay’s word",
         (Standing::ClaimedByRelay, Deed::Warned { .. } | Deed::Said(_)) => "signed; key not proven",
     }
 }

@@ -72,6 +72,7 @@ fn word(kind: &RecordKind) -> &'static str {
         RecordKind::Routed(_) => "ROUTED",
         RecordKind::HandedOver(_) => "HANDED_OVER",
         RecordKind::Acknowledged(_) => "ACKNOWLEDGED",
+        RecordKind::Erased(_) => "ERASED",
         RecordKind::Unknown => "UNKNOWN",
     }
 }
@@ -151,6 +152,14 @@ fn about(record: &Record) -> String {
             Some(said) => format!("{}: {}", thread(), said.kind),
             None => thread(),
         },
+        RecordKind::Erased(erased) => {
+            format!(
+                "{}, what record {} said; {}",
+                thread(),
+                erased.index,
+                erased.rule()
+            )
+        }
         RecordKind::Unknown => "a kind of a later version".to_owned(),
     }
 }
@@ -216,6 +225,12 @@ fn details(kind: &RecordKind) -> Value {
             "session_id": hex::encode(handed_over.session_id),
             "tls_keyid": handed_over.tls_keyid.to_string(),
             "unrecorded": handed_over.unrecorded,
+        }),
+        RecordKind::Erased(erased) => json!({
+            "erased_record": erased.index,
+            "retention_class": erased.bucket.class().word(),
+            "rule_days": erased.days,
+            "rule_day": erased.bucket.day(),
         }),
         RecordKind::Acknowledged(envelope) => match acknowledgement(envelope) {
             Some(said) => json!({

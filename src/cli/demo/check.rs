@@ -103,7 +103,7 @@ fn said(warning: &WarningTimeline, desk: &DeskAddress) -> Vec<AcknowledgementKin
     of_desk
         .filter_map(|event| match &event.what {
             What::Acknowledged(answer) => Some(answer.kind),
-            What::Accepted | What::Routed | What::HandedOver { .. } => None,
+            What::Accepted | What::Routed | What::HandedOver { .. } | What::Erased(_) => None,
         })
         .collect()
 }

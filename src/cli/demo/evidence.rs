@@ -183,6 +183,7 @@ fn deed(act: &Act) -> String {
             let assessment = said.assessment.map(|it| format!(", {it}")).unwrap_or_default();
             format!("{desk} signed {}{assessment} (record {index})", said.kind)
         }
+        Deed::Erased(erased) => format!("what record {} said was erased (record {index})", erased.index),
         Deed::Unknown => format!("record {index} is of a later version"),
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Names are ended by a zero byte, which no name holds, so that no name is the beginning of another.
 
-use crate::domain::{AgencyId, DeskAddress, Digest, PayloadId, Principal};
+use crate::domain::{AgencyId, Bucket, DeskAddress, Digest, PayloadId, Principal};
 use crate::seal::PayloadKind;
 
 pub(super) const FORMAT: &[u8] = b"F";
@@ -24,6 +24,8 @@ const WAITING: u8 = b'c';
 const OUTGOING: u8 = b'o';
 const REJECTED: u8 = b'x';
 const DIRECTORY: u8 = b's';
+const KEPT: u8 = b'k';
+const ERASED: u8 = b'e';
 
 /// A key under construction.
 struct Key(Vec<u8>);
@@ -141,4 +143,30 @@ pub(super) fn rejected(principal: &Principal) -> Vec<u8> {
 
 pub(super) fn directory(seq: u64) -> Vec<u8> {
     Key::new(DIRECTORY).number(seq).0
+}
+
+pub(super) fn kept_of(bucket: Bucket) -> Vec<u8> {
+    Key::new(KEPT).bytes(&bucket.number().to_be_bytes()).0
+}
+
+pub(super) fn kept(bucket: Bucket, index: u64, desk: &DeskAddress) -> Vec<u8> {
+    Key(kept_of(bucket)).number(index).name(desk).0
+}
+
+/// Where all that is kept begins.
+pub(super) fn all_kept() -> Vec<u8> {
+    vec![KEPT]
+}
+
+/// The bucket, record and desk of a key of what is kept.
+pub(super) fn of_kept(key: &[u8]) -> Option<(Bucket, u64, DeskAddress)> {
+    let (bucket, rest) = key.get(1..)?.split_first_chunk::<4>()?;
+    let (index, desk) = rest.split_first_chunk::<8>()?;
+    let desk = std::str::from_utf8(desk.strip_suffix(&[0])?).ok()?;
+    let bucket = Bucket::from_number(u32::from_be_bytes(*bucket))?;
+    Some((bucket, u64::from_be_bytes(*index), desk.parse().ok()?))
+}
+
+pub(super) fn erased(index: u64) -> Vec<u8> {
+    Key::new(ERASED).number(index).0
 }

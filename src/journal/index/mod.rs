@@ -23,6 +23,8 @@
 //! | `c` ‖ desk | how many `p` the desk has | replaced |
 //! | `o` ‖ agency ‖ index u64 | warning digest: what the agency sent | for ever |
 //! | `x` ‖ principal | `REJECTED` records in its latest hour | replaced |
+//! | `k` ‖ bucket u32 ‖ index u64 ‖ desk | warning digest: what lies beside a record, and whose thread tells when it is erased | until that |
+//! | `e` ‖ index u64 | bucket u32: what lay beside it is erased | for ever |
 //! | `s` ‖ seq u64 | index of a directory record | for ever |
 
 mod codec;
@@ -33,7 +35,7 @@ mod sled_store;
 mod store;
 mod write;
 
-pub use queries::{Listed, Routing};
+pub use queries::{KeptPart, Listed, Routing};
 pub use write::Derived;
 
 #[cfg(test)]

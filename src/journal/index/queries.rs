@@ -2,8 +2,8 @@
 
 use super::codec::{StoredIncoming, StoredRouting, StoredWarning, Value};
 use super::{Index, IndexError, Order, keys};
-use crate::domain::{AgencyId, DeskAddress, Digest};
-use crate::ledger::{ThreadFact, WarningFact};
+use crate::domain::{AgencyId, Bucket, DeskAddress, Digest};
+use crate::ledger::{ThreadFact, ThreadKey, WarningFact};
 
 /// A warning in a desk's inbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,11 +27,58 @@ pub struct Listed {
     pub desk: Option<DeskAddress>,
 }
 
+/// What is kept beside a record until its bucket is erased, and which thread is to tell of that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptPart {
+    /// The bucket.
+    pub bucket: Bucket,
+    /// The record.
+    pub index: u64,
+    /// The thread.
+    pub thread: ThreadKey,
+}
+
+fn kept(key: &[u8]) -> Result<(Bucket, u64, DeskAddress), IndexError> {
+    keys::of_kept(key).ok_or_else(|| IndexError::Corrupt("a key of what is kept does not read".into()))
+}
+
 fn number_of(key: &[u8]) -> Result<u64, IndexError> {
     keys::last_number(key).ok_or_else(|| IndexError::Corrupt("a key is too short".into()))
 }
 
 impl Index {
+    /// The buckets of which something is kept, in the order of their numbers.
+    pub fn kept_buckets(&self) -> Result<Vec<Bucket>, IndexError> {
+        let mut buckets = Vec::new();
+        let (mut from, end) = (keys::all_kept(), keys::end_of(&keys::all_kept()));
+        while let Some((key, _)) = self.store.range(&from, &end, Order::Ascending, 1)?.pop() {
+            let bucket = kept(&key)?.0;
+            buckets.push(bucket);
+            from = keys::end_of(&keys::kept_of(bucket));
+        }
+        Ok(buckets)
+    }
+
+    /// What is kept of a bucket, in the order of the log; at most `limit`.
+    pub fn kept(&self, bucket: Bucket, limit: usize) -> Result<Vec<KeptPart>, IndexError> {
+        let mut found = Vec::new();
+        for (key, value) in self.all(&keys::kept_of(bucket), limit)? {
+            let (bucket, index, desk) = kept(&key)?;
+            let warning = Digest::decode(&value)?;
+            found.push(KeptPart {
+                bucket,
+                index,
+                thread: ThreadKey { warning, desk },
+            });
+        }
+        Ok(found)
+    }
+
+    /// Whether the log tells that what lay beside this record is erased.
+    pub fn is_erased(&self, index: u64) -> Result<bool, IndexError> {
+        Ok(self.store.value(&keys::erased(index))?.is_some())
+    }
+
     /// A warning by the index of its `ACCEPTED` record.
     pub fn warning_at(&self, accepted: u64) -> Result<Option<(Digest, WarningFact)>, IndexError> {
         let stored: Option<StoredWarning> = self.typed(&keys::warning(accepted))?;

@@ -125,6 +125,19 @@ impl Batch<'_> {
                 index,
                 warning,
             } => self.put(keys::outgoing(&agency, index), warning.encode()),
+            Change::Kept {
+                bucket,
+                index,
+                thread,
+            } => self.put(keys::kept(bucket, index, &thread.desk), thread.warning.encode()),
+            Change::Erased {
+                bucket,
+                index,
+                thread,
+            } => {
+                self.puts.insert(keys::kept(bucket, index, &thread.desk), None);
+                self.put(keys::erased(index), bucket.number().to_be_bytes().to_vec());
+            }
             Change::Rejected(principal, count) => self.put(keys::rejected(&principal), count.encode()),
             Change::DirectoryRecord { seq, index } => self.put(keys::directory(seq), index.encode()),
         }

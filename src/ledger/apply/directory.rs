@@ -247,7 +247,8 @@ impl Directory {
             | RecordKind::Rejected(_)
             | RecordKind::Routed(_)
             | RecordKind::HandedOver(_)
-            | RecordKind::Acknowledged(_) => {
+            | RecordKind::Acknowledged(_)
+            | RecordKind::Erased(_) => {
                 return Err(Corrupt::new(index, "it is no record of the directory"));
             }
         };

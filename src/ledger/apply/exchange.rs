@@ -8,8 +8,8 @@ use super::super::facts::{Hourly, IdFact, IdKey, ThreadFact, ThreadKey, WarningF
 use super::super::rules;
 use super::{ApplyError, Applying, Corrupt, used_id};
 use crate::domain::{
-    Accepted, AcknowledgementKind, Form, HandedOver, Rejected, RetentionClass, Routed, SignedEnvelope, Step,
-    ThreadLink,
+    Accepted, AcknowledgementKind, Erased, Form, HandedOver, Rejected, RetentionClass, Routed,
+    SignedEnvelope, Step, ThreadLink,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::limits;
@@ -162,6 +162,11 @@ impl<'a> Applying<'a> {
                 number,
                 warning,
             });
+            self.changes.push(Change::Kept {
+                bucket: fact.bucket(self.record.time),
+                index: fact.accepted,
+                thread: key.clone(),
+            });
         }
         self.thread_record(key, thread);
         Ok(())
@@ -258,6 +263,16 @@ impl<'a> Applying<'a> {
             thread.received = Some((self.index, fact.digest));
         }
         self.use_up(id, fact)?;
+        if content.text.is_some()
+            && self.facts.is_for_delivery()
+            && let Some(fact) = self.facts.warning(&key.warning)?
+        {
+            self.changes.push(Change::Kept {
+                bucket: fact.bucket(self.record.time),
+                index: self.index,
+                thread: key.clone(),
+            });
+        }
         let waited = thread.step < Step::Received;
         thread.acknowledgements = thread.acknowledgements.saturating_add(1);
         thread.step = thread.step.max(content.kind.step());
@@ -273,6 +288,37 @@ impl<'a> Applying<'a> {
                 lane,
                 number,
                 warning,
+            });
+        }
+        self.thread_record(key, thread);
+        Ok(())
+    }
+
+    /// What is said was due by its own rule, and is of the thread's warning, as far as that is seen.
+    pub(super) fn erased(&mut self, erased: &Erased) -> Result<(), ApplyError> {
+        let Erased { index, bucket, days } = *erased;
+        let (key, thread) = self.next_in_thread(self.link()?)?;
+        if index >= self.index {
+            return Err(self.corrupt("it erases what did not stand before it").into());
+        }
+        if self.record.time < bucket.due(days) {
+            return Err(self.corrupt("it erases before its own rule would").into());
+        }
+        if let Some(fact) = self.facts.warning(&key.warning)? {
+            if bucket.class() != fact.retention || bucket < fact.bucket(fact.expires) {
+                return Err(self.corrupt("its bucket is not the warning's").into());
+            }
+            let routed = fact.accepted.saturating_add(u64::from(fact.routed));
+            if index != fact.accepted && index <= routed {
+                return Err(self.corrupt("it erases what is not the warning's").into());
+            }
+        }
+        if self.facts.is_for_delivery() {
+            let thread = key.clone();
+            self.changes.push(Change::Erased {
+                bucket,
+                index,
+                thread,
             });
         }
         self.thread_record(key, thread);

@@ -157,6 +157,7 @@ impl Applying<'_> {
             RecordKind::Rejected(rejected) => self.rejected(rejected),
             RecordKind::Routed(routed) => self.routed(routed),
             RecordKind::HandedOver(handed_over) => self.handed_over(handed_over),
+            RecordKind::Erased(erased) => self.erased(erased),
             RecordKind::Acknowledged(envelope) => self.acknowledged(envelope),
             RecordKind::Unknown => self.unknown(),
         }
@@ -247,7 +248,10 @@ const fn links_of(kind: &RecordKind) -> Links {
         | RecordKind::AgencyReinstated(_)
         | RecordKind::OperatorKeyPublished(_) => Links::Directory,
         RecordKind::RelayStarted(_) | RecordKind::Accepted(_) | RecordKind::Rejected(_) => Links::None,
-        RecordKind::Routed(_) | RecordKind::HandedOver(_) | RecordKind::Acknowledged(_) => Links::Thread,
+        RecordKind::Routed(_)
+        | RecordKind::HandedOver(_)
+        | RecordKind::Acknowledged(_)
+        | RecordKind::Erased(_) => Links::Thread,
         RecordKind::Unknown => Links::Any,
     }
 }

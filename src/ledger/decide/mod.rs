@@ -6,6 +6,7 @@
 
 mod acknowledgement;
 mod directory;
+mod erasure;
 mod handover;
 mod warning;
 
@@ -59,6 +60,7 @@ pub fn decide(
         }
         Command::Reject(condemned) => context.condemn(condemned),
         Command::HandOver(handover) => handover::record(&mut context, handover),
+        Command::Erase(erasure) => erasure::record(&mut context, erasure),
         Command::PublishKey(admitted) => directory::publish_key(&mut context, admitted),
         Command::PublishDesks(admitted) => directory::publish_desks(&mut context, admitted),
         Command::PublishMandate(admitted) => directory::publish_mandate(&mut context, admitted),

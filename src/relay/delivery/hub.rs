@@ -45,6 +45,8 @@ impl News {
             | Change::Thread(..)
             | Change::Pending { .. }
             | Change::Outgoing { .. }
+            | Change::Kept { .. }
+            | Change::Erased { .. }
             | Change::Rejected(..)
             | Change::DirectoryRecord { .. } => {}
         }

@@ -1,5 +1,6 @@
 //! A block under construction: what was decided, applied to a state that is not durable yet.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -48,6 +49,8 @@ pub(super) struct Batch {
     pub(super) hashes: Vec<Hash>,
     /// What they change.
     pub(super) changes: Vec<Change>,
+    /// Whose keys are destroyed before the block is appended, each by how many days.
+    pub(super) erasing: BTreeMap<Bucket, u32>,
     pub(super) news: News,
     /// In the order of the commands.
     pub(super) outcomes: Vec<(Outcome, Answering)>,
@@ -64,6 +67,7 @@ impl Batch {
             frontier,
             hashes: Vec::new(),
             changes: Vec::new(),
+            erasing: BTreeMap::new(),
             news: News::default(),
             outcomes: Vec::new(),
             facts: Overlay::new(index.clone()),
@@ -141,6 +145,9 @@ impl Batch {
             self.changes.extend(changes.iter().cloned());
             self.facts.put(changes);
             self.bytes = self.bytes.saturating_add(bytes_of(&new));
+            if let RecordKind::Erased(erased) = &new.record.kind {
+                self.erasing.insert(erased.bucket, erased.days);
+            }
             let bucket = match new.parts.is_empty() {
                 true => None,
                 false => self.bucket_of(&new)?,
@@ -203,6 +210,7 @@ fn meter_of(kind: &RecordKind) -> Meter {
         | RecordKind::Rejected(_)
         | RecordKind::Routed(_)
         | RecordKind::HandedOver(_)
+        | RecordKind::Erased(_)
         | RecordKind::Unknown => Meter::None,
     }
 }

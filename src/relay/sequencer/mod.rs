@@ -23,7 +23,7 @@ use self::queue::{Request, Work};
 use super::delivery::hub::Hub;
 use super::durable::Durable;
 use super::meters::Meters;
-use super::retention::Keyring;
+use super::retention::{Keyring, KeyringError};
 use crate::error::{ErrorCode, Refused};
 use crate::journal::{AppendError, Block, Derived, Index, IndexError, Journal, Position};
 use crate::ledger::{Command, Decision, Directory, FactsError, Nonces, ThreadKey, decide};
@@ -52,6 +52,8 @@ enum Fault {
     Append(AppendError),
     #[error(transparent)]
     Index(#[from] IndexError),
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
     #[error("the rules do not take their own record: {0}")]
     Ledger(String),
 }
@@ -217,6 +219,7 @@ impl Sequencer {
             frontier,
             hashes,
             changes,
+            erasing,
             news,
             outcomes,
             ..
@@ -233,6 +236,10 @@ impl Sequencer {
             root: frontier.root(),
         };
         let (count, bytes) = (block.records.len(), block.bytes());
+        // Before the log tells of it: what it tells is so. If the log then does not, the keyring remembers that it must.
+        for (bucket, days) in erasing {
+            self.keyring.destroy(bucket, days)?;
+        }
         let begun = Instant::now();
         let appended = self.runtime.block_on(self.journal.append(block, before.head));
         let head = match appended {

@@ -258,6 +258,7 @@ fn class_of(command: &Command) -> Class {
         Command::Genesis(_)
         | Command::Submit(_)
         | Command::Reject(_)
+        | Command::Erase(_)
         | Command::EnrolState(_)
         | Command::EnrolAgency(_)
         | Command::PublishDesks(_)

@@ -16,6 +16,7 @@ mod paging;
 mod queue;
 mod reading;
 mod reads;
+mod retention;
 mod sealing;
 mod sequencing;
 pub(in crate::relay) mod stage;

@@ -58,6 +58,7 @@ async fn open_with(
         journal,
         index,
         keyring,
+        retention: crate::relay::RetentionRules::default(),
         clock: Arc::new(clock.clone()),
         version: "test".to_owned(),
         configuration_digest: [1; 32],

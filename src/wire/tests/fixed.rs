@@ -446,6 +446,14 @@ pub(crate) fn records() -> Vec<(&'static str, Record)> {
             RecordKind::Acknowledged(small(PayloadKind::Acknowledgement)),
         ),
         ("unknown", RecordKind::Unknown),
+        (
+            "erased",
+            RecordKind::Erased(Erased {
+                index: 300,
+                bucket: Bucket::new(RetentionClass::PersonalData, 20_000).unwrap(),
+                days: 90,
+            }),
+        ),
     ];
     kinds
         .into_iter()

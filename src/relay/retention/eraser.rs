@@ -1,0 +1,124 @@
+//! Erases what is due, by itself. What is decided is recorded by the sequencer, which destroys the bucket's key before it
+//! appends: whatever the log tells was erased is, and whatever ends the process between the two, the keyring remembers what
+//! is to be told yet, and [`Eraser::finish`] tells it at the next start, before anybody is served.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{join_all, try_join_all};
+
+use super::keyring::{Keyring, KeyringError};
+use super::rules::RetentionRules;
+use crate::domain::{Bucket, Erased};
+use crate::error::Refused;
+use crate::journal::{AppendError, Index, IndexError, Journal, KeptPart, PartKind};
+use crate::ledger::{Command, Erasure};
+use crate::limits;
+use crate::relay::sequencer::{Answer, Queue};
+use crate::time::Clock;
+
+/// Why something was not erased; it is tried again.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::relay) enum NotErased {
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    #[error("the journal: {0}")]
+    Journal(#[from] AppendError),
+    #[error("it was not recorded: {0}")]
+    Refused(Refused),
+    #[error("a read of the index did not finish")]
+    Read,
+}
+
+/// What erases.
+#[derive(Clone)]
+pub(in crate::relay) struct Eraser {
+    pub(in crate::relay) journal: Arc<dyn Journal>,
+    pub(in crate::relay) index: Index,
+    pub(in crate::relay) keyring: Arc<Keyring>,
+    pub(in crate::relay) queue: Queue,
+    pub(in crate::relay) clock: Arc<dyn Clock>,
+    pub(in crate::relay) rules: RetentionRules,
+}
+
+impl Eraser {
+    /// Tells what was destroyed and is not all told yet: the process ended in between.
+    pub(in crate::relay) async fn finish(&self) -> Result<(), NotErased> {
+        for (bucket, days) in self.keyring.destroyed() {
+            self.erase(bucket, days).await?;
+        }
+        Ok(())
+    }
+
+    /// Erases what is due now.
+    pub(in crate::relay) async fn run(&self) -> Result<(), NotErased> {
+        self.finish().await?;
+        let index = self.index.clone();
+        let buckets = blocking(move || index.kept_buckets()).await?;
+        for (bucket, days) in self.rules.due(&buckets, self.clock.now()) {
+            tracing::info!(%bucket, days, "what was said is erased by its rule");
+            self.erase(bucket, days).await?;
+        }
+        Ok(())
+    }
+
+    /// The same again and again, until it is dropped.
+    pub(in crate::relay) fn start(self) -> tokio::task::JoinHandle<()> {
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(Duration::from_millis(limits::RETENTION_EVERY_MS));
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                if let Err(error) = self.run().await {
+                    tracing::error!(%error, "what is due was not all erased; it is tried again");
+                }
+            }
+        })
+    }
+
+    async fn erase(&self, bucket: Bucket, days: u32) -> Result<(), NotErased> {
+        loop {
+            let index = self.index.clone();
+            let kept = blocking(move || index.kept(bucket, limits::RETENTION_BATCH)).await?;
+            if kept.is_empty() {
+                break;
+            }
+            try_join_all(kept.iter().map(|part| self.tell(part, days))).await?;
+            // What is encrypted cannot be read any more: this frees its room. What an older version stored plain, it removes.
+            let mut records: Vec<u64> = kept.iter().map(|part| part.index).collect();
+            records.dedup();
+            let kinds = [PartKind::Body, PartKind::Text];
+            let parts = records.iter().flat_map(|index| kinds.map(|kind| (*index, kind)));
+            let erased = join_all(parts.map(|(index, kind)| self.journal.erase(index, kind))).await;
+            erased.into_iter().collect::<Result<(), _>>()?;
+        }
+        let keyring = Arc::clone(&self.keyring);
+        blocking(move || keyring.told(bucket)).await
+    }
+
+    async fn tell(&self, part: &KeptPart, days: u32) -> Result<(), NotErased> {
+        let erasure = Erasure {
+            thread: part.thread.clone(),
+            erased: Erased {
+                index: part.index,
+                bucket: part.bucket,
+                days,
+            },
+        };
+        match self.queue.ask(Command::Erase(erasure), 0).await {
+            Ok(Answer::Recorded { .. } | Answer::Existing { .. } | Answer::Unrecorded) => Ok(()),
+            Ok(Answer::Refused(refused) | Answer::Rejected { refused, .. }) | Err(refused) => {
+                Err(NotErased::Refused(refused))
+            }
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static, E: Into<NotErased> + Send + 'static>(
+    run: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, NotErased> {
+    let ran = tokio::task::spawn_blocking(run).await;
+    ran.map_err(|_| NotErased::Read)?.map_err(Into::into)
+}

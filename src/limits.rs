@@ -221,6 +221,12 @@ pub const RETENTION_PERSONAL_DATA_DAYS: u32 = 90;
 pub const RETENTION_EXERCISE_DAYS: u32 = 30;
 /// The longest rule. The shortest is a day: what is under way to the log at midnight still is of the day before.
 pub const RETENTION_DAYS_MAX: u32 = 36_525;
+/// How long an auditor's hold may be. Rule.
+pub const HOLD_MS_MAX: i64 = 2 * 366 * 24 * 3600 * 1000;
+/// Warnings, and agencies, that one hold names. Format.
+pub const HOLD_ITEMS_MAX: usize = 256;
+/// Holds of one auditor at a time. Rule.
+pub const HOLDS_PER_AUDITOR_MAX: usize = 256;
 /// How often it is looked what is due to be erased.
 pub const RETENTION_EVERY_MS: u64 = 10 * 60 * 1_000;
 /// Erasures that are under way to the log at a time.

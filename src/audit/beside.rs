@@ -96,6 +96,7 @@ pub(super) fn check(prepared: &Prepared, shown: &ReplayedRecord) -> Result<Besid
         | RecordKind::RootSucceeded(_)
         | RecordKind::DesksPublished(_)
         | RecordKind::MandatePublished(_)
+        | RecordKind::HoldPlaced(_)
         | RecordKind::AgencySuspended(_)
         | RecordKind::AgencyReinstated(_)
         | RecordKind::OperatorKeyPublished(_)

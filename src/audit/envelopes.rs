@@ -24,6 +24,7 @@ pub(super) fn each_envelope<'a>(kind: &'a RecordKind, mut look: impl FnMut(&'a S
         | RecordKind::RootSucceeded(envelope)
         | RecordKind::DesksPublished(envelope)
         | RecordKind::MandatePublished(envelope)
+        | RecordKind::HoldPlaced(envelope)
         | RecordKind::AgencySuspended(envelope)
         | RecordKind::AgencyReinstated(envelope)
         | RecordKind::OperatorKeyPublished(envelope)

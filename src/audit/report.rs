@@ -124,6 +124,7 @@ impl Counts {
             | RecordKind::RootSucceeded(_)
             | RecordKind::DesksPublished(_)
             | RecordKind::MandatePublished(_)
+            | RecordKind::HoldPlaced(_)
             | RecordKind::AgencySuspended(_)
             | RecordKind::AgencyReinstated(_)
             | RecordKind::OperatorKeyPublished(_)

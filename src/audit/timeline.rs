@@ -331,6 +331,7 @@ impl Gathering {
                 | RecordKind::RootSucceeded(envelope)
                 | RecordKind::DesksPublished(envelope)
                 | RecordKind::MandatePublished(envelope)
+                | RecordKind::HoldPlaced(envelope)
                 | RecordKind::AgencySuspended(envelope)
                 | RecordKind::AgencyReinstated(envelope)
                 | RecordKind::OperatorKeyPublished(envelope),

@@ -3,6 +3,7 @@
 
 mod counts;
 mod evidence;
+mod holds;
 mod progress;
 mod records;
 mod report;
@@ -70,6 +71,9 @@ pub(crate) enum AuditCommand {
     /// The page is self-contained, runs nothing, loads nothing, and prints on paper. The bundle that it is made of is the
     /// evidence; the page names its SHA-256.
     Report(report::ReportArguments),
+    Hold(holds::HoldCommand),
+    /// List the auditors' holds that have not ended: what the relay may not erase.
+    Holds,
     /// Hold two pieces of evidence against each other: checkpoints, receipts, bundles, copies, or what a client kept at a fork.
     ///
     /// Exit 0: no contradiction, and what could not be compared is said. Exit 5: the log has signed what cannot both be true;
@@ -109,6 +113,8 @@ pub(crate) async fn run(command: AuditCommand, context: &Context) -> Result<Exit
         AuditCommand::Check { file, policy, inbox } => {
             return evidence::judge(&file, &policy, inbox, context);
         }
+        AuditCommand::Hold(command) => return holds::hold(command, &open(context)?, context).await,
+        AuditCommand::Holds => return holds::holds(&open(context)?, context).await,
         AuditCommand::Report(arguments) => return report::run(arguments, context).await,
         AuditCommand::Compare { a, b, policy, output } => {
             return evidence::contradict(&a, &b, policy.as_deref(), output.as_deref(), context);

@@ -216,6 +216,7 @@ pub(crate) fn recorded(ours: &SignedEnvelope, proven: &ProvenRecord) -> Result<(
         | RecordKind::RootSucceeded(envelope)
         | RecordKind::DesksPublished(envelope)
         | RecordKind::MandatePublished(envelope)
+        | RecordKind::HoldPlaced(envelope)
         | RecordKind::AgencySuspended(envelope)
         | RecordKind::AgencyReinstated(envelope)
         | RecordKind::OperatorKeyPublished(envelope) => envelope == ours,

@@ -18,12 +18,13 @@ use super::submit::damaged;
 use super::trust::{Keep, blocking};
 use super::verification::VerificationError;
 use crate::domain::{
-    AgencyEnrolment, AgencyId, AgencyKind, Common, Desk, Desks, Digest, KeyId, KeyRevocation, KeyRole,
+    AgencyEnrolment, AgencyId, AgencyKind, Common, Desk, Desks, Digest, Hold, KeyId, KeyRevocation, KeyRole,
     Mandate, PayloadId, Principal, RecordKind, RevocationReason, SignedEnvelope, StateEnrolment, StateId,
     Suspension,
 };
 use crate::error::Refused;
 use crate::seal::{PayloadKind, sign_envelope};
+use crate::time::Timestamp;
 use crate::transparency::SignedCheckpoint;
 use crate::wire::v1::directory_client::DirectoryClient;
 use crate::wire::v1::operator_client::OperatorClient;
@@ -62,7 +63,7 @@ macro_rules! answers {
 }
 answers! {
     EnrolStateResponse SuspendAgencyResponse ReinstateAgencyResponse PublishOperatorKeyResponse PublishKeyResponse
-    PublishDesksResponse PublishMandateResponse
+    PublishDesksResponse PublishMandateResponse PlaceHoldResponse
 }
 
 impl Answer for v1::EnrolAgencyResponse {
@@ -247,6 +248,36 @@ impl Client {
         self.keep_and_send(&common, OutboxKind::Mandate, &request).await
     }
 
+    /// Holds, until a time, what rules of retention would erase: of these warnings, or of all of these agencies, or of all
+    /// that admit this auditor.
+    pub async fn place_hold(
+        &self,
+        until: Timestamp,
+        reason: &str,
+        mut warnings: Vec<Digest>,
+        mut agencies: Vec<AgencyId>,
+        office: &str,
+    ) -> Result<Recorded, ClientError> {
+        warnings.sort_unstable();
+        warnings.dedup();
+        agencies.sort_unstable();
+        agencies.dedup();
+        let common = self.officer_common(office).await?;
+        let payload = wire::encode_hold(&Hold {
+            common: common.clone(),
+            until,
+            reason: reason.to_owned(),
+            warnings,
+            agencies,
+            extensions: Vec::new(),
+        });
+        let envelope = self.sign_as(KeyRole::Officer, PayloadKind::Hold, payload).await?;
+        let request = v1::PlaceHoldRequest {
+            envelope: Some((&envelope).into()),
+        };
+        self.keep_and_send(&common, OutboxKind::Hold, &request).await
+    }
+
     /// How the relay is, by its own word.
     pub async fn operator_status(&self) -> Result<v1::GetStatusResponse, ClientError> {
         let answer = self
@@ -325,6 +356,13 @@ impl Client {
                 let call = |channel, message| async move {
                     DirectoryClient::new(channel).publish_desks(message).await
                 };
+                self.change(entry, envelope, &[], &request, call).await
+            }
+            OutboxKind::Hold => {
+                let request: v1::PlaceHoldRequest = decode(entry)?;
+                let envelope = envelope(request.envelope.clone(), entry)?;
+                let call =
+                    |channel, message| async move { DirectoryClient::new(channel).place_hold(message).await };
                 self.change(entry, envelope, &[], &request, call).await
             }
             OutboxKind::Mandate => {
@@ -459,6 +497,7 @@ pub(super) fn common_of(envelope: &SignedEnvelope) -> Result<Common, ClientError
         | PayloadKind::Acknowledgement
         | PayloadKind::Desks
         | PayloadKind::Mandate
+        | PayloadKind::Hold
         | PayloadKind::StateEnrolment
         | PayloadKind::AgencyEnrolment
         | PayloadKind::Suspension

@@ -28,6 +28,8 @@ pub enum OutboxKind {
     Desks,
     /// A `PublishMandateRequest`.
     Mandate,
+    /// A `PlaceHoldRequest`.
+    Hold,
     /// An `EnrolStateRequest`.
     StateEnrolment,
     /// An `EnrolAgencyRequest`.
@@ -42,7 +44,7 @@ pub enum OutboxKind {
 
 impl OutboxKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Warning,
         Self::Acknowledgement,
         Self::Key,
@@ -53,6 +55,7 @@ impl OutboxKind {
         Self::Suspension,
         Self::Reinstatement,
         Self::OperatorKey,
+        Self::Hold,
     ];
 
     /// The name of it, in file names and JSON.
@@ -63,6 +66,7 @@ impl OutboxKind {
             Self::Key => "key",
             Self::Desks => "desks",
             Self::Mandate => "mandate",
+            Self::Hold => "hold",
             Self::StateEnrolment => "state-enrolment",
             Self::AgencyEnrolment => "agency-enrolment",
             Self::Suspension => "suspension",
@@ -79,6 +83,7 @@ impl OutboxKind {
             Self::Key
             | Self::Desks
             | Self::Mandate
+            | Self::Hold
             | Self::StateEnrolment
             | Self::AgencyEnrolment
             | Self::Suspension

@@ -29,6 +29,7 @@ impl Client {
             OutboxKind::Key
             | OutboxKind::Desks
             | OutboxKind::Mandate
+            | OutboxKind::Hold
             | OutboxKind::StateEnrolment
             | OutboxKind::AgencyEnrolment
             | OutboxKind::Suspension

@@ -214,6 +214,7 @@ impl VerifiedThread {
             | RecordKind::RootSucceeded(_)
             | RecordKind::DesksPublished(_)
             | RecordKind::MandatePublished(_)
+            | RecordKind::HoldPlaced(_)
             | RecordKind::AgencySuspended(_)
             | RecordKind::AgencyReinstated(_)
             | RecordKind::OperatorKeyPublished(_)

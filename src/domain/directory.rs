@@ -4,6 +4,7 @@ use super::{
     AgencyId, AgencyKind, Common, DeskAddress, Digest, Extension, KeyId, KeyRole, Language, Principal,
     RevocationReason, StateId,
 };
+use crate::time::Timestamp;
 
 /// Certifies one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +118,23 @@ pub struct Mandate {
     pub auditor: AgencyId,
     /// Dismisses.
     pub withdrawn: bool,
+    /// Room for growth.
+    pub extensions: Vec<Extension>,
+}
+
+/// An auditor holds what rules would erase, until a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// Origin, id, sent, the auditor.
+    pub common: Common,
+    /// Until when.
+    pub until: Timestamp,
+    /// Why; for the record.
+    pub reason: String,
+    /// Only these warnings, sorted; none: all.
+    pub warnings: Vec<Digest>,
+    /// Only of these agencies, sorted; none: of all that admit the auditor.
+    pub agencies: Vec<AgencyId>,
     /// Room for growth.
     pub extensions: Vec<Extension>,
 }

@@ -21,8 +21,8 @@ pub use acknowledgement::{Acknowledgement, DetachedPart, Extension, PartReferenc
 pub use address::{Address, DeskAddress};
 pub use audience::{AudienceKind, AudienceOpening};
 pub use directory::{
-    AgencyEnrolment, Desk, Desks, KeyCertificate, KeyRevocation, Mandate, RootSuccession, StateEnrolment,
-    Suspension,
+    AgencyEnrolment, Desk, Desks, Hold, KeyCertificate, KeyRevocation, Mandate, RootSuccession,
+    StateEnrolment, Suspension,
 };
 pub use envelope::{EnvelopeSignature, SignedEnvelope};
 pub use hash::{Digest, Hash, KeyId, NotThirtyTwoBytes};

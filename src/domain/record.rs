@@ -84,6 +84,8 @@ pub enum RecordKind {
     AgencyReinstated(SignedEnvelope),
     /// An operator's key.
     OperatorKeyPublished(SignedEnvelope),
+    /// An auditor holds what would be erased.
+    HoldPlaced(SignedEnvelope),
     /// A warning was accepted.
     Accepted(Accepted),
     /// A validly signed submission was refused.

@@ -66,4 +66,17 @@ impl v1::directory_server::Directory for Service {
             repeated: proven.repeated,
         }))
     }
+
+    async fn place_hold(
+        &self,
+        request: Request<v1::PlaceHoldRequest>,
+    ) -> Result<Response<v1::PlaceHoldResponse>, Status> {
+        let caller = caller(&request)?;
+        let envelope = wire::required_as(request.into_inner().envelope, "envelope")?;
+        let proven = self.0.relay.place_hold(&caller, envelope).await?;
+        Ok(Response::new(v1::PlaceHoldResponse {
+            receipt: Some(wire::proven(&proven.receipt, &proven.checkpoint)),
+            repeated: proven.repeated,
+        }))
+    }
 }

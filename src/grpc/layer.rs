@@ -149,7 +149,7 @@ fn method(path: &str) -> &'static str {
         .unwrap_or("other")
 }
 
-const METHODS: [&str; 27] = [
+const METHODS: [&str; 28] = [
     "/wardline.v1.Exchange/Submit",
     "/wardline.v1.Exchange/SubmitMany",
     "/wardline.v1.Exchange/Receive",
@@ -161,6 +161,7 @@ const METHODS: [&str; 27] = [
     "/wardline.v1.Directory/PublishKey",
     "/wardline.v1.Directory/PublishDesks",
     "/wardline.v1.Directory/PublishMandate",
+    "/wardline.v1.Directory/PlaceHold",
     "/wardline.v1.Audit/GetCheckpoint",
     "/wardline.v1.Audit/Replay",
     "/wardline.v1.Audit/ProveInclusion",

@@ -7,8 +7,8 @@ use super::admit::{
 };
 use super::facts::FactsError;
 use crate::domain::{
-    Desks, DetachedPart, Digest, Erased, Genesis, Hash, InboxOpening, KeyId, Mandate, Record, RelayStarted,
-    Suspension,
+    Desks, DetachedPart, Digest, DirectoryPosition, Erased, Genesis, Hash, Hold, InboxOpening, KeyId,
+    Mandate, Record, RelayStarted, Suspension,
 };
 use crate::error::{ErrorCode, Refused};
 
@@ -37,6 +37,8 @@ pub enum Command {
     PublishDesks(Admitted<Desks>),
     /// An auditor admitted or dismissed.
     PublishMandate(Admitted<Mandate>),
+    /// An auditor's hold.
+    PlaceHold(Admitted<Hold>),
     /// A state and its root.
     EnrolState(Admitted<NewState>),
     /// An agency and its first keys.
@@ -70,6 +72,8 @@ pub struct Erasure {
     pub thread: ThreadKey,
     /// What, and by which rule.
     pub erased: Erased,
+    /// The directory by which its whole bucket was looked at: nothing in it was held.
+    pub looked: Option<DirectoryPosition>,
 }
 
 /// What is decided. Records are in order and meant for the indexes from the one that was asked for on.

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::holds::HoldEntry;
 use super::resolve::Recipient;
 use crate::domain::{
-    AgencyId, AgencyKind, Deadlines, Desk, DeskAddress, Digest, DirectoryPosition, Hash, KeyId, KeyRole,
-    Origin, Precedence, Principal, StateId,
+    AgencyId, AgencyKind, Bucket, Deadlines, Desk, DeskAddress, Digest, DirectoryPosition, Hash, KeyId,
+    KeyRole, Origin, Precedence, Principal, StateId,
 };
 use crate::seal::{PublicKey, SealPublicKey};
 
@@ -20,6 +21,10 @@ pub struct Directory {
     pub(super) keys: BTreeMap<KeyId, KeyEntry>,
     pub(super) states: BTreeMap<StateId, StateEntry>,
     pub(super) agencies: BTreeMap<AgencyId, AgencyEntry>,
+    /// Auditors' holds that had not ended when the last one was recorded.
+    pub(super) holds: Vec<HoldEntry>,
+    /// The bucket that was erased last, and the first record that tells of it.
+    pub(super) erasing: Option<(Bucket, u64)>,
     /// What the last record began and the next ones must finish; none between blocks.
     pub(super) open: Option<Open>,
 }

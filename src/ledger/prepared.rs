@@ -135,6 +135,7 @@ impl Ahead {
             | RecordKind::RootSucceeded(_)
             | RecordKind::DesksPublished(_)
             | RecordKind::MandatePublished(_)
+            | RecordKind::HoldPlaced(_)
             | RecordKind::AgencySuspended(_)
             | RecordKind::AgencyReinstated(_)
             | RecordKind::OperatorKeyPublished(_)

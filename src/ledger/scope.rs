@@ -31,6 +31,7 @@ pub fn visibility(facts: &dyn Facts, record: &Record) -> Result<Visibility, Fact
         | RecordKind::RootSucceeded(_)
         | RecordKind::DesksPublished(_)
         | RecordKind::MandatePublished(_)
+        | RecordKind::HoldPlaced(_)
         | RecordKind::AgencySuspended(_)
         | RecordKind::AgencyReinstated(_)
         | RecordKind::OperatorKeyPublished(_) => Visibility::Everyone,

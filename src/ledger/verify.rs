@@ -63,6 +63,7 @@ pub fn seeing(record: &Record) -> Option<&SignedEnvelope> {
         | RecordKind::KeyRevoked(envelope)
         | RecordKind::DesksPublished(envelope)
         | RecordKind::MandatePublished(envelope)
+        | RecordKind::HoldPlaced(envelope)
         | RecordKind::AgencySuspended(envelope)
         | RecordKind::AgencyReinstated(envelope)
         | RecordKind::Acknowledged(envelope) => Some(envelope),
@@ -127,6 +128,12 @@ fn check(directory: &Directory, index: u64, record: &Record, ahead: &Ahead) -> R
         RecordKind::MandatePublished(envelope) => {
             let admitted = admit::mandate_of(directory, envelope.clone())?;
             check_entry(record, admitted, |a| rules::mandate(directory, index, a))
+        }
+        RecordKind::HoldPlaced(envelope) => {
+            let admitted = admit::hold_of(directory, envelope.clone())?;
+            check_entry(record, admitted, |a| {
+                rules::hold(directory, index, a, record.time)
+            })
         }
         RecordKind::AgencySuspended(envelope) => {
             let admitted = admit::suspension_of(directory, envelope.clone())?;

@@ -22,6 +22,7 @@ pub(super) enum Statement {
     OperatorKey,
     Desks,
     Mandate,
+    Hold,
     Suspension,
     Reinstatement,
 }
@@ -80,6 +81,7 @@ impl Engine {
             }
             Statement::Desks => Command::PublishDesks(admit::desks(directory, session, envelope)?),
             Statement::Mandate => Command::PublishMandate(admit::mandate(directory, session, envelope)?),
+            Statement::Hold => Command::PlaceHold(admit::hold(directory, session, envelope)?),
             Statement::Suspension => Command::Suspend(admit::suspension(directory, session, envelope)?),
             Statement::Reinstatement => {
                 Command::Reinstate(admit::reinstatement(directory, session, envelope)?)
@@ -285,6 +287,11 @@ fn counted_change(command: &Command) -> Option<Change<'_>> {
             (owner, admitted.id_key(), admitted.digest())
         }
         Command::PublishDesks(admitted) => (
+            admitted.id_key().principal.clone(),
+            admitted.id_key(),
+            admitted.digest(),
+        ),
+        Command::PlaceHold(admitted) => (
             admitted.id_key().principal.clone(),
             admitted.id_key(),
             admitted.digest(),

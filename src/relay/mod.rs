@@ -129,6 +129,11 @@ impl Relay {
         self.publish(caller, Statement::Mandate, envelope).await
     }
 
+    /// Places an auditor's hold.
+    pub async fn place_hold(&self, caller: &Caller, envelope: SignedEnvelope) -> Result<Proven, Failure> {
+        self.publish(caller, Statement::Hold, envelope).await
+    }
+
     /// Enrols a state by its first root.
     pub async fn enrol_state(
         &self,

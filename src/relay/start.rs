@@ -293,6 +293,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
         queue: queue.clone(),
         clock: Arc::clone(&clock),
         rules: retention,
+        durable: durable.clone(),
     };
     // What the log owes is told before anybody is served.
     if let Err(error) = eraser.finish().await {

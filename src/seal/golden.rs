@@ -133,6 +133,7 @@ fn payload_types() {
         "agency-enrolment",
         "suspension",
         "reinstatement",
+        "hold",
     ]
     .map(|kind| format!("application/vnd.wardline.{kind}.v1+protobuf"));
     assert_eq!(

@@ -28,11 +28,13 @@ pub enum PayloadKind {
     Suspension,
     /// The operator ends a suspension.
     Reinstatement,
+    /// An auditor holds what would be erased.
+    Hold,
 }
 
 impl PayloadKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Warning,
         Self::Acknowledgement,
         Self::KeyCertificate,
@@ -44,6 +46,7 @@ impl PayloadKind {
         Self::AgencyEnrolment,
         Self::Suspension,
         Self::Reinstatement,
+        Self::Hold,
     ];
 
     /// The DSSE payload type, `application/vnd.wardline.<kind>.v1+protobuf`. Signed; never changes.
@@ -60,6 +63,7 @@ impl PayloadKind {
             Self::AgencyEnrolment => "application/vnd.wardline.agency-enrolment.v1+protobuf",
             Self::Suspension => "application/vnd.wardline.suspension.v1+protobuf",
             Self::Reinstatement => "application/vnd.wardline.reinstatement.v1+protobuf",
+            Self::Hold => "application/vnd.wardline.hold.v1+protobuf",
         }
     }
 }

@@ -9,7 +9,7 @@ use super::fields::unix_ms_or_zero;
 use super::v1;
 use crate::domain::{
     Acknowledgement, AgencyEnrolment, Area, Body, Common, ContentBlock, Deadlines, Desk, Desks, Extension,
-    KeyCertificate, KeyRevocation, Mandate, Outcome, PartReference, RootSuccession, SignedBy, Signer,
+    Hold, KeyCertificate, KeyRevocation, Mandate, Outcome, PartReference, RootSuccession, SignedBy, Signer,
     StateEnrolment, Suspension, Text, Warning,
 };
 
@@ -41,6 +41,8 @@ encoders! {
     encode_desks: Desks => v1::Desks;
     /// An auditor's mandate, to be signed.
     encode_mandate: Mandate => v1::Mandate;
+    /// An auditor's hold, to be signed.
+    encode_hold: Hold => v1::Hold;
     /// A suspension, to be signed.
     encode_suspension: Suspension => v1::Suspension;
     /// A reinstatement, to be signed.
@@ -283,6 +285,20 @@ impl From<&Desk> for v1::Desk {
             name: desk.name.clone(),
             competences: desk.competences.clone(),
             languages: desk.languages.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl From<&Hold> for v1::Hold {
+    fn from(hold: &Hold) -> Self {
+        let digests = hold.warnings.iter();
+        Self {
+            common: Some((&hold.common).into()),
+            until_unix_ms: hold.until.unix_ms(),
+            reason: hold.reason.clone(),
+            warnings: digests.map(|it| Bytes::copy_from_slice(it.as_bytes())).collect(),
+            agencies: hold.agencies.iter().map(ToString::to_string).collect(),
+            extensions: extensions(&hold.extensions),
         }
     }
 }

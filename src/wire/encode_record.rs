@@ -87,6 +87,7 @@ fn kind(kind: &RecordKind) -> Option<v1::record::Kind> {
         RecordKind::OperatorKeyPublished(it) => Kind::OperatorKeyPublished(v1::OperatorKeyPublished {
             certificate: envelope(it),
         }),
+        RecordKind::HoldPlaced(it) => Kind::HoldPlaced(v1::HoldPlaced { hold: envelope(it) }),
         RecordKind::Accepted(it) => Kind::Accepted(it.into()),
         RecordKind::Rejected(it) => Kind::Rejected(it.into()),
         RecordKind::Routed(it) => Kind::Routed(it.into()),

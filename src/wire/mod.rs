@@ -28,15 +28,15 @@ pub use convert_proof::{checkpoint, proof_hashes, proven, with_checkpoint};
 pub use convert_refusal::{ToldRefusal, plain, refusal};
 pub use convert_submission::{optional_as, optional_digest, optional_name, required_as};
 pub use encode::{
-    encode_acknowledgement, encode_agency_enrolment, encode_body, encode_desks, encode_key_certificate,
-    encode_key_revocation, encode_mandate, encode_reinstatement, encode_root_succession,
-    encode_state_enrolment, encode_suspension, encode_text, encode_warning,
+    encode_acknowledgement, encode_agency_enrolment, encode_body, encode_desks, encode_hold,
+    encode_key_certificate, encode_key_revocation, encode_mandate, encode_reinstatement,
+    encode_root_succession, encode_state_enrolment, encode_suspension, encode_text, encode_warning,
 };
 pub use encode_record::encode_record;
 pub use parse_body::{body, text};
 pub use parse_common::common;
 pub use parse_directory::{
-    agency_enrolment, desks, key_certificate, key_revocation, mandate, reinstatement, root_succession,
+    agency_enrolment, desks, hold, key_certificate, key_revocation, mandate, reinstatement, root_succession,
     root_succession_unverified, state_enrolment, suspension,
 };
 pub use parse_warning::{acknowledgement, warning};

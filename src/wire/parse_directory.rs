@@ -7,9 +7,9 @@ use super::reader::At;
 use super::text_rules::{Lines, checked, required};
 use super::walker::Fields;
 use crate::domain::{
-    AgencyEnrolment, AgencyKind, Desk, DeskAddress, Desks, Digest, KeyCertificate, KeyRevocation, KeyRole,
-    Language, Mandate, RevocationReason, RootSuccession, SignedEnvelope, StateEnrolment, Suspension,
-    is_label,
+    AgencyEnrolment, AgencyId, AgencyKind, Desk, DeskAddress, Desks, Digest, Hold, KeyCertificate,
+    KeyRevocation, KeyRole, Language, Mandate, RevocationReason, RootSuccession, SignedEnvelope,
+    StateEnrolment, Suspension, is_label,
 };
 use crate::error::Refused;
 use crate::limits;
@@ -54,6 +54,11 @@ pub fn desks(source: &impl Parsable) -> Result<Desks, Refused> {
 /// An auditor's mandate.
 pub fn mandate(source: &impl Parsable) -> Result<Mandate, Refused> {
     parse(source, PayloadKind::Mandate, parse_mandate)
+}
+
+/// An auditor's hold.
+pub fn hold(source: &impl Parsable) -> Result<Hold, Refused> {
+    parse(source, PayloadKind::Hold, parse_hold)
 }
 
 /// A suspension.
@@ -215,6 +220,27 @@ fn parse_mandate(mandate: &Fields<'_>) -> Result<Mandate, Refused> {
         auditor: mandate.name(at::AUDITOR)?,
         withdrawn: mandate.flag(at::WITHDRAWN),
         extensions: extensions(mandate, at::EXTENSIONS)?,
+    })
+}
+
+fn parse_hold(hold: &Fields<'_>) -> Result<Hold, Refused> {
+    use super::at::hold as at;
+    let (warnings, agencies) = (hold.list_exactly(at::WARNINGS)?, hold.texts(at::AGENCIES)?);
+    let agencies = agencies.iter().map(|it| name(it, "agencies"));
+    let agencies: Vec<AgencyId> = agencies.collect::<Result<_, _>>()?;
+    if !warnings.is_sorted_by(|a, b| a < b) {
+        return Err(invalid("warnings", "is not sorted, or names one twice"));
+    }
+    if !agencies.is_sorted_by(|a, b| a < b) {
+        return Err(invalid("agencies", "is not sorted, or names one twice"));
+    }
+    Ok(Hold {
+        common: hold.required(at::COMMON, parse_common)?,
+        until: hold.time(at::UNTIL_UNIX_MS),
+        reason: reason(hold.text(at::REASON)?)?,
+        warnings: warnings.into_iter().map(Digest).collect(),
+        agencies,
+        extensions: extensions(hold, at::EXTENSIONS)?,
     })
 }
 

@@ -107,5 +107,6 @@ pub(super) const fn message_name(kind: PayloadKind) -> &'static str {
         PayloadKind::AgencyEnrolment => "AgencyEnrolment",
         PayloadKind::Suspension => "Suspension",
         PayloadKind::Reinstatement => "Reinstatement",
+        PayloadKind::Hold => "Hold",
     }
 }

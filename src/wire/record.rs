@@ -126,6 +126,7 @@ fn record_kind(record: &Fields<'_>) -> Result<RecordKind, Refused> {
         MANDATE_PUBLISHED: at::mandate_published::MANDATE => RecordKind::MandatePublished,
         AGENCY_SUSPENDED: at::agency_suspended::SUSPENSION => RecordKind::AgencySuspended,
         AGENCY_REINSTATED: at::agency_reinstated::REINSTATEMENT => RecordKind::AgencyReinstated,
+        HOLD_PLACED: at::hold_placed::HOLD => RecordKind::HoldPlaced,
         OPERATOR_KEY_PUBLISHED: at::operator_key_published::CERTIFICATE => RecordKind::OperatorKeyPublished,
     }
     Ok(RecordKind::Unknown)

@@ -287,6 +287,7 @@ fn list_bound(message: &str, field: &str) -> ListBound {
         ("Acknowledgement", "missing") => invalid(limits::MISSING_MAX),
         ("AgencyEnrolment", "certificate_digests") => invalid(limits::CERTIFICATES_MAX),
         ("Desks", "desks") => invalid(limits::DESKS_MAX),
+        ("Hold", "warnings" | "agencies") => invalid(limits::HOLD_ITEMS_MAX),
         ("Desk", "competences") => invalid(limits::COMPETENCES_MAX),
         ("Body", "blocks") | ("Desk", "languages") => invalid(limits::LANGUAGES_MAX),
         ("Area", _) => invalid(limits::AREA_ITEMS_MAX),

@@ -52,6 +52,7 @@ impl Certificates {
             | RecordKind::AgencyEnrolled(_)
             | RecordKind::DesksPublished(_)
             | RecordKind::MandatePublished(_)
+            | RecordKind::HoldPlaced(_)
             | RecordKind::AgencySuspended(_)
             | RecordKind::AgencyReinstated(_)
             | RecordKind::OperatorKeyPublished(_)

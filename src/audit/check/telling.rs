@@ -203,6 +203,7 @@ impl Teller<'_> {
                 | RecordKind::RootSucceeded(_)
                 | RecordKind::DesksPublished(_)
                 | RecordKind::MandatePublished(_)
+                | RecordKind::HoldPlaced(_)
                 | RecordKind::AgencySuspended(_)
                 | RecordKind::AgencyReinstated(_)
                 | RecordKind::OperatorKeyPublished(_)

@@ -7,7 +7,7 @@
     clippy::indexing_slicing
 )]
 
-use super::super::tests::eventful;
+use super::super::tests::{eventful, run, shown_to, verifier};
 use super::super::world::{BEGIN_MS, World, parsed, secret};
 use super::stage::{Story, bundle, cosigned_at, note_at, policy, story, trusted};
 use super::*;
@@ -374,7 +374,18 @@ fn erasures_are_told_with_their_rule() {
         bucket,
         days: 90,
     };
-    let index = world.does(Command::Erase(Erasure { thread, erased }));
+    let looked = world.directory.position();
+    let index = world.does(Command::Erase(Erasure {
+        thread,
+        erased,
+        looked,
+    }));
+    // Who replays keeps no warnings, and sees only a part.
+    for viewer in ["us.ctc", "ru.ctc"] {
+        let shown = shown_to(&world, viewer);
+        let verdict = run(&mut verifier(&world), shown).unwrap();
+        assert_eq!(verdict.report.counts.erasures, 1, "{viewer}");
+    }
     let it = bundle(&world, warning, "us.ctc", &note_at(&world, world.size()), &notes);
     let findings = check(&it, &trusted(&world)).unwrap();
     let act = findings.acts.iter().find(|act| act.index == index).unwrap();

@@ -64,6 +64,7 @@ fn word(kind: &RecordKind) -> &'static str {
         RecordKind::RootSucceeded(_) => "ROOT_SUCCEEDED",
         RecordKind::DesksPublished(_) => "DESKS_PUBLISHED",
         RecordKind::MandatePublished(_) => "MANDATE_PUBLISHED",
+        RecordKind::HoldPlaced(_) => "HOLD_PLACED",
         RecordKind::AgencySuspended(_) => "AGENCY_SUSPENDED",
         RecordKind::AgencyReinstated(_) => "AGENCY_REINSTATED",
         RecordKind::OperatorKeyPublished(_) => "OPERATOR_KEY_PUBLISHED",
@@ -120,6 +121,15 @@ fn about(record: &Record) -> String {
         RecordKind::MandatePublished(envelope) => match wire::mandate(&Recorded(envelope)) {
             Ok(mandate) if mandate.withdrawn => format!("{} dismissed, {}", mandate.auditor, by(envelope)),
             Ok(mandate) => format!("{} admitted, {}", mandate.auditor, by(envelope)),
+            Err(_) => by(envelope),
+        },
+        RecordKind::HoldPlaced(envelope) => match wire::hold(&Recorded(envelope)) {
+            Ok(hold) => format!(
+                "until {}, {}: {}",
+                hold.until,
+                by(envelope),
+                one_line(&hold.reason)
+            ),
             Err(_) => by(envelope),
         },
         RecordKind::AgencySuspended(envelope) | RecordKind::AgencyReinstated(envelope) => {
@@ -203,6 +213,15 @@ fn details(kind: &RecordKind) -> Value {
         },
         RecordKind::MandatePublished(envelope) => match wire::mandate(&Recorded(envelope)) {
             Ok(it) => json!({ "auditor": it.auditor.as_str(), "withdrawn": it.withdrawn }),
+            Err(_) => Value::Null,
+        },
+        RecordKind::HoldPlaced(envelope) => match wire::hold(&Recorded(envelope)) {
+            Ok(it) => json!({
+                "until": it.until.to_string(),
+                "reason": it.reason,
+                "warnings": it.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "agencies": it.agencies.iter().map(|agency| agency.as_str()).collect::<Vec<_>>(),
+            }),
             Err(_) => Value::Null,
         },
         RecordKind::Accepted(accepted) => json!({

@@ -6,7 +6,7 @@
 use super::Admitted;
 use super::signed::{check_origin, check_session, check_signer, signing_key, single_signer};
 use crate::domain::{
-    AgencyEnrolment, Common, Desks, KeyCertificate, KeyId, KeyRevocation, KeyRole, Mandate, Principal,
+    AgencyEnrolment, Common, Desks, Hold, KeyCertificate, KeyId, KeyRevocation, KeyRole, Mandate, Principal,
     RootSuccession, SignedBy, SignedEnvelope, StateEnrolment, Suspension,
 };
 use crate::error::{ErrorCode, Refused};
@@ -162,6 +162,29 @@ pub(in crate::ledger) fn desks_of(
     )
 }
 
+/// Admits an auditor's hold.
+pub fn hold(
+    directory: &Directory,
+    session: &Principal,
+    envelope: SignedEnvelope,
+) -> Result<Admitted<Hold>, Refused> {
+    over_session(session, hold_of(directory, envelope)?)
+}
+
+pub(in crate::ledger) fn hold_of(
+    directory: &Directory,
+    envelope: SignedEnvelope,
+) -> Result<Admitted<Hold>, Refused> {
+    one(
+        directory,
+        envelope,
+        PayloadKind::Hold,
+        KeyRole::Officer,
+        wire::hold,
+        |p| &p.common,
+    )
+}
+
 pub(in crate::ledger) fn mandate_of(
     directory: &Directory,
     envelope: SignedEnvelope,
@@ -258,6 +281,7 @@ pub(in crate::ledger) fn statement_of(
             | PayloadKind::Acknowledgement
             | PayloadKind::Desks
             | PayloadKind::Mandate
+            | PayloadKind::Hold
             | PayloadKind::StateEnrolment
             | PayloadKind::AgencyEnrolment
             | PayloadKind::Suspension

@@ -10,11 +10,11 @@ mod exchange;
 mod signed;
 
 pub use directory::{
-    KeyStatement, NewAgency, NewState, desks, enrol_agency, enrol_state, key_statement, mandate,
+    KeyStatement, NewAgency, NewState, desks, enrol_agency, enrol_state, hold, key_statement, mandate,
     operator_key_statement, reinstatement, suspension,
 };
 pub(super) use directory::{
-    agency_enrolment_of, certificate, desks_of, mandate_of, reinstatement_of, state_enrolment_of,
+    agency_enrolment_of, certificate, desks_of, hold_of, mandate_of, reinstatement_of, state_enrolment_of,
     statement_of, suspension_of,
 };
 pub(super) use exchange::short_enough;

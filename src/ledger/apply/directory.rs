@@ -3,6 +3,7 @@
 
 use super::super::directory::{AgencyEntry, Directory, KeyEntry, Log, Open, StateEntry};
 use super::super::facts::{IdFact, IdKey};
+use super::super::holds::HoldEntry;
 use super::super::{admit, rules};
 use super::{Corrupt, used_id};
 use crate::domain::{
@@ -77,15 +78,15 @@ impl Directory {
         if !key_published && matches!(self.open, Some(Open::Enrolment { .. })) {
             return Err(corrupt(super::ENROLMENT_UNFINISHED));
         }
-        let used = self.change(index, &record.kind)?;
+        let used = self.change(index, record)?;
         self.position = Some(DirectoryPosition { seq, head: leaf });
         Ok(used)
     }
 
-    fn change(&mut self, index: u64, kind: &RecordKind) -> Result<Vec<(IdKey, IdFact)>, Corrupt> {
+    fn change(&mut self, index: u64, record: &Record) -> Result<Vec<(IdKey, IdFact)>, Corrupt> {
         let corrupt = |refused: Refused| Corrupt::new(index, refused.to_string());
         let unknown = |agency: &AgencyId| Corrupt::new(index, format!("{agency} is not enrolled"));
-        let used = match kind {
+        let used = match &record.kind {
             RecordKind::Genesis(genesis) => {
                 *self = directory_after_genesis(genesis, false).map_err(corrupt)?;
                 return Ok(Vec::new());
@@ -209,6 +210,28 @@ impl Directory {
                 } else {
                     entry.auditors.insert(content.auditor);
                 }
+                vec![used]
+            }
+            RecordKind::HoldPlaced(envelope) => {
+                let content = wire::hold(&Recorded(envelope)).map_err(corrupt)?;
+                let used = used_id(index, 1, PayloadKind::Hold, &content.common, envelope.digest())?;
+                let auditor = rules::auditor_of(self, &content).map_err(corrupt)?.clone();
+                let admits = |entry: &AgencyEntry| entry.auditors.contains(&auditor);
+                let all = self.agencies.iter().filter(|(_, entry)| admits(entry));
+                let agencies = match content.agencies.is_empty() {
+                    true => all.map(|(agency, _)| agency.clone()).collect(),
+                    false => content.agencies.into_iter().collect(),
+                };
+                self.holds.retain(|hold| record.time < hold.until);
+                self.holds.push(HoldEntry {
+                    index,
+                    recorded: record.time,
+                    auditor,
+                    until: content.until,
+                    reason: content.reason,
+                    warnings: content.warnings.into_iter().collect(),
+                    agencies,
+                });
                 vec![used]
             }
             RecordKind::AgencySuspended(envelope) => {

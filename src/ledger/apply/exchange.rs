@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::change::Change;
 use super::super::directory::Open;
 use super::super::facts::{Hourly, IdFact, IdKey, ThreadFact, ThreadKey, WarningFact};
+use super::super::holds;
 use super::super::rules;
 use super::{ApplyError, Applying, Corrupt, used_id};
 use crate::domain::{
@@ -304,7 +305,12 @@ impl<'a> Applying<'a> {
         if self.record.time < bucket.due(days) {
             return Err(self.corrupt("it erases before its own rule would").into());
         }
-        if let Some(fact) = self.facts.warning(&key.warning)? {
+        // Who delivers nothing keeps no warnings.
+        let fact = match self.facts.is_for_delivery() {
+            true => self.facts.warning(&key.warning)?,
+            false => None,
+        };
+        if let Some(fact) = fact {
             if bucket.class() != fact.retention || bucket < fact.bucket(fact.expires) {
                 return Err(self.corrupt("its bucket is not the warning's").into());
             }
@@ -313,6 +319,14 @@ impl<'a> Applying<'a> {
                 return Err(self.corrupt("it erases what is not the warning's").into());
             }
         }
+        let (time, facts) = (self.record.time, self.facts);
+        if let Some(hold) = holds::broken(self.directory, facts, &key, (bucket, self.index), time)? {
+            let at = hold.index;
+            return Err(self
+                .corrupt(format!("it erases what an auditor holds by record {at}"))
+                .into());
+        }
+        self.directory.erasing = Some((bucket, holds::began(self.directory, bucket, self.index)));
         if self.facts.is_for_delivery() {
             let thread = key.clone();
             self.changes.push(Change::Erased {

@@ -149,6 +149,7 @@ impl Applying<'_> {
             | RecordKind::RootSucceeded(_)
             | RecordKind::DesksPublished(_)
             | RecordKind::MandatePublished(_)
+            | RecordKind::HoldPlaced(_)
             | RecordKind::AgencySuspended(_)
             | RecordKind::AgencyReinstated(_)
             | RecordKind::OperatorKeyPublished(_) => self.directory_record(),
@@ -244,6 +245,7 @@ const fn links_of(kind: &RecordKind) -> Links {
         | RecordKind::RootSucceeded(_)
         | RecordKind::DesksPublished(_)
         | RecordKind::MandatePublished(_)
+        | RecordKind::HoldPlaced(_)
         | RecordKind::AgencySuspended(_)
         | RecordKind::AgencyReinstated(_)
         | RecordKind::OperatorKeyPublished(_) => Links::Directory,

@@ -2,7 +2,7 @@
 
 use super::{Context, Stop, refuse};
 use crate::domain::{
-    AgencyEnrolment, Desks, DirectoryLink, Genesis, KeyCertificate, KeyRole, Mandate, RecordKind,
+    AgencyEnrolment, Desks, DirectoryLink, Genesis, Hold, KeyCertificate, KeyRole, Mandate, RecordKind,
     RelayStarted, Suspension,
 };
 use crate::error::{ErrorCode, Refused};
@@ -100,6 +100,17 @@ pub(super) fn publish_mandate(
         context,
         &admitted,
         RecordKind::MandatePublished(admitted.envelope().clone()),
+    )
+}
+
+pub(super) fn place_hold(context: &mut Context<'_>, admitted: Admitted<Hold>) -> Result<Decision, Stop> {
+    context.fresh_and_valid(&admitted)?;
+    rules::hold(context.directory, context.index, &admitted, context.time)?;
+    context.check_common(&admitted)?;
+    one_record(
+        context,
+        &admitted,
+        RecordKind::HoldPlaced(admitted.envelope().clone()),
     )
 }
 

@@ -1,12 +1,18 @@
-//! The relay's statement that it has erased what was said: never before the rule that it names is due.
+//! The relay's statement that it has erased what was said: never before the rule that it names is due, and not what an
+//! auditor holds.
 
 use super::{Context, Stop, refuse};
 use crate::domain::{RecordKind, ThreadLink};
 use crate::error::ErrorCode;
 use crate::ledger::command::{Decision, Erasure};
+use crate::ledger::holds;
 
 pub(super) fn record(context: &mut Context<'_>, erasure: Erasure) -> Result<Decision, Stop> {
-    let Erasure { thread: key, erased } = erasure;
+    let Erasure {
+        thread: key,
+        erased,
+        looked,
+    } = erasure;
     let Some(thread) = context.facts.thread(&key)? else {
         return refuse(
             ErrorCode::NotFound,
@@ -18,6 +24,15 @@ pub(super) fn record(context: &mut Context<'_>, erasure: Erasure) -> Result<Deci
             ErrorCode::NotYours,
             format!("{} is not due to be erased", erased.bucket),
         );
+    }
+    let retry = |sentence: String| refuse(ErrorCode::Unavailable, sentence);
+    let began = holds::began(context.directory, erased.bucket, context.index) < context.index;
+    if !began && looked != context.directory.position() {
+        return retry("a hold may have come since the bucket was looked at".to_owned());
+    }
+    let at = (erased.bucket, context.index);
+    if let Some(hold) = holds::holding(context.directory, context.facts, &key, at, context.time)? {
+        return retry(format!("record {} holds it", hold.index));
     }
     let link = ThreadLink {
         warning: key.warning,

@@ -64,6 +64,7 @@ pub fn decide(
         Command::PublishKey(admitted) => directory::publish_key(&mut context, admitted),
         Command::PublishDesks(admitted) => directory::publish_desks(&mut context, admitted),
         Command::PublishMandate(admitted) => directory::publish_mandate(&mut context, admitted),
+        Command::PlaceHold(admitted) => directory::place_hold(&mut context, admitted),
         Command::EnrolState(admitted) => directory::enrol_state(&mut context, admitted),
         Command::EnrolAgency(admitted) => directory::enrol_agency(&mut context, admitted),
         Command::Suspend(admitted) => directory::suspend(&mut context, admitted),

@@ -3,11 +3,12 @@
 
 use super::keys::root_certificate;
 use super::{acting_agency, no_critical_extension, seen_required, signers_valid};
-use crate::domain::{AgencyEnrolment, AgencyKind, Desks, Mandate, Suspension};
+use crate::domain::{AgencyEnrolment, AgencyId, AgencyKind, Desks, Hold, Mandate, Suspension};
 use crate::error::{ErrorCode, Refused};
 use crate::ledger::admit::{Admitted, NewState};
 use crate::ledger::directory::Directory;
 use crate::limits;
+use crate::time::Timestamp;
 
 /// An operator enrols a state by its first root.
 pub(in crate::ledger) fn state_enrolment(
@@ -120,6 +121,69 @@ pub(in crate::ledger) fn mandate(
         return Err(Refused::new(ErrorCode::NoChange, "the mandate is so already"));
     }
     Ok(())
+}
+
+/// An auditor holds what would be erased, of agencies that admit it.
+pub(in crate::ledger) fn hold(
+    directory: &Directory,
+    index: u64,
+    admitted: &Admitted<Hold>,
+    time: Timestamp,
+) -> Result<(), Refused> {
+    signers_valid(directory, index, admitted.verified())?;
+    let hold = admitted.content();
+    let auditor = auditor_of(directory, hold)?;
+    seen_required(&hold.common)?;
+    no_critical_extension(&hold.extensions)?;
+    let admits = |agency: &AgencyId| {
+        let entry = directory.agency(agency);
+        entry.is_some_and(|entry| entry.auditors.contains(auditor))
+    };
+    let refused =
+        |sentence: String, field: &str| Err(Refused::new(ErrorCode::InvalidValue, sentence).about(field));
+    if let Some(other) = hold.agencies.iter().find(|agency| !admits(agency)) {
+        let sentence = format!("{other} does not admit {auditor}");
+        return Err(Refused::new(ErrorCode::PermissionDenied, sentence).about("agencies"));
+    }
+    if directory.agencies().all(|(agency, _)| !admits(agency)) {
+        let sentence = format!("no agency admits {auditor}");
+        return Err(Refused::new(ErrorCode::PermissionDenied, sentence));
+    }
+    if hold.until <= time || hold.until.ms_since(hold.common.sent) > limits::HOLD_MS_MAX {
+        return refused(
+            "a hold ends later than now, and within two years".to_owned(),
+            "until_unix_ms",
+        );
+    }
+    if hold.reason.is_empty() {
+        return refused("a hold gives its reason".to_owned(), "reason");
+    }
+    let holds = directory.holds_at(time).filter(|held| held.auditor == *auditor);
+    if holds.count() >= limits::HOLDS_PER_AUDITOR_MAX {
+        return refused(
+            format!("{auditor} has {} holds", limits::HOLDS_PER_AUDITOR_MAX),
+            "common.signer",
+        );
+    }
+    Ok(())
+}
+
+/// The auditor that signed a hold.
+pub(in crate::ledger) fn auditor_of<'a>(
+    directory: &Directory,
+    hold: &'a Hold,
+) -> Result<&'a AgencyId, Refused> {
+    let auditor = hold.common.named().and_then(|signer| signer.principal.agency());
+    let is_auditor = |auditor: &&AgencyId| {
+        let entry = directory.agency(auditor);
+        entry.is_some_and(|entry| entry.kind == AgencyKind::Auditor)
+    };
+    auditor.filter(is_auditor).ok_or_else(|| {
+        Refused::new(
+            ErrorCode::PermissionDenied,
+            "only an auditor holds what would be erased",
+        )
+    })
 }
 
 /// An operator stops an agency's submissions (`suspended`), or allows them again.

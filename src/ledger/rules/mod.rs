@@ -4,7 +4,7 @@
 mod entries;
 mod keys;
 
-pub(super) use entries::{agency_enrolment, desks, mandate, state_enrolment, suspension};
+pub(super) use entries::{agency_enrolment, auditor_of, desks, hold, mandate, state_enrolment, suspension};
 pub(super) use keys::{agency_certificate, genesis_certificate, key_statement, operator_key_statement};
 pub use keys::{certified_keyid, keyid_of};
 

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
+use tokio::sync::watch;
 
 use super::keyring::{Keyring, KeyringError};
 use super::rules::RetentionRules;
-use crate::domain::{Bucket, Erased};
+use crate::domain::{Bucket, Digest, DirectoryPosition, Erased};
 use crate::error::Refused;
 use crate::journal::{AppendError, Index, IndexError, Journal, KeptPart, PartKind};
-use crate::ledger::{Command, Erasure};
+use crate::ledger::{Command, Directory, Erasure, FactsError, held};
 use crate::limits;
+use crate::relay::durable::Durable;
 use crate::relay::sequencer::{Answer, Queue};
 use crate::time::Clock;
 
@@ -24,6 +26,8 @@ pub(in crate::relay) enum NotErased {
     Index(#[from] IndexError),
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    #[error(transparent)]
+    Facts(#[from] FactsError),
     #[error("the journal: {0}")]
     Journal(#[from] AppendError),
     #[error("it was not recorded: {0}")]
@@ -41,13 +45,16 @@ pub(in crate::relay) struct Eraser {
     pub(in crate::relay) queue: Queue,
     pub(in crate::relay) clock: Arc<dyn Clock>,
     pub(in crate::relay) rules: RetentionRules,
+    /// Where auditors' holds stand.
+    pub(in crate::relay) durable: watch::Receiver<Arc<Durable>>,
 }
 
 impl Eraser {
     /// Tells what was destroyed and is not all told yet: the process ended in between.
     pub(in crate::relay) async fn finish(&self) -> Result<(), NotErased> {
         for (bucket, days) in self.keyring.destroyed() {
-            self.erase(bucket, days).await?;
+            let looked = self.directory().position();
+            self.erase(bucket, days, looked).await?;
         }
         Ok(())
     }
@@ -58,10 +65,41 @@ impl Eraser {
         let index = self.index.clone();
         let buckets = blocking(move || index.kept_buckets()).await?;
         for (bucket, days) in self.rules.due(&buckets, self.clock.now()) {
+            let directory = self.directory();
+            let looked = directory.position();
+            if let Some(hold) = self.held(bucket, directory).await? {
+                tracing::info!(%bucket, hold, "what was said is due to be erased, and an auditor holds it");
+                continue;
+            }
             tracing::info!(%bucket, days, "what was said is erased by its rule");
-            self.erase(bucket, days).await?;
+            self.erase(bucket, days, looked).await?;
         }
         Ok(())
+    }
+
+    fn directory(&self) -> Arc<Directory> {
+        Arc::clone(&self.durable.borrow().directory)
+    }
+
+    /// The record of a hold that reaches anything of the bucket: it is one key, and so all of it stays.
+    async fn held(&self, bucket: Bucket, directory: Arc<Directory>) -> Result<Option<u64>, NotErased> {
+        let (index, now) = (self.index.clone(), self.clock.now());
+        blocking(move || {
+            if directory.holds_at(now).next().is_none() {
+                return Ok(None);
+            }
+            let mut last: Option<Digest> = None;
+            for part in index.kept(bucket, usize::MAX)? {
+                if last.replace(part.thread.warning) == Some(part.thread.warning) {
+                    continue;
+                }
+                if let Some(hold) = held(&directory, &index, &part.thread, now)? {
+                    return Ok(Some(hold.index));
+                }
+            }
+            Ok::<_, NotErased>(None)
+        })
+        .await
     }
 
     /// The same again and again, until it is dropped.
@@ -78,14 +116,19 @@ impl Eraser {
         })
     }
 
-    async fn erase(&self, bucket: Bucket, days: u32) -> Result<(), NotErased> {
+    async fn erase(
+        &self,
+        bucket: Bucket,
+        days: u32,
+        looked: Option<DirectoryPosition>,
+    ) -> Result<(), NotErased> {
         loop {
             let index = self.index.clone();
             let kept = blocking(move || index.kept(bucket, limits::RETENTION_BATCH)).await?;
             if kept.is_empty() {
                 break;
             }
-            try_join_all(kept.iter().map(|part| self.tell(part, days))).await?;
+            try_join_all(kept.iter().map(|part| self.tell(part, days, looked))).await?;
             // What is encrypted cannot be read any more: this frees its room. What an older version stored plain, it removes.
             let mut records: Vec<u64> = kept.iter().map(|part| part.index).collect();
             records.dedup();
@@ -98,7 +141,12 @@ impl Eraser {
         blocking(move || keyring.told(bucket)).await
     }
 
-    async fn tell(&self, part: &KeptPart, days: u32) -> Result<(), NotErased> {
+    async fn tell(
+        &self,
+        part: &KeptPart,
+        days: u32,
+        looked: Option<DirectoryPosition>,
+    ) -> Result<(), NotErased> {
         let erasure = Erasure {
             thread: part.thread.clone(),
             erased: Erased {
@@ -106,6 +154,7 @@ impl Eraser {
                 bucket: part.bucket,
                 days,
             },
+            looked,
         };
         match self.queue.ask(Command::Erase(erasure), 0).await {
             Ok(Answer::Recorded { .. } | Answer::Existing { .. } | Answer::Unrecorded) => Ok(()),

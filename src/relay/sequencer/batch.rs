@@ -202,6 +202,7 @@ fn meter_of(kind: &RecordKind) -> Meter {
         | RecordKind::RootSucceeded(_)
         | RecordKind::DesksPublished(_)
         | RecordKind::MandatePublished(_)
+        | RecordKind::HoldPlaced(_)
         | RecordKind::AgencySuspended(_)
         | RecordKind::AgencyReinstated(_)
         | RecordKind::OperatorKeyPublished(_) => Meter::Directory,

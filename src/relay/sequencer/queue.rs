@@ -259,6 +259,7 @@ fn class_of(command: &Command) -> Class {
         | Command::Submit(_)
         | Command::Reject(_)
         | Command::Erase(_)
+        | Command::PlaceHold(_)
         | Command::EnrolState(_)
         | Command::EnrolAgency(_)
         | Command::PublishDesks(_)

@@ -3,11 +3,13 @@
 
 use super::stage::Stage;
 use crate::domain::*;
+use crate::error::ErrorCode;
 use crate::journal::memory::Fault;
 use crate::journal::{Journal as _, PartKind};
-use crate::ledger::{Directory, MemoryFacts, apply, verify_record};
+use crate::ledger::{Directory, Facts as _, MemoryFacts, ThreadKey, apply, verify_record};
 use crate::limits;
 use crate::transparency::leaf_hash;
+use crate::world::parsed;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 /// After every rule.
@@ -162,4 +164,120 @@ async fn what_lay_plain_is_absent_once_told() {
     assert!(!engine.index.is_erased(accepted + 1).unwrap());
     assert_eq!(engine.index.kept_buckets().unwrap(), []);
     assert!(!seen(&stage, &sent).await.0);
+}
+
+/// Places a hold of `us.audit`, whom `ru.ctc` has admitted.
+async fn hold(
+    stage: &mut Stage,
+    until_ms: i64,
+    warnings: &[Digest],
+    agencies: &[&str],
+) -> Result<(), ErrorCode> {
+    let envelope = stage.world.hold("us.audit", until_ms, warnings, agencies);
+    let auditor = stage.caller("us.audit");
+    let placed = stage.relay.place_hold(&auditor, envelope).await;
+    stage.look();
+    placed.map(drop).map_err(|failure| failure.code())
+}
+
+/// What an auditor holds, by name, by agency or as a whole, is not erased until the hold has ended, also if the auditor is
+/// dismissed meanwhile and after a restart; then it is, by itself. A hold of another warning keeps nothing.
+#[tokio::test]
+async fn what_an_auditor_holds_is_kept() {
+    for (row, keeps) in [true, true, true, false].into_iter().enumerate() {
+        let (mut stage, sent, _) = said().await;
+        let digest = sent.envelope.digest();
+        let until_ms = LATE_MS / 2;
+        stage.clock.advance_ms(LATE_MS);
+        stage.world.now = crate::time::Clock::now(&stage.clock);
+        let (warnings, agencies): (&[Digest], &[&str]) = match row {
+            0 => (&[digest], &[]),
+            1 => (&[], &["ru.ctc"]),
+            2 => (&[], &[]),
+            _ => (&[Digest([7; 32])], &[]),
+        };
+        hold(&mut stage, until_ms.min(limits::HOLD_MS_MAX), warnings, agencies)
+            .await
+            .unwrap();
+        let dismissal = stage.world.mandate("ru.ctc", "us.audit", true);
+        let ru = stage.caller("ru.ctc");
+        stage.relay.publish_mandate(&ru, dismissal).await.unwrap();
+        stage.look();
+        stage.relay.engine.eraser.run().await.unwrap();
+        assert_eq!(seen(&stage, &sent).await.0, keeps, "row {row}");
+        let stage = stage.restart().await;
+        stage.relay.engine.eraser.run().await.unwrap();
+        assert_eq!(seen(&stage, &sent).await.0, keeps, "row {row}");
+        stage.clock.advance_ms(limits::HOLD_MS_MAX);
+        stage.relay.engine.eraser.run().await.unwrap();
+        assert!(!seen(&stage, &sent).await.0, "row {row}");
+        replayed(&stage).await;
+    }
+}
+
+/// A record that erases what is held does not stand in any log: an honest relay does not write it, and whoever replays
+/// finds it, from a day after the hold until its end.
+#[tokio::test]
+async fn erasing_what_is_held_is_corrupt() {
+    let (mut stage, sent, _) = said().await;
+    stage.clock.advance_ms(LATE_MS);
+    stage.world.now = crate::time::Clock::now(&stage.clock);
+    hold(&mut stage, 10 * DAY_MS, &[], &["ru.ctc"]).await.unwrap();
+    let now = crate::time::Clock::now(&stage.clock);
+    let directory = std::sync::Arc::clone(&stage.relay.durable().borrow().directory);
+    let thread = ThreadKey {
+        warning: sent.envelope.digest(),
+        desk: parsed("fr.ctc"),
+    };
+    let fact = stage.index.warning(&thread.warning).unwrap().unwrap();
+    let newest = stage.index.thread(&thread).unwrap().unwrap();
+    for (days, stands) in [(2, false), (9, false), (11, true)] {
+        let record = Record {
+            nonce: [1; 16],
+            time: now.saturating_add_ms(days * DAY_MS),
+            thread: Some(ThreadLink {
+                warning: thread.warning,
+                desk: thread.desk.clone(),
+                seq: newest.seq + 1,
+                prev: Some(newest.prev),
+            }),
+            directory: None,
+            kind: RecordKind::Erased(Erased {
+                index: fact.accepted,
+                bucket: fact.bucket(fact.expires),
+                days: 1,
+            }),
+        };
+        let mut directory = Directory::clone(&directory);
+        let applied = apply(&mut directory, &stage.index, stage.size(), Hash([1; 32]), &record);
+        assert_eq!(applied.is_ok(), stands, "{days} days: {applied:?}");
+        if let Err(error) = applied {
+            assert!(error.to_string().contains("an auditor holds"), "{error}");
+        }
+    }
+}
+
+/// Only an auditor holds, only of agencies that admit it, to a time that is to come and not too far, and for a reason.
+#[tokio::test]
+async fn holds_have_bounds() {
+    let (mut stage, _, _) = said().await;
+    for (until_ms, agencies, code) in [
+        (0, &[][..], ErrorCode::InvalidValue),
+        (limits::HOLD_MS_MAX + 1, &[], ErrorCode::InvalidValue),
+        (DAY_MS, &["us.ctc"], ErrorCode::PermissionDenied),
+    ] {
+        assert_eq!(hold(&mut stage, until_ms, &[], agencies).await, Err(code));
+    }
+    let envelope = stage.world.hold("ru.ctc", DAY_MS, &[], &[]);
+    let failure = stage
+        .relay
+        .place_hold(&stage.caller("ru.ctc"), envelope)
+        .await
+        .unwrap_err();
+    assert_eq!(failure.code(), ErrorCode::PermissionDenied);
+    hold(&mut stage, DAY_MS, &[], &["ru.ctc"]).await.unwrap();
+    let directory = std::sync::Arc::clone(&stage.relay.durable().borrow().directory);
+    let now = crate::time::Clock::now(&stage.clock);
+    assert_eq!(directory.holds_at(now).count(), 1);
+    assert_eq!(directory.holds_at(now.saturating_add_ms(DAY_MS + 1)).count(), 0);
 }

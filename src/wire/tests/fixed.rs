@@ -241,6 +241,17 @@ pub(crate) fn desks() -> Desks {
     }
 }
 
+pub(crate) fn hold() -> Hold {
+    Hold {
+        common: common(13, "int.un.audit", KeyRole::Officer),
+        until: at(86_400_000),
+        reason: "An inquiry.".to_owned(),
+        warnings: vec![Digest([0xd1; 32]), Digest([0xd2; 32])],
+        agencies: vec![parsed("ru.ctc"), parsed("us.ctc")],
+        extensions: extensions(),
+    }
+}
+
 pub(crate) fn mandate() -> Mandate {
     Mandate {
         common: common(11, "be.ctc", KeyRole::Officer),
@@ -454,6 +465,7 @@ pub(crate) fn records() -> Vec<(&'static str, Record)> {
                 days: 90,
             }),
         ),
+        ("hold_placed", RecordKind::HoldPlaced(small(PayloadKind::Hold))),
     ];
     kinds
         .into_iter()

@@ -88,6 +88,7 @@ pub(crate) fn payloads() -> Vec<(&'static str, PayloadKind, Bytes)> {
             Reinstatement,
             wire::encode_reinstatement(&fixed::suspension()),
         ),
+        ("hold", Hold, wire::encode_hold(&fixed::hold())),
     ]
 }
 

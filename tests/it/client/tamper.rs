@@ -384,6 +384,13 @@ impl v1::directory_server::Directory for Proxy {
     ) -> Result<Response<v1::PublishMandateResponse>, Status> {
         not_here()
     }
+
+    async fn place_hold(
+        &self,
+        _: Request<v1::PlaceHoldRequest>,
+    ) -> Result<Response<v1::PlaceHoldResponse>, Status> {
+        not_here()
+    }
 }
 
 #[tonic::async_trait]

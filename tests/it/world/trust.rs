@@ -237,6 +237,27 @@ impl World {
         World::sign(PayloadKind::Mandate, wire::encode_mandate(&mandate), &[&key])
     }
 
+    /// A hold of an auditor: of these warnings, or all, of these agencies, or all that admit it.
+    pub fn hold(
+        &mut self,
+        auditor: &str,
+        until_ms: i64,
+        warnings: &[Digest],
+        agencies: &[&str],
+    ) -> SignedEnvelope {
+        let common = self.common(auditor, KeyRole::Officer);
+        let hold = Hold {
+            until: common.sent.saturating_add_ms(until_ms),
+            common,
+            reason: "an inquiry".to_owned(),
+            warnings: warnings.to_vec(),
+            agencies: agencies.iter().map(|agency| parsed(agency)).collect(),
+            extensions: Vec::new(),
+        };
+        let key = World::key(auditor, KeyRole::Officer, 0);
+        World::sign(PayloadKind::Hold, wire::encode_hold(&hold), &[&key])
+    }
+
     /// A suspension, or with `ends` a reinstatement.
     pub fn suspension(&mut self, operator: &str, agency: &str, ends: bool) -> SignedEnvelope {
         let operator = format!("operator:{operator}");

@@ -235,6 +235,18 @@ pub const RETENTION_BATCH: usize = 256;
 pub const KEYRING_BYTES_MAX: usize = 512 * 1024;
 /// A key file.
 pub const KEY_FILE_BYTES_MAX: usize = 16 * 1024;
+/// A passphrase; longer ones gain nothing.
+pub const PASSPHRASE_BYTES_MAX: usize = 1024;
+/// A passphrase that protects something new: fewer are found by trying.
+pub const PASSPHRASE_CHARS_MIN: usize = 12;
+/// How often a person may mistype one.
+pub const PASSPHRASE_TRIES_MAX: u32 = 3;
+/// The memory that a protected file may ask for to be opened: 1 GiB, sixteen times what ours ask for.
+pub const PASSPHRASE_MEMORY_KIB_MAX: u32 = 1024 * 1024;
+/// And passes over it.
+pub const PASSPHRASE_PASSES_MAX: u32 = 64;
+/// And lanes.
+pub const PASSPHRASE_LANES_MAX: u32 = 64;
 /// What an exec signer may print.
 pub const EXEC_SIGNER_OUTPUT_BYTES_MAX: usize = 256;
 /// How long an exec signer may take: an officer may have to touch a token.

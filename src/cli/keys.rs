@@ -7,15 +7,17 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Subcommand};
 use serde_json::{Value, json};
 
-use super::session::{confirmed, word};
+use super::passphrase::new_passphrase;
+use super::session::{confirmed, profile, word};
 use super::{Context, Exit, Fault};
 use crate::client::ProfileDir;
 use crate::client::keys::{
-    AGENCY_ROLES, Certifier, KeyRequest, KeysError, ShownKey, certify_to_file, make_agency_keys,
-    make_operator_keys, make_root, revoke_to_file, show, succeed_to_file,
+    AGENCY_ROLES, Certifier, KeyRequest, KeysError, OPERATOR_ROLES, ShownKey, certify_to_file,
+    make_agency_keys_under, make_operator_keys_under, make_root_under, protect, revoke_to_file, secret_files,
+    show, succeed_to_file, unprotect,
 };
 use crate::domain::{AgencyId, KeyId, KeyRole, OperatorName, Origin, RevocationReason, StateId};
-use crate::seal::Fingerprint;
+use crate::seal::{Fingerprint, Passphrase};
 use crate::time::{Clock as _, SystemClock};
 
 /// Make, certify and show keys, offline.
@@ -32,6 +34,9 @@ pub(crate) enum KeysCommand {
         /// Where to.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+        /// Under a passphrase, which --passphrase-file names or you type.
+        #[arg(long)]
+        protect: bool,
     },
     /// Make the keys of an agency, an auditor or an operator in its profile, and a request for each.
     #[command(group(ArgGroup::new("whose").required(true).args(["agency", "auditor", "operator"])))]
@@ -54,6 +59,9 @@ pub(crate) enum KeysCommand {
         /// The profile's directory.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+        /// Under a passphrase, which --passphrase-file names or you type.
+        #[arg(long)]
+        protect: bool,
     },
     /// Show what requests ask for, and add the root's signature to each.
     #[command(group(ArgGroup::new("certifying").required(true).args(["root", "operator"])))]
@@ -106,6 +114,28 @@ pub(crate) enum KeysCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Put secret keys under a passphrase, which --passphrase-file names or you type.
+    ///
+    /// A disk may still hold what the file was: a key that must never have been there in clear is made with --protect.
+    #[command(group(ArgGroup::new("which").required(true).args(["all", "files"])))]
+    Protect {
+        /// All keys of the profile, or of the root's directory that --profile names.
+        #[arg(long)]
+        all: bool,
+        /// Key files: of a profile, a root, a relay or a witness.
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Take secret keys out of their passphrase.
+    #[command(group(ArgGroup::new("which").required(true).args(["all", "files"])))]
+    Unprotect {
+        /// All keys of the profile, or of the root's directory that --profile names.
+        #[arg(long)]
+        all: bool,
+        /// Key files.
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
     /// List keys with their fingerprints.
     Show {
         /// A profile or a root; without it the profile in use.
@@ -117,8 +147,14 @@ pub(crate) enum KeysCommand {
 pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit, Fault> {
     let now = SystemClock.now();
     match command {
-        KeysCommand::Root { state, origin, out } => {
-            let root = make_root(&out, &state, &origin, now)?;
+        KeysCommand::Root {
+            state,
+            origin,
+            out,
+            protect,
+        } => {
+            let passphrase = protecting(context, protect)?;
+            let root = make_root_under(&out, &state, &origin, now, passphrase.as_ref())?;
             let next = "Give root.cert.json to the relay's operator, and the eight words by another way. root.pem never leaves this machine.";
             say(context, "made", &[root], next)?;
         }
@@ -129,8 +165,11 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
             certifier,
             origin,
             out,
+            protect,
         } => {
             let profile = ProfileDir::new(out);
+            let passphrase = protecting(context, protect)?;
+            let passphrase = passphrase.as_ref();
             let (made, next) = match (agency, auditor, operator) {
                 (Some(agency), _, _) => {
                     let next = format!(
@@ -138,7 +177,7 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
                         agency.state()
                     );
                     (
-                        make_agency_keys(&profile, &agency, &AGENCY_ROLES, &origin, now)?,
+                        make_agency_keys_under(&profile, &agency, &AGENCY_ROLES, &origin, now, passphrase)?,
                         next,
                     )
                 }
@@ -148,7 +187,14 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
                         auditor.state()
                     );
                     (
-                        make_agency_keys(&profile, &auditor, &[KeyRole::Tls], &origin, now)?,
+                        make_agency_keys_under(
+                            &profile,
+                            &auditor,
+                            &[KeyRole::Tls],
+                            &origin,
+                            now,
+                            passphrase,
+                        )?,
                         next,
                     )
                 }
@@ -162,7 +208,15 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
                         ),
                     };
                     (
-                        make_operator_keys(&profile, &name, certifier.as_ref(), &origin, now)?,
+                        make_operator_keys_under(
+                            &profile,
+                            &name,
+                            certifier.as_ref(),
+                            &OPERATOR_ROLES,
+                            &origin,
+                            now,
+                            passphrase,
+                        )?,
                         next,
                     )
                 }
@@ -252,6 +306,32 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
             );
             context.emit(&object, text)?;
         }
+        KeysCommand::Protect { all, files } => {
+            let files = chosen(context, all, files)?;
+            let passphrase = new_passphrase(context)?;
+            for file in files {
+                let done = protect(&file, &passphrase)?;
+                let said = if done {
+                    "under a passphrase"
+                } else {
+                    "under a passphrase already"
+                };
+                let object = json!({ "file": file, "protected": true, "changed": done });
+                context.emit(&object, format!("{said}: {}", file.display()))?;
+            }
+        }
+        KeysCommand::Unprotect { all, files } => {
+            for file in chosen(context, all, files)? {
+                let done = unprotect(&file)?;
+                let said = if done {
+                    "under no passphrase any more"
+                } else {
+                    "under no passphrase"
+                };
+                let object = json!({ "file": file, "protected": false, "changed": done });
+                context.emit(&object, format!("{said}: {}", file.display()))?;
+            }
+        }
         KeysCommand::Show { dir } => {
             let Some(dir) = dir.or_else(|| context.profile.clone()) else {
                 return Err(Fault::usage(
@@ -287,6 +367,27 @@ impl From<KeysError> for Fault {
             | KeysError::File(_) => Self::usage(error),
         }
     }
+}
+
+/// The passphrase of what is to be made, if it is to have one: `--passphrase-file` says so too.
+fn protecting(context: &Context, protect: bool) -> Result<Option<Passphrase>, Fault> {
+    (protect || context.passphrase_file.is_some())
+        .then(|| new_passphrase(context))
+        .transpose()
+}
+
+/// The files that are named, or all secret keys of the profile in use.
+fn chosen(context: &Context, all: bool, files: Vec<PathBuf>) -> Result<Vec<PathBuf>, Fault> {
+    if !all {
+        return Ok(files);
+    }
+    let profile = profile(context)?;
+    let found = secret_files(profile.path());
+    if found.is_empty() {
+        let why = format!("{} holds no secret keys", profile.path().display());
+        return Err(Fault::usage(why));
+    }
+    Ok(found)
 }
 
 /// The person at the root sees what is asked before the root signs.

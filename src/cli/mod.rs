@@ -15,6 +15,7 @@ mod invocation;
 mod keys;
 mod operator;
 mod outbox;
+mod passphrase;
 pub mod relay;
 pub mod screen;
 mod send;
@@ -64,6 +65,10 @@ pub struct Context {
     /// The directory of this agency's keys, outbox, inbox and receipts.
     #[arg(long, global = true, env = "WARDLINE_PROFILE", value_name = "DIR")]
     pub profile: Option<PathBuf>,
+    /// The passphrase of keys that are under one: a file that only you may read. Without it the systemd credential
+    /// wardline-passphrase, or the terminal, is asked.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// The groups.
@@ -165,6 +170,7 @@ pub fn run() -> ExitCode {
             return exit.into();
         }
     };
+    crate::seal::ask_for_passphrases(Box::new(passphrase::Asked::of(&context)));
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .max_blocking_threads(limits::BLOCKING_THREADS_MAX)
         .enable_all()

@@ -1,4 +1,5 @@
-//! Secret keys in files: PEM PKCS#8 (RFC 8410), as `openssl genpkey -algorithm ed25519` writes it.
+//! Secret keys in files: PEM PKCS#8 (RFC 8410), as `openssl genpkey -algorithm ed25519` writes it, or that under a passphrase
+//! (`protected.rs`), which whoever reads the file does not see.
 //!
 //! A private file appears whole or not at all, with mode 0600, never over another, and durable when the call returns;
 //! one that others may read is refused when it is opened.
@@ -13,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::limits;
 use crate::naming::name_new;
-use crate::seal::{SecretKey, random_bytes};
+use crate::seal::{Passphrase, RandomError, SecretKey, passphrase, protected, random_bytes};
 
 /// Why a key file was not written or not read. Holds the path, never the content.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,18 @@ pub enum KeyFileError {
     /// Not an Ed25519 key in PEM PKCS#8.
     #[error("{0} holds no Ed25519 key in PEM PKCS#8")]
     Malformed(PathBuf),
+    /// Protected, of a form or a version that is not known here.
+    #[error("{0} is protected in a way that this version does not know, or is damaged")]
+    UnknownProtection(PathBuf),
+    /// Protected, and nobody here knows the passphrase.
+    #[error("{0} is protected by a passphrase, and there is none: {1}")]
+    NoPassphrase(PathBuf, String),
+    /// Not the passphrase of this file.
+    #[error("{0}: this is not its passphrase (or the file was altered)")]
+    WrongPassphrase(PathBuf),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
     /// The file system failed.
     #[error("{0}: {1}")]
     Io(PathBuf, #[source] io::Error),
@@ -41,7 +54,13 @@ pub enum KeyFileError {
 impl SecretKey {
     /// Writes the key to a new private file.
     pub fn write_to(&self, path: &Path) -> Result<(), KeyFileError> {
-        write_private_file(path, self.to_pem().as_bytes())
+        self.write_protected(path, None)
+    }
+
+    /// The same, under a passphrase if there is one: then the seed itself never reaches the disk.
+    pub fn write_protected(&self, path: &Path, passphrase: Option<&Passphrase>) -> Result<(), KeyFileError> {
+        let bytes = private_file_bytes(self.to_pem().as_bytes(), passphrase)?;
+        write_private_file(path, &bytes)
     }
 
     /// Reads a key from a file that only its owner may read.
@@ -129,8 +148,68 @@ fn write_and_move(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<()>
     name_new(temporary, path)
 }
 
-/// Reads a file that only its owner may read, whole and bounded; the bytes are wiped when dropped.
+/// What a private file is to hold: these bytes, or what a passphrase makes of them.
+pub fn private_file_bytes(
+    bytes: &[u8],
+    passphrase: Option<&Passphrase>,
+) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    Ok(match passphrase {
+        Some(passphrase) => Zeroizing::new(protected::protect(bytes, passphrase)?.into_bytes()),
+        None => Zeroizing::new(bytes.to_vec()),
+    })
+}
+
+/// Whether a private file is under a passphrase.
+pub fn is_protected_file(path: &Path) -> Result<bool, KeyFileError> {
+    Ok(protected::is_protected(&read_plain(path)?))
+}
+
+/// Reads a private file; if it is under a passphrase, whom this process asks for one is asked. The bytes are wiped when dropped.
 pub fn read_private_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    Ok(read_private_file_with(path)?.0)
+}
+
+/// The same, with the passphrase that opened it, if one did.
+pub fn read_private_file_with(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Option<Passphrase>), KeyFileError> {
+    opened(path, passphrase::asked)
+}
+
+fn opened(
+    path: &Path,
+    ask: impl Fn(&Path, u32) -> Result<Option<Passphrase>, KeyFileError>,
+) -> Result<(Zeroizing<Vec<u8>>, Option<Passphrase>), KeyFileError> {
+    let bytes = read_plain(path)?;
+    if !protected::is_protected(&bytes) {
+        return Ok((bytes, None));
+    }
+    for tried in 0..=limits::PASSPHRASE_TRIES_MAX {
+        let Some(passphrase) = ask(path, tried)? else {
+            return Err(match tried {
+                0 => {
+                    let why = "give it with --passphrase-file, at a terminal, or as the systemd credential wardline-passphrase";
+                    KeyFileError::NoPassphrase(path.to_owned(), why.to_owned())
+                }
+                _ => KeyFileError::WrongPassphrase(path.to_owned()),
+            });
+        };
+        match protected::open(&bytes, &passphrase) {
+            Ok(opened) => return Ok((opened, Some(passphrase))),
+            Err(protected::NotOpened::Passphrase) => {}
+            Err(protected::NotOpened::Malformed) => {
+                return Err(KeyFileError::UnknownProtection(path.to_owned()));
+            }
+        }
+    }
+    Err(KeyFileError::WrongPassphrase(path.to_owned()))
+}
+
+fn is_private(path: &Path, mode: u32) -> bool {
+    let credentials = passphrase::credentials();
+    mode & bits_refused(path, credentials.as_deref()) == 0
+}
+
+/// Reads a file that only its owner may read, as it stands there, whole and bounded.
+pub(super) fn read_plain(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let io_error = |error| KeyFileError::Io(path.to_owned(), error);
     let file = File::open(path).map_err(io_error)?;
     // Asked of the open file, so that what is checked is what is read.
@@ -139,8 +218,7 @@ pub fn read_private_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError
         return Err(KeyFileError::NotAFile(path.to_owned()));
     }
     let mode = metadata.permissions().mode() & 0o777;
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
-    if mode & bits_refused(path, credentials.as_deref().map(Path::new)) != 0 {
+    if !is_private(path, mode) {
         return Err(KeyFileError::NotPrivate(path.to_owned(), mode));
     }
     // Room for all of it at once: a buffer that grows leaves copies behind that nobody wipes.
@@ -271,6 +349,57 @@ mod tests {
             );
             assert!(!refused.to_string().contains("BwYF"), "row {row}");
         }
+    }
+
+    /// A key under a passphrase is read with it and not otherwise, and nothing of the seed stands in the file: not as bytes, hex
+    /// or base64 at any place of a line. A second passphrase is tried where whoever is asked has one.
+    #[test]
+    fn a_protected_key_is_read_with_its_passphrase() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("officer.pem");
+        let seed: [u8; 32] = std::array::from_fn(|i| u8::try_from(0xa0 + i).unwrap());
+        let key = SecretKey::from_seed(&seed);
+        let phrase = |text: &str| Passphrase::new(text.to_owned()).unwrap();
+        key.write_protected(&path, Some(&phrase("correct horse")))
+            .unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(is_protected_file(&path).unwrap());
+        let file = fs::read(&path).unwrap();
+        let text = String::from_utf8(file.clone()).unwrap();
+        let body: String = text.lines().filter(|line| !line.starts_with("--")).collect();
+        let decoded = BASE64_STANDARD.decode(&body).unwrap();
+        let holds = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+        for part in seed.chunks_exact(8) {
+            // Base64 of them at each of the three places, without the letters that their neighbours have a part in.
+            let inner = (0..3).map(|skip| BASE64_STANDARD.encode(part.get(skip..skip + 5).unwrap()));
+            let mut shapes: Vec<Vec<u8>> = inner
+                .map(|text| text.get(..6).unwrap().as_bytes().to_vec())
+                .collect();
+            shapes.extend([
+                part.to_vec(),
+                hex::encode(part).into_bytes(),
+                hex::encode_upper(part).into_bytes(),
+            ]);
+            for shape in shapes {
+                for bytes in [&file, &decoded, &body.clone().into_bytes()] {
+                    assert!(!holds(bytes, &shape));
+                }
+            }
+        }
+        let read = |said: &'static [&'static str]| {
+            opened(&path, move |_, tried| {
+                Ok(said.get(usize::try_from(tried).unwrap()).map(|text| phrase(text)))
+            })
+        };
+        for said in [&["correct horse"][..], &["wrong", "correct horse"]] {
+            let (bytes, passphrase) = read(said).unwrap();
+            assert_eq!(*bytes, key.to_pem().as_bytes());
+            assert!(passphrase.unwrap().is(&phrase("correct horse")));
+        }
+        assert!(matches!(read(&[]), Err(KeyFileError::NoPassphrase(..))));
+        assert!(matches!(read(&["wrong"]), Err(KeyFileError::WrongPassphrase(_))));
+        let forever = opened(&path, |_, _| Ok(Some(phrase("wrong"))));
+        assert!(matches!(forever, Err(KeyFileError::WrongPassphrase(_))));
     }
 
     /// A directory, a missing file and a huge one are refused, each with its own error.

@@ -15,7 +15,9 @@ mod hash;
 mod hpke;
 mod keys;
 mod padded;
+mod passphrase;
 mod payload_kind;
+mod protected;
 mod random;
 mod seal_key;
 mod sealed_body;
@@ -31,7 +33,10 @@ pub use audience::{
 pub use envelope::{digest, pae, unsigned};
 pub use envelope_json::{EnvelopeJson, NotAnEnvelope, envelope_from_json, envelope_to_json};
 pub use exec_signer::ExecSigner;
-pub use file::{KeyFileError, read_private_file, write_private_file};
+pub use file::{
+    KeyFileError, is_protected_file, private_file_bytes, read_private_file, read_private_file_with,
+    write_private_file,
+};
 pub use fingerprint::{FINGERPRINT_WORDS, Fingerprint};
 pub use hash::{
     audience_commitment, body_digest, h, inbox_commitment, plaintext_commitment, seal_keyid,
@@ -40,6 +45,9 @@ pub use hash::{
 pub use hpke::{OpenError, SealError};
 pub use keys::{BadSignature, PublicKey, SecretKey, WeakKey};
 pub use padded::OpenedPart;
+pub use passphrase::{
+    BadPassphrase, Passphrase, PassphraseSource, ask_for_passphrases, passphrase_credential,
+};
 pub use payload_kind::{PayloadKind, UnknownPayloadType};
 pub use random::{RandomError, random_bytes};
 pub use seal_key::{BadSealKey, SEAL_SECRET_BYTES, SealPublicKey, SealSecretKey, SealSuite};

@@ -12,7 +12,7 @@ use rustls::sign::CertifiedKey;
 
 use super::{certificate_keyid, provider};
 use crate::domain::KeyId;
-use crate::seal::{KeyFileError, read_private_file, write_private_file};
+use crate::seal::{KeyFileError, Passphrase, private_file_bytes, read_private_file, write_private_file};
 
 /// Why a TLS key and certificate cannot be used. Holds the path, never the content.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,11 @@ pub struct TlsIdentity {
 impl TlsIdentity {
     /// Reads both files. The key must be private, and the certificate's.
     pub fn read(certificate_file: &Path, key_file: &Path) -> Result<Self, TlsIdentityError> {
+        let secret = read_private_file(key_file)?;
+        Self::of(certificate_file, key_file, &secret)
+    }
+
+    fn of(certificate_file: &Path, key_file: &Path, secret: &[u8]) -> Result<Self, TlsIdentityError> {
         let pem = fs::read(certificate_file)
             .map_err(|error| TlsIdentityError::Io(certificate_file.to_owned(), error))?;
         let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&pem)
@@ -58,8 +63,7 @@ impl TlsIdentity {
             .ok_or_else(|| TlsIdentityError::NoCertificate(certificate_file.to_owned()))?;
         let unusable = |error| TlsIdentityError::Unusable(certificate_file.to_owned(), error);
         let keyid = certificate_keyid(leaf).map_err(unusable)?;
-        let secret = read_private_file(key_file)?;
-        let key = PrivateKeyDer::from_pem_slice(&secret)
+        let key = PrivateKeyDer::from_pem_slice(secret)
             .map_err(|_| TlsIdentityError::NoKey(key_file.to_owned()))?;
         // Refuses a key that is not the certificate's.
         CertifiedKey::from_der(certificates.clone(), key.clone_key(), &provider()).map_err(unusable)?;
@@ -73,15 +77,25 @@ impl TlsIdentity {
     /// Makes a fresh P-256 key with a self-signed certificate for `name` in two new files, and reads them back. A key
     /// is never overwritten.
     pub fn create(certificate_file: &Path, key_file: &Path, name: &str) -> Result<Self, TlsIdentityError> {
+        Self::create_protected(certificate_file, key_file, name, None)
+    }
+
+    /// The same with the key under a passphrase, if there is one.
+    pub fn create_protected(
+        certificate_file: &Path,
+        key_file: &Path,
+        name: &str,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<Self, TlsIdentityError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let mut params = CertificateParams::new(vec!["localhost".to_owned()])?;
         params.distinguished_name.push(DnType::CommonName, name);
         let certificate = params.self_signed(&key)?;
         let pem = zeroize::Zeroizing::new(key.serialize_pem());
-        write_private_file(key_file, pem.as_bytes())?;
+        write_private_file(key_file, &private_file_bytes(pem.as_bytes(), passphrase)?)?;
         // Written the same way: whole, durable, never over another.
         write_private_file(certificate_file, certificate.pem().as_bytes())?;
-        Self::read(certificate_file, key_file)
+        Self::of(certificate_file, key_file, pem.as_bytes())
     }
 
     /// SHA-256 of the public key's DER SubjectPublicKeyInfo: what peers pin and the directory enrols.

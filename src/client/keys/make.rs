@@ -12,7 +12,9 @@ use crate::domain::{
     SignedBy, SignedEnvelope, Signer, StateId,
 };
 use crate::files;
-use crate::seal::{PayloadKind, SecretKey, envelope_to_json, random_bytes, unsigned, write_private_file};
+use crate::seal::{
+    Passphrase, PayloadKind, SecretKey, envelope_to_json, random_bytes, unsigned, write_private_file,
+};
 use crate::time::Timestamp;
 use crate::tls::TlsIdentity;
 use crate::wire;
@@ -34,11 +36,22 @@ pub fn make_root(
     origin: &Origin,
     now: Timestamp,
 ) -> Result<KeyRequest, KeysError> {
+    make_root_under(directory, state, origin, now, None)
+}
+
+/// The same with the key under a passphrase, if there is one.
+pub fn make_root_under(
+    directory: &Path,
+    state: &StateId,
+    origin: &Origin,
+    now: Timestamp,
+    passphrase: Option<&Passphrase>,
+) -> Result<KeyRequest, KeysError> {
     let (key_file, certificate_file) = (directory.join("root.pem"), directory.join("root.cert.json"));
     nothing_there(&[&key_file, &certificate_file])?;
     files::create_directory(directory)?;
     let principal = Principal::Root(state.clone());
-    let key = new_secret(&key_file)?;
+    let key = new_secret(&key_file, passphrase)?;
     let common = common(origin, now, &principal, KeyRole::Root)?;
     let unsigned = request(
         common,
@@ -57,6 +70,18 @@ pub fn make_agency_keys(
     origin: &Origin,
     now: Timestamp,
 ) -> Result<Vec<KeyRequest>, KeysError> {
+    make_agency_keys_under(profile, agency, roles, origin, now, None)
+}
+
+/// The same with the keys under a passphrase, if there is one.
+pub fn make_agency_keys_under(
+    profile: &ProfileDir,
+    agency: &AgencyId,
+    roles: &[KeyRole],
+    origin: &Origin,
+    now: Timestamp,
+    passphrase: Option<&Passphrase>,
+) -> Result<Vec<KeyRequest>, KeysError> {
     let certifier = (Principal::Root(agency.state()), KeyRole::Root);
     make_keys(
         profile,
@@ -65,6 +90,7 @@ pub fn make_agency_keys(
         &certifier,
         origin,
         now,
+        passphrase,
     )
 }
 
@@ -77,12 +103,25 @@ pub fn make_operator_keys(
     origin: &Origin,
     now: Timestamp,
 ) -> Result<Vec<KeyRequest>, KeysError> {
+    make_operator_keys_under(profile, name, certifier, &OPERATOR_ROLES, origin, now, None)
+}
+
+/// The same of some roles, with the keys under a passphrase, if there is one.
+pub fn make_operator_keys_under(
+    profile: &ProfileDir,
+    name: &OperatorName,
+    certifier: Option<&OperatorName>,
+    roles: &[KeyRole],
+    origin: &Origin,
+    now: Timestamp,
+    passphrase: Option<&Passphrase>,
+) -> Result<Vec<KeyRequest>, KeysError> {
     let principal = Principal::Operator(name.clone());
     let certifier = (
         Principal::Operator(certifier.unwrap_or(name).clone()),
         KeyRole::Operator,
     );
-    make_keys(profile, &principal, &OPERATOR_ROLES, &certifier, origin, now)
+    make_keys(profile, &principal, roles, &certifier, origin, now, passphrase)
 }
 
 fn make_keys(
@@ -92,6 +131,7 @@ fn make_keys(
     certifier: &(Principal, KeyRole),
     origin: &Origin,
     now: Timestamp,
+    passphrase: Option<&Passphrase>,
 ) -> Result<Vec<KeyRequest>, KeysError> {
     let requests = profile.path().join("requests");
     let request_file = |role: KeyRole| requests.join(format!("{role}.json"));
@@ -112,8 +152,8 @@ fn make_keys(
         let envelope = match role {
             KeyRole::Tls => {
                 let name = principal.to_string();
-                let identity =
-                    TlsIdentity::create(&profile.tls_certificate(), &profile.secret_key(*role), &name)?;
+                let (certificate, key) = (profile.tls_certificate(), profile.secret_key(*role));
+                let identity = TlsIdentity::create_protected(&certificate, &key, &name, passphrase)?;
                 let unsigned = request(common, principal.clone(), *role, public_key_of(&identity)?);
                 match &operator_key {
                     Some(key) if certifier.0 == *principal => sign(unsigned, key),
@@ -121,7 +161,7 @@ fn make_keys(
                 }
             }
             KeyRole::Originate | KeyRole::Receive | KeyRole::Officer | KeyRole::Operator => {
-                let key = new_secret(&profile.secret_key(*role))?;
+                let key = new_secret(&profile.secret_key(*role), passphrase)?;
                 let public_key = key.public_key().as_bytes().to_vec();
                 let envelope = sign(request(common, principal.clone(), *role, public_key), &key);
                 if *role == KeyRole::Operator {
@@ -186,9 +226,9 @@ fn sign(mut envelope: SignedEnvelope, key: &SecretKey) -> SignedEnvelope {
     envelope
 }
 
-fn new_secret(file: &Path) -> Result<SecretKey, KeysError> {
+fn new_secret(file: &Path, passphrase: Option<&Passphrase>) -> Result<SecretKey, KeysError> {
     let key = SecretKey::generate()?;
-    key.write_to(file)?;
+    key.write_protected(file, passphrase)?;
     Ok(key)
 }
 

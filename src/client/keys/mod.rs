@@ -10,11 +10,14 @@
 //! PROFILE/requests/ROLE.cert.json   the same bytes with the certifier's signature added
 //! FILE                              a revocation, signed by the root; a root's succession, signed by both roots
 //! ```
+//! Each `.pem` may be under a passphrase instead ([`protect()`]); whoever reads it is asked for it.
+//!
 //! Requests and certificates are DSSE envelopes in JSON. An operator's requests are complete: a genesis takes them as
 //! they are.
 
 mod certify;
 mod make;
+mod protect;
 mod revoke;
 mod show;
 mod succeed;
@@ -37,7 +40,11 @@ use crate::wire;
 pub use certify::{Certifier, certificate_path, certify, certify_to_file};
 #[cfg(test)]
 pub(super) use make::write_request;
-pub use make::{AGENCY_ROLES, OPERATOR_ROLES, make_agency_keys, make_operator_keys, make_root};
+pub use make::{
+    AGENCY_ROLES, OPERATOR_ROLES, make_agency_keys, make_agency_keys_under, make_operator_keys,
+    make_operator_keys_under, make_root, make_root_under,
+};
+pub use protect::{protect, secret_files, unprotect};
 pub use revoke::{RevocationFile, revoke_to_file};
 pub use show::{ShownKey, show};
 pub use succeed::succeed_to_file;

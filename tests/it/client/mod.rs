@@ -12,6 +12,7 @@ mod malicious;
 mod officers;
 mod operators;
 mod outbox;
+mod protected;
 mod refusals;
 mod swapped;
 mod tamper;

@@ -33,15 +33,19 @@ pub(crate) fn wardline(directory: &Path, arguments: &[&str]) -> Command {
 
 impl RelayProcess {
     pub(crate) fn start(directory: &Path, set: &[&str]) -> Self {
+        Self::start_with(directory, set, |_| {})
+    }
+
+    /// The same with more said to the process.
+    pub(crate) fn start_with(directory: &Path, set: &[&str], adjust: impl FnOnce(&mut Command)) -> Self {
         let mut arguments = vec!["--json", "relay", "run", "--config", "relay.toml"];
         for set in set {
             arguments.extend(["--set", set]);
         }
-        let mut child = wardline(directory, &arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = wardline(directory, &arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        adjust(&mut command);
+        let mut child = command.spawn().unwrap();
         // Read all along: a pipe that is full would hold up whoever writes a line.
         let mut stderr = child.stderr.take().unwrap();
         let log = std::thread::spawn(move || {

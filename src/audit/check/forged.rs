@@ -117,6 +117,36 @@ fn hold_forged(name: &str, log: fn() -> Forged, tables: &[Changes]) {
     assert!(make() == kept, "{name} is not what its tables make");
 }
 
+/// What a relay takes of a key once it was revoked, by the agency itself or by its root, is not the agency's: a warning, a receipt
+/// and an answer are each refused by the key and the index; what was signed before stands. The thief holds the key and the relay
+/// helps him, so only the order in the log tells.
+#[test]
+fn what_a_revoked_key_signs_is_not_the_agencys() {
+    use super::forge::{ACCEPTED, RECEIVED, REFUSED, ROUTED};
+    use crate::domain::KeyRole;
+    let trusted = Trusted::read(&directory().join("policy")).unwrap();
+    for (of, role, root, at, after) in [
+        ("us.ctc", KeyRole::Originate, "root:us", ACCEPTED, ROUTED + 1),
+        ("ru.ctc", KeyRole::Receive, "root:ru", RECEIVED, RECEIVED + 1),
+        ("ru.ctc", KeyRole::Officer, "root:ru", REFUSED, REFUSED + 1),
+    ] {
+        for by in [(of, role), (root, KeyRole::Root)] {
+            let checked = |at: usize| {
+                let mut log = Forged::answered();
+                let kind = log.revocation((of, role), by);
+                log.insert(at, kind);
+                let mut records = Records::default();
+                let bundle = log.bundle(&mut records);
+                let text = whole(&bundle, &json!(records.0));
+                super::check(&super::Bundle::parse(text.as_bytes()).unwrap(), &trusted)
+            };
+            assert!(checked(after).is_ok(), "{role} by {by:?}");
+            let told = checked(at).unwrap_err().to_string();
+            assert!(told.contains("REVOKED"), "{role} by {by:?}: {told}");
+        }
+    }
+}
+
 /// What is done to a bundle without any key.
 #[test]
 fn the_documents_are_held() {

@@ -136,6 +136,17 @@ pub(crate) enum KeysCommand {
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Put a new key in the place of the profile's, with an overlap; the same again goes on where it was left.
+    ///
+    /// First the new key and its request, which the root certifies (an operator certifies its own); then it is published and
+    /// taken into use, while the old one is still valid; --finish revokes the old one.
+    Rotate {
+        /// originate, receive, officer or tls; operator.
+        role: KeyRole,
+        /// Revoke the old key, now that the new one is in use everywhere.
+        #[arg(long)]
+        finish: bool,
+    },
     /// List keys with their fingerprints.
     Show {
         /// A profile or a root; without it the profile in use.
@@ -306,6 +317,7 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
             );
             context.emit(&object, text)?;
         }
+        KeysCommand::Rotate { role, finish } => return super::rotate::run(role, finish, context).await,
         KeysCommand::Protect { all, files } => {
             let files = chosen(context, all, files)?;
             let passphrase = new_passphrase(context)?;

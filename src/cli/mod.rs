@@ -17,6 +17,7 @@ mod operator;
 mod outbox;
 mod passphrase;
 pub mod relay;
+mod rotate;
 pub mod screen;
 mod send;
 mod session;

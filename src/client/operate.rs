@@ -173,6 +173,26 @@ impl Client {
             .await
     }
 
+    /// Revokes a key of this agency with that very key, which the profile does not use any more.
+    pub async fn revoke_by(
+        &self,
+        old: &dyn crate::seal::Signer,
+        role: KeyRole,
+        keyid: KeyId,
+        reason: RevocationReason,
+    ) -> Result<Recorded, ClientError> {
+        let common = self.author(role, None, "").await.common()?;
+        let payload = wire::encode_key_revocation(&KeyRevocation {
+            common,
+            principal: self.settings().principal.clone(),
+            keyid,
+            reason,
+            extensions: Vec::new(),
+        });
+        let envelope = sign_envelope(old, PayloadKind::KeyRevocation, payload).await?;
+        self.publish_key(&envelope).await
+    }
+
     /// Revokes a key with a key of this profile: its own (an agency's key by itself), or any operator's by an operator. A
     /// TLS key signs nothing: its root revokes it ([`super::keys::revoke_to_file`]).
     pub async fn revoke(&self, keyid: KeyId, reason: RevocationReason) -> Result<Recorded, ClientError> {

@@ -19,6 +19,7 @@ mod certify;
 mod make;
 mod protect;
 mod revoke;
+mod rotate;
 mod show;
 mod succeed;
 
@@ -46,6 +47,7 @@ pub use make::{
 };
 pub use protect::{protect, secret_files, unprotect};
 pub use revoke::{RevocationFile, revoke_to_file};
+pub use rotate::{Rotation, RotationStage};
 pub use show::{ShownKey, show};
 pub use succeed::succeed_to_file;
 

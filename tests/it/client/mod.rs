@@ -14,6 +14,7 @@ mod operators;
 mod outbox;
 mod protected;
 mod refusals;
+mod rotated;
 mod stolen;
 mod swapped;
 mod tamper;

@@ -1,0 +1,203 @@
+//! Another key in a role's place, with an overlap: the new key is made and certified, published, taken into use, and only then is
+//! the old one revoked. Each step is on the disk before the next begins, and each may be begun again where it was cut.
+//!
+//! ```text
+//! PROFILE/rotation/ROLE/new/        the new key and its request, as `keys new` makes them, and the certificate when it is there
+//! PROFILE/rotation/ROLE/published   the new key is on the record: from here on the profile's own is replaced
+//! PROFILE/rotation/ROLE/old/        the old key, whole once `old/complete` is there
+//! PROFILE/rotation/ROLE/switched    the new key is in use
+//! ```
+
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use super::certify::{Certifier, certificate_path, certify_to_file};
+use super::make::{make_agency_keys_under, make_operator_keys_under};
+use super::{KeyRequest, KeysError};
+use crate::client::ProfileDir;
+use crate::domain::{KeyId, KeyRole, Origin, Principal};
+use crate::files;
+use crate::limits;
+use crate::seal::{FileSigner, read_private_file_with};
+use crate::time::Timestamp;
+use crate::tls::TlsIdentity;
+
+/// The change of one key of a profile.
+#[derive(Debug, Clone)]
+pub struct Rotation {
+    profile: ProfileDir,
+    role: KeyRole,
+}
+
+/// How far it has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RotationStage {
+    /// The new key is made, and its certifier has not signed.
+    Requested(KeyRequest),
+    /// Its certifier has signed.
+    Certified(KeyRequest),
+    /// It is in use, and the old one is not revoked yet.
+    Switched(KeyRequest),
+}
+
+impl Rotation {
+    /// Of the key of this role.
+    pub fn of(profile: &ProfileDir, role: KeyRole) -> Self {
+        Self {
+            profile: profile.clone(),
+            role,
+        }
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.profile.path().join("rotation").join(self.role.as_str())
+    }
+
+    fn new_keys(&self) -> ProfileDir {
+        ProfileDir::new(self.directory().join("new"))
+    }
+
+    fn old_keys(&self) -> ProfileDir {
+        ProfileDir::new(self.directory().join("old"))
+    }
+
+    fn request_file(&self, of: &ProfileDir) -> PathBuf {
+        of.path().join("requests").join(format!("{}.json", self.role))
+    }
+
+    fn mark(&self, name: &str) -> Result<(), KeysError> {
+        Ok(files::replace(&self.directory().join(name), b"")?)
+    }
+
+    fn is_marked(&self, name: &str) -> bool {
+        self.directory().join(name).exists()
+    }
+
+    /// How far it has come; none if it has not begun.
+    pub fn stage(&self) -> Result<Option<RotationStage>, KeysError> {
+        let file = self.request_file(&self.new_keys());
+        if !file.exists() {
+            return Ok(None);
+        }
+        let request = KeyRequest::read(&file)?;
+        let certificate = certificate_path(&file);
+        if !certificate.exists() {
+            return Ok(Some(RotationStage::Requested(request)));
+        }
+        let certified = KeyRequest::read(&certificate)?;
+        if certified.envelope.payload != request.envelope.payload {
+            return Err(KeysError::wrong(
+                &certificate,
+                "it certifies something else than was asked for",
+            ));
+        }
+        Ok(Some(if self.is_marked("switched") {
+            RotationStage::Switched(certified)
+        } else {
+            RotationStage::Certified(certified)
+        }))
+    }
+
+    /// Makes the new key and its request, under the passphrase of the old one if that is under one. An operator certifies its own
+    /// at once; an agency's root is asked.
+    pub async fn begin(
+        &self,
+        principal: &Principal,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<RotationStage, KeysError> {
+        let new = self.new_keys();
+        if new.path().exists() {
+            // Cut before there was a request: nobody has seen the key.
+            let removed = std::fs::remove_dir_all(new.path());
+            removed.map_err(files::at(new.path()))?;
+        }
+        let (_, passphrase) = read_private_file_with(&self.profile.secret_key(self.role))?;
+        let (roles, passphrase) = ([self.role], passphrase.as_ref());
+        let made = match principal {
+            Principal::Agency(agency) => {
+                make_agency_keys_under(&new, agency, &roles, origin, now, passphrase)?
+            }
+            Principal::Operator(name) => {
+                let made = make_operator_keys_under(&new, name, None, &roles, origin, now, passphrase)?;
+                let certifier = Certifier::operator(&self.profile)?;
+                for request in &made {
+                    certify_to_file(request.clone(), &certifier).await?;
+                }
+                made
+            }
+            Principal::Root(_) => Vec::new(),
+        };
+        if made.is_empty() {
+            return Err(KeysError::wrong(
+                self.profile.path(),
+                "a root is succeeded, not rotated: keys succeed",
+            ));
+        }
+        self.stage()?
+            .ok_or_else(|| KeysError::Missing(self.request_file(&new)))
+    }
+
+    /// Whether the new key is on the record, so that the profile's own may be half replaced: to be ended before anything else.
+    pub fn is_to_be_switched(&self) -> bool {
+        self.is_marked("published") && !self.is_marked("switched")
+    }
+
+    /// The new key is on the record: takes it into use, and keeps the old one aside.
+    pub fn switch(&self) -> Result<(), KeysError> {
+        self.mark("published")?;
+        let (new, old) = (self.new_keys(), self.old_keys());
+        if !self.is_marked("old/complete") {
+            files::create_directory(&old.keys())?;
+            self.copy_keys(&self.profile, &old)?;
+            self.mark("old/complete")?;
+        }
+        self.copy_keys(&new, &self.profile)?;
+        let (from, to) = (self.request_file(&new), self.request_file(&self.profile));
+        files::create_directory(&self.profile.path().join("requests"))?;
+        // Neither may stand beside a key that it is not of.
+        for (from, to) in [(certificate_path(&from), certificate_path(&to)), (from, to)] {
+            copy(&from, &to)?;
+        }
+        self.mark("switched")
+    }
+
+    fn copy_keys(&self, from: &ProfileDir, to: &ProfileDir) -> Result<(), KeysError> {
+        copy(&from.secret_key(self.role), &to.secret_key(self.role))?;
+        if self.role == KeyRole::Tls {
+            copy(&from.tls_certificate(), &to.tls_certificate())?;
+        }
+        Ok(())
+    }
+
+    /// The old key's id, once the new one is in use.
+    pub fn old_keyid(&self) -> Result<KeyId, KeysError> {
+        let old = self.old_keys();
+        if self.role == KeyRole::Tls {
+            let identity = TlsIdentity::read(&old.tls_certificate(), &old.secret_key(self.role))?;
+            return Ok(identity.keyid());
+        }
+        use crate::seal::Signer as _;
+        Ok(self.old_signer()?.public_key().keyid())
+    }
+
+    /// The old key, to revoke itself with.
+    pub fn old_signer(&self) -> Result<FileSigner, KeysError> {
+        Ok(FileSigner::load(&self.old_keys().secret_key(self.role))?)
+    }
+
+    /// The old key is revoked on the record: nobody needs it any more, and what is kept aside goes.
+    pub fn end(&self) -> Result<(), KeysError> {
+        let directory = self.directory();
+        std::fs::remove_dir_all(&directory).map_err(files::at(&directory))?;
+        Ok(())
+    }
+}
+
+/// The bytes as they are, under a passphrase or not.
+fn copy(from: &std::path::Path, to: &std::path::Path) -> Result<(), KeysError> {
+    let bytes = files::read(from, 2 * limits::PAYLOAD_BYTES_MAX)?
+        .ok_or_else(|| KeysError::Missing(from.to_owned()))?;
+    Ok(files::replace(to, &Zeroizing::new(bytes))?)
+}

@@ -1,6 +1,7 @@
 //! `wardline directory`: who is enrolled with which keys, as this profile has verified it, and the keys that a person has
 //! confirmed; and what an agency publishes of itself.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use serde_json::json;
 
 use super::operator::{RecordedObject, read_envelope};
 use super::screen::one_line;
-use super::session::{confirmed, open, table, tell_news, word};
+use super::session::{asked, at_a_terminal, open, table, tell_news, word};
 use super::{Context, Exit, Fault};
 use crate::client::{Client, KnownDirectory};
 use crate::domain::{AgencyId, Desk, DeskAddress, KeyId, Language, Principal, RevocationReason};
@@ -32,7 +33,10 @@ pub(crate) enum DirectoryCommand {
         /// An agency or another principal, or one key's id.
         #[arg(value_name = "PRINCIPAL|KEYID")]
         whose: String,
-        /// Do not ask.
+        /// The eight words of a key, as its owner said them; once for each key. Without them they are asked for.
+        #[arg(long, value_name = "WORDS", conflicts_with = "yes")]
+        words: Vec<String>,
+        /// Confirm without words: you have compared them elsewhere.
         #[arg(long)]
         yes: bool,
     },
@@ -134,7 +138,9 @@ pub(crate) async fn run(command: DirectoryCommand, context: &Context) -> Result<
     match command {
         DirectoryCommand::List => list(&client, context).await,
         DirectoryCommand::Show { principal } => show(&client, &principal, context).await,
-        DirectoryCommand::Confirm { whose, yes } => confirm(&client, &whose, yes, context).await,
+        DirectoryCommand::Confirm { whose, words, yes } => {
+            confirm(&client, &whose, &words, yes, context).await
+        }
         DirectoryCommand::Publish { files } => {
             for file in files {
                 let recorded = client.publish_key(&read_envelope(&file)?).await?;
@@ -229,7 +235,49 @@ pub(super) async fn list(client: &Client, context: &Context) -> Result<Exit, Fau
             .collect();
         println!("{}", table(&["agency", "name", "", "desks", "keys"], &rows));
     }
+    for (agency, _) in directory.agencies() {
+        warn_of_new_keys(&known, agency, &client.settings().principal);
+    }
     Ok(Exit::Done)
+}
+
+/// Warns of keys that took their place beside, or in the place of, those that a person has confirmed: each time, until they are
+/// confirmed too. Of an agency of which none was ever confirmed, the table says so.
+fn warn_of_new_keys(known: &KnownDirectory, agency: &AgencyId, us: &Principal) {
+    let principal = Principal::Agency(agency.clone());
+    let (unconfirmed, before) = known.unconfirmed(&principal);
+    if !before || principal == *us {
+        return;
+    }
+    for key in unconfirmed {
+        eprintln!(
+            "wardline: WARNING: {principal} has a {} key that is new since you confirmed others\n    {}\n    {}\n  Compare the words with {principal} on another line, then: wardline directory confirm {principal}",
+            key.role,
+            key.keyid,
+            Fingerprint::of(&key.keyid)
+        );
+    }
+}
+
+/// One line for each agency that is addressed, of which a key is not confirmed; gives of whom.
+pub(super) async fn warn_of_unconfirmed(client: &Client, agencies: BTreeSet<AgencyId>) -> BTreeSet<AgencyId> {
+    let known = client.known_directory().await;
+    let mut warned = BTreeSet::new();
+    for agency in agencies {
+        let principal = Principal::Agency(agency.clone());
+        let (unconfirmed, before) = known.unconfirmed(&principal);
+        if unconfirmed.is_empty() || principal == client.settings().principal {
+            continue;
+        }
+        let roles: Vec<&str> = unconfirmed.iter().map(|key| key.role.as_str()).collect();
+        let new = if before { "new and " } else { "" };
+        eprintln!(
+            "wardline: WARNING: keys of {agency} are {new}not confirmed ({}): compare them with {agency}, then wardline directory confirm {agency}",
+            roles.join(", ")
+        );
+        warned.insert(agency);
+    }
+    warned
 }
 
 async fn show(client: &Client, principal: &Principal, context: &Context) -> Result<Exit, Fault> {
@@ -246,7 +294,13 @@ async fn show(client: &Client, principal: &Principal, context: &Context) -> Resu
     Ok(Exit::Done)
 }
 
-async fn confirm(client: &Client, whose: &str, yes: bool, context: &Context) -> Result<Exit, Fault> {
+async fn confirm(
+    client: &Client,
+    whose: &str,
+    words: &[String],
+    yes: bool,
+    context: &Context,
+) -> Result<Exit, Fault> {
     let known = followed(client).await?;
     let chosen = chooser(whose)?;
     let keys: Vec<KeyObject> = known
@@ -258,13 +312,38 @@ async fn confirm(client: &Client, whose: &str, yes: bool, context: &Context) -> 
     if keys.is_empty() {
         return Err(Fault::refused(format!("{whose} has no valid key")));
     }
-    let listed: Vec<String> = keys.iter().map(KeyObject::text).collect();
-    let question = format!(
-        "{}\nAre these the words that their owner says, on another line than this one?",
-        listed.join("\n")
-    );
-    confirmed(yes, &question, "confirm")?;
-    let confirmed_keys = client.confirm_keys(|key| chosen.takes(key)).await?;
+    let open: Vec<&KeyEntry> = known
+        .directory()
+        .keys()
+        .filter(|key| chosen.takes(key) && !known.is_confirmed(&key.keyid))
+        .collect();
+    let said_of = |key: &KeyEntry| {
+        let fingerprint = Fingerprint::of(&key.keyid);
+        yes || words.iter().any(|said| fingerprint.is_said_by(said))
+    };
+    if let Some(stray) = words.iter().find(|said| {
+        let is = |key: &KeyObject| {
+            key.keyid
+                .parse()
+                .is_ok_and(|keyid| Fingerprint::of(&keyid).is_said_by(said))
+        };
+        !keys.iter().any(is)
+    }) {
+        let why = format!("no valid key of {whose} has these words: {stray}");
+        return Err(Fault::refused(why).advising("Nothing was confirmed. If they are what its owner says, the directory has another key than the owner: wake someone."));
+    }
+    let mut heard = Vec::new();
+    for key in open {
+        if !said_of(key) {
+            if !words.is_empty() {
+                continue;
+            }
+            let shown = KeyObject::of(key, &known).text();
+            asked_for_words(&shown, &Fingerprint::of(&key.keyid))?;
+        }
+        heard.push(key.keyid);
+    }
+    let confirmed_keys = client.confirm_keys(|key| heard.contains(&key.keyid)).await?;
     for key in &confirmed_keys {
         let object = json!({
             "principal": key.principal.to_string(),
@@ -276,6 +355,25 @@ async fn confirm(client: &Client, whose: &str, yes: bool, context: &Context) -> 
         context.emit(&object, text)?;
     }
     Ok(Exit::Done)
+}
+
+/// Has a person type the eight words that the owner says; anything else is a no.
+fn asked_for_words(shown: &str, fingerprint: &Fingerprint) -> Result<(), Fault> {
+    if !at_a_terminal() {
+        return Err(Fault::usage(format!(
+            "{shown}\nNobody can be asked here: say the words that its owner says with --words \"…\", or --yes"
+        )));
+    }
+    let said = asked(&format!(
+        "{shown}\nType the eight words that its owner says, on another line than this one: "
+    ))?;
+    if fingerprint.is_said_by(&said) {
+        Ok(())
+    } else {
+        Err(Fault::refused(
+            "These are not the words of this key: nothing was confirmed",
+        ))
+    }
 }
 
 /// Which keys are meant.

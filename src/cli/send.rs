@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use super::directory::warn_of_unconfirmed;
 use super::outbox::warn_of_refused;
 use super::session::{asked_to_type, at_a_terminal, open};
 use super::{Context, Exit, Fault, draft, invocation};
 use crate::client::{OutboxKind, Sent};
-use crate::domain::Status;
+use crate::domain::{Address, Status};
 use crate::time::{Clock as _, SystemClock};
 
 /// Send a warning.
@@ -106,7 +107,15 @@ pub(crate) async fn run(command: SendCommand, context: &Context) -> Result<Exit,
         asked_to_type(&question, "ACTUAL")?;
     }
     warn_of_refused(&client, OutboxKind::Warning)?;
+    let addressed = draft.to.iter().filter_map(|to| match to {
+        Address::Desk(desk) => Some(desk.agency().clone()),
+        Address::Competence { .. } | Address::Group(_) => None,
+    });
+    let warned = warn_of_unconfirmed(&client, addressed.collect()).await;
     let sent = client.submit(&draft).await?;
+    // A key that came while it was sent, and whom an address led to.
+    let reached = sent.recipients.iter().map(|to| to.desk.agency().clone());
+    warn_of_unconfirmed(&client, reached.filter(|it| !warned.contains(it)).collect()).await;
     let object = SentObject::of(&sent);
     context.emit(&object, object.text(&invocation::with_profile(context)))?;
     Ok(Exit::Done)

@@ -81,17 +81,23 @@ pub(super) fn at_a_terminal() -> bool {
 
 /// Asks a person to type a word; anything else is a no.
 pub(super) fn asked_to_type(question: &str, word: &str) -> Result<(), Fault> {
-    let cannot = |error: io::Error| Fault::usage(format!("cannot ask: {error}"));
-    let mut terminal = io::stderr().lock();
-    write!(terminal, "{question}\nType {word} to go on: ").map_err(cannot)?;
-    terminal.flush().map_err(cannot)?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).map_err(cannot)?;
+    let answer = asked(&format!("{question}\nType {word} to go on: "))?;
     if answer.trim() == word {
         Ok(())
     } else {
         Err(Fault::refused(format!("{word} was not typed: nothing was done")))
     }
+}
+
+/// What a person types at a question.
+pub(super) fn asked(question: &str) -> Result<String, Fault> {
+    let cannot = |error: io::Error| Fault::usage(format!("cannot ask: {error}"));
+    let mut terminal = io::stderr().lock();
+    write!(terminal, "{question}").map_err(cannot)?;
+    terminal.flush().map_err(cannot)?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(cannot)?;
+    Ok(answer)
 }
 
 /// Asks for a word unless `--yes` was given; where nobody can be asked, `--yes` is needed.

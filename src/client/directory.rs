@@ -89,6 +89,21 @@ impl KnownDirectory {
         self.confirmed.contains(keyid)
     }
 
+    /// The valid keys of a principal that no person has confirmed, and whether another of its keys was: these are new since then.
+    pub fn unconfirmed<'a>(&'a self, principal: &'a Principal) -> (Vec<&'a KeyEntry>, bool) {
+        let keys = self
+            .directory
+            .keys_of(principal)
+            .filter(|key| key.until.is_none());
+        let mut unconfirmed: Vec<&KeyEntry> = keys.filter(|key| !self.is_confirmed(&key.keyid)).collect();
+        unconfirmed.sort_by_key(|key| (key.role, key.from));
+        let before = self
+            .directory
+            .keys_of(principal)
+            .any(|key| self.is_confirmed(&key.keyid));
+        (unconfirmed, before)
+    }
+
     /// A key of a role that was valid at an index.
     pub(crate) fn key_at(
         &self,

@@ -2,6 +2,7 @@
 //! proxy that tampers with its answers) is not honest.
 
 mod commands;
+mod confirmed;
 mod dropped;
 mod evidence;
 mod forked;

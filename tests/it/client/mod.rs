@@ -16,6 +16,7 @@ mod outbox;
 mod protected;
 mod refusals;
 mod rotated;
+mod softhsm;
 mod stolen;
 mod swapped;
 mod tamper;

@@ -141,7 +141,9 @@ fn other_keys(world: &mut World) -> Vec<Row> {
     let payload = wire::encode_key_certificate(&content);
     let again = World::sign(PayloadKind::KeyCertificate, payload, &[&enrolled, &root]);
     let ca = world.certificate(US, KeyRole::TlsCa, 7, "root:us", |_| ());
-    let seal = world.certificate(US, KeyRole::Seal, 7, "root:us", |_| ());
+    let seal = world.certificate(US, KeyRole::Seal, 7, "root:us", |c| {
+        c.public_key.pop();
+    });
     let raw_tls = world.certificate(US, KeyRole::Tls, 7, "root:us", |c| c.public_key = vec![1; 32]);
     let originate = World::keyid(US, KeyRole::Originate, 0);
     let revoked = World::keyid(BE, KeyRole::Originate, 0);
@@ -169,7 +171,7 @@ fn other_keys(world: &mut World) -> Vec<Row> {
             E::KeyAlreadyEnrolled,
         ),
         ("a TLS CA", ca, E::Unsupported),
-        ("a key to seal to", seal, E::Unsupported),
+        ("a key to seal to that is none", seal, E::WeakKey),
         ("a TLS key without its form", raw_tls, E::InvalidValue),
         ("revoked by an officer", by_officer, E::PermissionDenied),
         ("revoked by another state", by_another, E::PermissionDenied),

@@ -132,7 +132,7 @@ fn badly_wrapped(stage: &mut Stage) -> Vec<Row> {
     let mut without = stage.world.draft(US, &[RU], &[]).sealed().sign(US);
     without.wraps.clear();
     let name = "a sealed body without wraps";
-    vec![Row::nothing(name, US, &without, ErrorCode::WrapsMismatch)]
+    vec![Row::nothing(name, US, &without, ErrorCode::WrapsMismatch).near(&[RU])]
 }
 
 /// A fault is told by its row's name.

@@ -237,7 +237,12 @@ fn parse_hold(hold: &Fields<'_>) -> Result<Hold, Refused> {
     Ok(Hold {
         common: hold.required(at::COMMON, parse_common)?,
         until: hold.time(at::UNTIL_UNIX_MS),
-        reason: reason(hold.text(at::REASON)?)?,
+        reason: checked(
+            hold.text(at::REASON)?,
+            at::REASON.name,
+            limits::REASON_CHARS_MAX,
+            Lines::Many,
+        )?,
         warnings: warnings.into_iter().map(Digest).collect(),
         agencies,
         extensions: extensions(hold, at::EXTENSIONS)?,

@@ -4,6 +4,7 @@
 //! ```text
 //! profile.toml     who we are, which relay, which log, who signs
 //! keys/            ROLE.pem (secret, PKCS#8) or ROLE.pub (64 hex digits, for exec signers); tls.pem, tls.crt
+//! keys/seal.pem    what opens sealed bodies (no PKCS#8, never in a token); keys/opens/ holds the earlier ones
 //! checkpoint       the newest checkpoint that was verified; never goes back
 //! directory        the directory's chain as far as it was verified
 //! confirmed        keys of others that a person has confirmed
@@ -58,6 +59,11 @@ impl ProfileDir {
     /// The public key of a role whose secret half is elsewhere: 64 hex digits.
     pub fn public_key(&self, role: KeyRole) -> PathBuf {
         self.keys().join(format!("{role}.pub"))
+    }
+
+    /// Earlier keys that opened sealed bodies, each in a file of its own: kept for as long as those are to be read.
+    pub fn earlier_seal_keys(&self) -> PathBuf {
+        self.keys().join("opens")
     }
 
     /// The TLS certificate, PEM.

@@ -34,6 +34,9 @@ pub enum KeyFileError {
     /// Not an Ed25519 key in PEM PKCS#8.
     #[error("{0} holds no Ed25519 key in PEM PKCS#8")]
     Malformed(PathBuf),
+    /// Not a key to open with.
+    #[error("{0} holds no key that opens sealed bodies")]
+    NoSealKey(PathBuf),
     /// Protected, of a form or a version that is not known here.
     #[error("{0} is protected in a way that this version does not know, or is damaged")]
     UnknownProtection(PathBuf),

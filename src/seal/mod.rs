@@ -20,6 +20,7 @@ mod payload_kind;
 mod protected;
 mod random;
 mod seal_key;
+mod seal_key_file;
 mod sealed_body;
 mod sealed_text;
 mod signer;

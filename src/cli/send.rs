@@ -12,7 +12,7 @@ use super::outbox::warn_of_refused;
 use super::session::{asked_to_type, at_a_terminal, open};
 use super::{Context, Exit, Fault, draft, invocation};
 use crate::client::{OutboxKind, Sent};
-use crate::domain::{Address, Status};
+use crate::domain::{Address, Form, Status};
 use crate::time::{Clock as _, SystemClock};
 
 /// Send a warning.
@@ -21,6 +21,10 @@ pub(crate) struct SendCommand {
     /// The draft, in YAML or JSON; - is standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Send the body in clear: whoever runs the relay can read it. Without this it is sealed, and only the agencies that it goes
+    /// to and you can.
+    #[arg(long)]
+    clear: bool,
     /// Do not ask to retype ACTUAL.
     #[arg(long)]
     yes: bool,
@@ -83,7 +87,10 @@ impl SentObject {
 pub(crate) async fn run(command: SendCommand, context: &Context) -> Result<Exit, Fault> {
     let client = open(context)?;
     let text = draft::read_file(&command.file)?;
-    let (draft, positions) = draft::parse(&command.file, &text)?;
+    let (mut draft, positions) = draft::parse(&command.file, &text)?;
+    if command.clear {
+        draft.form = Form::Clear;
+    }
     let refusals = draft.refusals(SystemClock.now());
     if !refusals.is_empty() {
         let lines: Vec<String> = refusals
@@ -98,7 +105,11 @@ pub(crate) async fn run(command: SendCommand, context: &Context) -> Result<Exit,
     }
     if draft.status == Status::Actual && !command.yes {
         let to: Vec<String> = draft.to.iter().map(ToString::to_string).collect();
-        let question = format!("This is a real warning to {}.", to.join(", "));
+        let clear = match draft.form {
+            Form::Clear => ", IN CLEAR: the relay's operator can read it",
+            Form::Sealed => "",
+        };
+        let question = format!("This is a real warning to {}{clear}.", to.join(", "));
         if !at_a_terminal() || command.file == Path::new("-") {
             return Err(Fault::usage(format!(
                 "{question} Nobody can be asked to retype ACTUAL here: say --yes"

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::client::Delivered;
-use crate::domain::{Body, ContentBlock};
+use crate::client::{Content, Delivered};
+use crate::domain::{Body, ContentBlock, Form};
 
 /// The object. Everything in it was verified.
 pub(super) fn delivered_json(delivered: &Delivered) -> Value {
@@ -58,11 +58,23 @@ pub(super) fn delivered_json(delivered: &Delivered) -> Value {
         "territory": header.territory.as_ref().map(ToString::to_string),
         "victims_of": header.victims_of.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "references": references,
-        "body": delivered.body.as_ref().map(body_json),
+        "sealed": header.body.form == Form::Sealed,
+        "body": delivered.content.body().map(body_json),
+        "unread": unread(&delivered.content),
     })
 }
 
-fn body_json(body: &Body) -> Value {
+/// Why there is no body: `erased`, `closed` (no key here opens it), or `unreadable` (its sender is to be told).
+pub(super) fn unread(content: &Content) -> Option<&'static str> {
+    match content {
+        Content::Read(_) => None,
+        Content::Erased => Some("erased"),
+        Content::Closed => Some("closed"),
+        Content::Unreadable(_) => Some("unreadable"),
+    }
+}
+
+pub(super) fn body_json(body: &Body) -> Value {
     let text: BTreeMap<String, Value> = body
         .blocks
         .iter()

@@ -9,11 +9,13 @@ use serde_json::{Value, json};
 
 use super::screen::one_line;
 use super::session::{open, table};
+use super::shown::{body_json, unread};
 use super::{Context, Exit, Fault};
 use crate::client::{
-    Answer, Client, ClientError, ListQuery, ThreadEvent, ThreadFact, VerifiedThread, VerifiedWarning, Watched,
+    Answer, Client, ClientError, ListQuery, Note, ThreadEvent, ThreadFact, VerifiedThread, VerifiedWarning,
+    Watched,
 };
-use crate::domain::{DeskAddress, Direction, RecipientStep, WarningName, WarningSummary};
+use crate::domain::{DeskAddress, Direction, Form, RecipientStep, WarningName, WarningSummary};
 use crate::limits;
 
 /// Show what became of a warning.
@@ -118,6 +120,16 @@ fn warning_text(warning: &VerifiedWarning) -> String {
             accepted.record().time
         );
     }
+    match (warning.content.why_not(), warning.content.body()) {
+        (Some(why), _) => {
+            let _ = write!(text, "\n  {why}");
+        }
+        (None, body) => {
+            for block in body.iter().flat_map(|body| &body.blocks) {
+                let _ = write!(text, "\n  {}: {}", block.language, one_line(&block.headline));
+            }
+        }
+    }
     for thread in warning.threads.values() {
         let _ = write!(text, "\n{}: {}", thread.desk, thread_state(thread));
         for event in &thread.events {
@@ -181,8 +193,16 @@ fn answer_line(answer: &Answer) -> String {
     if answer.predates_answer {
         line.push_str(" (signed before the answer above)");
     }
-    if let Some(text) = &answer.text {
-        let _ = write!(line, ": {}", one_line(&text.text));
+    match &answer.note {
+        Note::Read(text) => {
+            let _ = write!(line, ": {}", one_line(&text.text));
+        }
+        Note::Closed(_) => line.push_str(" (with a note, sealed to the sender of the warning)"),
+        Note::Erased => line.push_str(" (with a note, which was erased)"),
+        Note::Unreadable(why) => {
+            let _ = write!(line, " (with a note that cannot be read: {why})");
+        }
+        Note::Absent => {}
     }
     line
 }
@@ -192,23 +212,26 @@ pub(super) fn warning_json(warning: &VerifiedWarning) -> Value {
     let header = &warning.warning;
     let threads: Vec<Value> = warning.threads.values().map(thread_json).collect();
     json!({
-        "id": header.common.id.to_string(),
-        "digest": warning.digest.to_string(),
-        "originator": header.common.named().map(|signer| signer.principal.to_string()),
-        "keyid": warning.keyid.to_string(),
-        "key_confirmed": warning.key_confirmed,
-        "status": header.status.word(),
-        "type": header.warning_type.word(),
-        "precedence": header.precedence.word(),
-        "sent": header.common.sent.to_string(),
-        "expires": header.expires.map(|time| time.to_string()),
-        "accepted": warning.accepted.as_ref().map(|accepted| json!({
-            "index": accepted.index(),
-            "time": accepted.record().time.to_string(),
-        })),
-        "recipients": threads,
-        "size": warning.checkpoint.size(),
-    })
+           "id": header.common.id.to_string(),
+           "digest": warning.digest.to_string(),
+           "originator": header.common.named().map(|signer| signer.principal.to_string()),
+           "keyid": warning.keyid.to_string(),
+           "key_confirmed": warning.key_confirmed,
+           "status": header.status.word(),
+           "type": header.warning_type.word(),
+           "precedence": header.precedence.word(),
+           "sent": header.common.sent.to_string(),
+           "expires": header.expires.map(|time| time.to_string()),
+           "accepted": warning.accepted.as_ref().map(|accepted| json!({
+               "index": accepted.index(),
+               "time": accepted.record().time.to_string(),
+           })),
+    "sealed": header.body.form == Form::Sealed,
+           "body": warning.content.body().map(body_json),
+           "unread": unread(&warning.content),
+           "recipients": threads,
+           "size": warning.checkpoint.size(),
+       })
 }
 
 fn thread_json(thread: &VerifiedThread) -> Value {
@@ -257,7 +280,8 @@ fn event_json(event: &ThreadEvent) -> Value {
             fields.insert("reason", json!(said.reason.map(|it| it.word())));
             fields.insert("until", json!(said.until.map(|time| time.to_string())));
             fields.insert("to", json!(said.to.as_ref().map(ToString::to_string)));
-            fields.insert("note", json!(answer.text.as_ref().map(|text| text.text.clone())));
+            fields.insert("note", json!(answer.note.text().map(|text| text.text.clone())));
+            fields.insert("note_unread", json!(note_unread(&answer.note)));
         }
         ThreadFact::Erased(erased) => {
             fields.insert("event", json!("erased"));
@@ -270,6 +294,16 @@ fn event_json(event: &ThreadEvent) -> Value {
         }
     }
     json!(fields)
+}
+
+/// Why a note is not shown: `erased`, `closed` (sealed to the sender of the warning), or `unreadable`.
+fn note_unread(note: &Note) -> Option<&'static str> {
+    match note {
+        Note::Absent | Note::Read(_) => None,
+        Note::Erased => Some("erased"),
+        Note::Closed(_) => Some("closed"),
+        Note::Unreadable(_) => Some("unreadable"),
+    }
 }
 
 /// One row of a list.

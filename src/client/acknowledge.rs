@@ -46,7 +46,8 @@ pub struct Acknowledged {
 }
 
 impl Client {
-    /// Signs an acknowledgement, without keeping or sending it.
+    /// Signs an acknowledgement, without keeping or sending it. Its note is sealed to the warning's originator if the warning was
+    /// sealed.
     pub async fn sign_acknowledgement(
         &self,
         draft: &AcknowledgementDraft,
@@ -54,7 +55,12 @@ impl Client {
         let role = draft.kind.signing_role();
         let signer = self.signer(role).await?;
         let author = self.author(role, Some(draft.desk.clone()), &draft.office).await;
-        let (acknowledgement, text) = compose::acknowledgement(draft, &author)?;
+        let seal_to = match &draft.note {
+            // What nobody says nobody can read.
+            None => None,
+            Some(_) => self.reply_key_of(draft.warning_digest).await?,
+        };
+        let (acknowledgement, text) = compose::acknowledgement(draft, &author, seal_to.as_ref())?;
         let payload = wire::encode_acknowledgement(&acknowledgement);
         let envelope = sign_envelope(signer.as_ref(), PayloadKind::Acknowledgement, payload).await?;
         let key = signer.public_key();

@@ -19,8 +19,8 @@ use super::handle::Client;
 use super::receive::{Deliveries, Incoming};
 use crate::domain::{
     Address, Area, Assertions, Attribution, Body, Category, Certainty, ContentBlock, DeskAddress, Digest,
-    Handling, Known, Language, NotifyVictim, Onward, Precedence, Severity, Specifics, Status, Submission,
-    Tlp, Urgency, WarningType,
+    Form, Handling, Known, Language, NotifyVictim, Onward, Precedence, Severity, Specifics, Status,
+    Submission, Tlp, Urgency, WarningType,
 };
 use crate::limits;
 
@@ -87,6 +87,7 @@ pub fn draft(to: DeskAddress, body_bytes: usize) -> Result<Draft, ClientError> {
         victims_of: Vec::new(),
         references: Vec::new(),
         office: "measurement".to_owned(),
+        form: Form::Sealed,
         onset: None,
         onset_until: None,
         body: Body {

@@ -8,7 +8,7 @@ use crate::domain::{
 };
 use crate::error::Refused;
 use crate::limits;
-use crate::seal::{random_bytes, text_digest};
+use crate::seal::{SealPublicKey, TextPlace, random_bytes, seal_text, text_digest};
 use crate::time::Timestamp;
 use crate::wire;
 
@@ -56,11 +56,13 @@ pub(crate) fn unsignable(refused: Refused) -> ClientError {
     ClientError::Invalid(refused.to_string())
 }
 
-/// An acknowledgement and its text.
+/// An acknowledgement and its text, sealed if there is a key to seal it to.
 pub(crate) fn acknowledgement(
     draft: &AcknowledgementDraft,
     author: &Author,
+    seal_to: Option<&SealPublicKey>,
 ) -> Result<(Acknowledgement, Option<DetachedPart>), ClientError> {
+    let common = author.common()?;
     let text = match &draft.note {
         None => None,
         Some((language, text)) => {
@@ -76,9 +78,23 @@ pub(crate) fn acknowledgement(
                 )));
             }
             wire::text(&content).map_err(unsignable)?;
-            Some(DetachedPart {
-                salt: random_bytes()?,
-                content,
+            let salt = random_bytes()?;
+            Some(match seal_to {
+                None => (DetachedPart { salt, content }, 0, None),
+                Some(key) => {
+                    let place = TextPlace {
+                        origin: &common.origin,
+                        acknowledgement: &common.id,
+                        warning: &draft.warning_digest,
+                    };
+                    let sealed = seal_text(key, place, &content)?;
+                    let content = sealed.content.into();
+                    (
+                        DetachedPart { salt, content },
+                        key.suite().byte(),
+                        Some(sealed.commitment),
+                    )
+                }
             })
         }
     };
@@ -86,7 +102,7 @@ pub(crate) fn acknowledgement(
     missing.sort_unstable();
     missing.dedup();
     let acknowledgement = Acknowledgement {
-        common: author.common()?,
+        common,
         warning_id: draft.warning_id,
         warning_digest: draft.warning_digest,
         kind: draft.kind,
@@ -95,15 +111,18 @@ pub(crate) fn acknowledgement(
         reason: draft.reason,
         until: draft.until.map(|until| until.from(author.now)),
         to: draft.to.clone(),
-        text: text.as_ref().map(|text| PartReference {
-            form: Form::Clear,
-            suite: 0,
+        text: text.as_ref().map(|(text, suite, commitment)| PartReference {
+            form: match commitment {
+                None => Form::Clear,
+                Some(_) => Form::Sealed,
+            },
+            suite: u32::from(*suite),
             // Bounded above, far below 4 GiB.
             length: u32::try_from(text.content.len()).unwrap_or(u32::MAX),
             digest: text_digest(&text.salt, &text.content),
-            plaintext_commitment: None,
+            plaintext_commitment: *commitment,
         }),
         extensions: Vec::new(),
     };
-    Ok((acknowledgement, text))
+    Ok((acknowledgement, text.map(|(text, _, _)| text)))
 }

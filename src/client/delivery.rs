@@ -9,15 +9,18 @@ use super::error::ClientError;
 use super::handle::Client;
 use super::inbox::InboxName;
 use super::matching::begins_thread;
+use super::opening::{Content, Detached, Opener, is_sealed};
 use super::proven::{ProvenRecord, prove_message};
+use super::seal_keys::SealKeys;
 use super::trust::{Keep, Word, blocking};
 use super::verification::VerificationError;
 use crate::domain::{
-    Address, AudienceKind, Body, DeskAddress, DetachedPart, Digest, InboxOpening, KeyId, Origin, Precedence,
+    Address, AudienceKind, DeskAddress, DetachedPart, Digest, Form, InboxOpening, KeyId, Origin, Precedence,
     RecordKind, SignedEnvelope, Status, Warning,
 };
 use crate::seal::{
     PayloadKind, Verified, audience_commitment, body_digest, inbox_commitment, verify_envelope_as,
+    wrap_digest,
 };
 use crate::time::Timestamp;
 use crate::transparency::InvalidNote;
@@ -30,8 +33,8 @@ pub struct Delivered {
     pub digest: Digest,
     /// What is signed.
     pub warning: Warning,
-    /// What it says; none: the body was erased.
-    pub body: Option<Body>,
+    /// What it says, as far as it can be read here.
+    pub content: Content,
     /// The desk that it came to.
     pub desk: DeskAddress,
     /// The key that signed it.
@@ -76,7 +79,7 @@ impl Client {
             // Refused below, with a better word.
             self.known_directory().await
         };
-        let delivered = self.check_delivery(message, desk, routed, &directory)?;
+        let delivered = self.checked_and_opened(message, desk, routed, &directory).await?;
         if let Some(seen) = delivered.warning.common.named().and_then(|signer| signer.seen) {
             let word = Word {
                 envelope: &delivered.envelope,
@@ -87,13 +90,32 @@ impl Client {
         Ok(delivered)
     }
 
-    /// Checks a delivery whose record is proven, without asking anybody.
+    /// Checks a delivery whose record is proven, and reads it if it can be read, without asking anybody.
+    async fn checked_and_opened(
+        &self,
+        message: v1::Delivery,
+        desk: &DeskAddress,
+        routed: ProvenRecord,
+        directory: &KnownDirectory,
+    ) -> Result<Delivered, ClientError> {
+        let keys = self.seal_keys().await?;
+        let delivered = self.check_delivery(message.clone(), desk, routed.clone(), directory, &keys)?;
+        if delivered.content != Content::Closed {
+            return Ok(delivered);
+        }
+        // The key may have come after this process began.
+        let keys = self.newest_seal_keys().await?;
+        Ok(self.check_delivery(message, desk, routed, directory, &keys)?)
+    }
+
+    /// Checks a delivery whose record is proven, and reads it if it can be read.
     fn check_delivery(
         &self,
         message: v1::Delivery,
         desk: &DeskAddress,
         routed: ProvenRecord,
         directory: &KnownDirectory,
+        keys: &SealKeys,
     ) -> Result<Delivered, VerificationError> {
         let malformed = |_| VerificationError::Incomplete("a delivery cannot be read");
         let envelope: SignedEnvelope = wire::required_as(message.envelope, "envelope").map_err(malformed)?;
@@ -110,11 +132,20 @@ impl Client {
             });
         }
         check_inbox(digest, desk, &routed, &inbox)?;
+        let wrap = Some(&message.wrapped).filter(|wrap| !wrap.is_empty());
+        check_wrap(&checked, &routed, wrap.map(Bytes::as_ref))?;
+        let opener = Opener {
+            origin,
+            principal: &self.settings().principal,
+            keys,
+            directory: directory.directory(),
+        };
+        let content = opener.delivered(&checked, wrap.map(Bytes::as_ref), routed.index());
         let keyid = checked.verified.keyid();
         Ok(Delivered {
             digest,
             warning: checked.warning,
-            body: checked.body,
+            content,
             desk: desk.clone(),
             keyid,
             key_confirmed: directory.is_confirmed(&keyid),
@@ -146,9 +177,8 @@ impl Client {
         {
             return Err(ClientError::DirectoryBehind);
         }
-        Ok(Some(
-            self.check_delivery(message, &name.desk, routed, &directory)?,
-        ))
+        let delivered = self.checked_and_opened(message, &name.desk, routed, &directory);
+        Ok(Some(delivered.await?))
     }
 }
 
@@ -200,7 +230,7 @@ fn stored_urgency(delivery: Bytes) -> Option<(Status, Precedence)> {
 pub(crate) struct Checked {
     pub(crate) verified: Verified,
     pub(crate) warning: Warning,
-    pub(crate) body: Option<Body>,
+    pub(crate) detached: Detached,
 }
 
 /// Checks the signature of a warning with the key that was valid at `index`, and its body.
@@ -240,22 +270,56 @@ pub(crate) fn check_warning(
     if signer.principal != key.principal || signer.role != key.role {
         return Err(untrue("it names another signer than its key's"));
     }
-    let body = body.map(|part| check_body(&warning, &part)).transpose();
-    let body = body.map_err(|why| untrue(&why))?;
+    let detached = match body {
+        None => Detached::Erased,
+        Some(part) => check_body(&warning, part).map_err(|why| untrue(&why))?,
+    };
     Ok(Checked {
         verified,
         warning,
-        body,
+        detached,
     })
 }
 
-fn check_body(warning: &Warning, part: &DetachedPart) -> Result<Body, String> {
+fn check_body(warning: &Warning, part: DetachedPart) -> Result<Detached, String> {
     let reference = &warning.body;
     let length = u32::try_from(part.content.len()).ok();
     if length != Some(reference.length) || body_digest(&part.salt, &part.content) != reference.digest {
         return Err("its body is not the one that was signed".to_owned());
     }
-    wire::body(&part.content).map_err(|refused| format!("its body cannot be read: {refused}"))
+    match reference.form {
+        Form::Sealed => Ok(Detached::Sealed(part.content)),
+        Form::Clear => wire::body(&part.content)
+            .map(Detached::Clear)
+            .map_err(|refused| format!("its body cannot be read: {refused}")),
+    }
+}
+
+/// Checks that the wrap is the one on the record, and that it is there if the body is.
+pub(crate) fn check_wrap(
+    checked: &Checked,
+    routed: &ProvenRecord,
+    wrap: Option<&[u8]>,
+) -> Result<(), VerificationError> {
+    let digest = checked.verified.digest();
+    let untrue = |why: &str| VerificationError::Delivery {
+        digest,
+        why: why.to_owned(),
+    };
+    let recorded = match &routed.record().kind {
+        RecordKind::Routed(record) => record.wrap_digest,
+        _ => None,
+    };
+    match (&checked.detached, wrap) {
+        (_, _) if recorded.is_some() != is_sealed(&checked.warning) => Err(untrue(
+            "a wrap is on the record of a body in clear, or none of a sealed one",
+        )),
+        (_, Some(wrap)) if recorded != Some(wrap_digest(wrap)) => {
+            Err(untrue("its wrap is not the one on the record"))
+        }
+        (Detached::Sealed(_), None) => Err(untrue("its body came without the wrap of its key")),
+        (Detached::Sealed(_), Some(_)) | (Detached::Clear(_) | Detached::Erased, _) => Ok(()),
+    }
 }
 
 /// Checks that the sender meant this desk: every opening that led here opens an entry of the header and means the desk.

@@ -18,6 +18,7 @@ use super::inbox::Inbox;
 use super::outbox::Outbox;
 use super::profile::{ProfileDir, Settings, SignerSetting, read_public_key};
 use super::proven::{ProvenRecord, prove_all, prove_message};
+use super::seal_keys::SealKeys;
 use super::trust::{ConsistencySource, Keep, Trust, blocking};
 use super::verification::VerificationError;
 use crate::domain::{DeskAddress, Hash, KeyRole, Principal};
@@ -43,6 +44,8 @@ pub(super) struct Inner {
     pub(super) outbox: Outbox,
     pub(super) inbox: Inbox,
     signers: Mutex<HashMap<KeyRole, Arc<dyn Signer>>>,
+    /// What opens; none: not read yet.
+    pub(super) seal_keys: Mutex<Option<Arc<SealKeys>>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -100,6 +103,7 @@ impl Client {
                     cache,
                 }),
                 signers: Mutex::new(HashMap::new()),
+                seal_keys: Mutex::new(None),
                 clock,
             }),
         })

@@ -7,10 +7,11 @@ use super::proven::ProvenRecord;
 use super::verification::VerificationError;
 use crate::domain::{
     Accepted, Acknowledgement, AcknowledgementKind, Address, AudienceKind, AudienceOpening, DeskAddress,
-    Digest, Principal, RecordKind, SignedEnvelope, ThreadLink,
+    Digest, Principal, RecordKind, SignedEnvelope, ThreadLink, Wrap,
 };
 use crate::error::ErrorCode;
 use crate::ledger::{Leaves, leaves};
+use crate::seal::{WrapKind, wrap_digest, wrap_shape};
 
 /// One recipient of an accepted warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +73,27 @@ pub(crate) fn accepted(
         None => Ok(recipients),
         Some(desk) => Err(VerificationError::Routing(format!("{desk} was left out"))),
     }
+}
+
+/// Checks that the records of the routing have the wraps on them that we made: whoever cannot open one knows that it is ours.
+pub(crate) fn wrapped_as_sealed(wraps: &[Wrap], routed: &[ProvenRecord]) -> Result<(), VerificationError> {
+    for proven in routed {
+        let RecordKind::Routed(record) = &proven.record().kind else {
+            return Err(other(proven, "it is no ROUTED record"));
+        };
+        let agency = record.desk.agency();
+        let is_theirs = |wrap: &&Wrap| {
+            wrap.agency == *agency && matches!(wrap_shape(&wrap.wrapped), Ok((_, WrapKind::Recipient)))
+        };
+        let ours = wraps
+            .iter()
+            .find(is_theirs)
+            .map(|wrap| wrap_digest(&wrap.wrapped));
+        if record.wrap_digest != ours {
+            return Err(other(proven, "it has another wrap of the body's key than ours"));
+        }
+    }
+    Ok(())
 }
 
 /// A desk, its `ROUTED` record's index and the openings that led there.

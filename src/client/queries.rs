@@ -1,6 +1,7 @@
 //! Looking: lists, which are a convenience and prove nothing; and a warning's records as they come.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use prost::Message as _;
 use tonic::Streaming;
@@ -10,15 +11,17 @@ use super::error::ClientError;
 use super::fault::{Fault, from_code};
 use super::handle::Client;
 use super::held::leaves;
+use super::opening::Note;
 use super::proven::ProvenRecord;
 use super::receipts::Held;
-use super::threads::{ThreadEvent, Threads, VerifiedThread};
+use super::threads::{ThreadEvent, ThreadFact, Threads, VerifiedThread};
 use super::trust::Keep;
 use super::verification::VerificationError;
 use crate::domain::{
     DeskAddress, DetachedPart, Digest, Direction, PayloadId, Step, WarningName, WarningSummary,
 };
 use crate::limits;
+use crate::seal::SealSecretKey;
 use crate::wire::{self, v1};
 
 /// Which warnings a list is of.
@@ -78,6 +81,7 @@ impl Client {
             digest: warning.digest,
             id: warning.warning.common.id,
             threads: Threads::new(),
+            reply: None,
             held: Vec::new(),
             told: BTreeMap::new(),
             stream: None,
@@ -109,6 +113,8 @@ pub struct WarningWatch {
     digest: Digest,
     id: PayloadId,
     threads: Threads,
+    /// What opens the texts of its answers, once it was asked for; none within: the warning is not ours.
+    reply: Option<Option<Arc<SealSecretKey>>>,
     /// The receipts of our acknowledgements from before the stream.
     held: Vec<Held>,
     /// The records of each thread that were given out, over all streams: each stream shows them again.
@@ -208,6 +214,24 @@ impl WarningWatch {
         self.client.with_evidence(verified, "watch", &evidence)
     }
 
+    /// Opens the text of an answer to a warning of ours.
+    async fn open_note(&mut self, event: &mut ThreadEvent) -> Result<(), ClientError> {
+        let ThreadFact::Acknowledged(answer) = &mut event.what else {
+            return Ok(());
+        };
+        if let Note::Closed(_) = answer.note {
+            if self.reply.is_none() {
+                let warning = self.client.warning(WarningName::Digest(self.digest)).await?;
+                self.reply = Some(warning.reply);
+            }
+            if let Some(Some(reply)) = &self.reply {
+                let note = std::mem::replace(&mut answer.note, Note::Absent);
+                answer.note = note.opened(&answer.acknowledgement, reply);
+            }
+        }
+        Ok(())
+    }
+
     async fn verify(&mut self, record: v1::WatchedRecord) -> Result<Option<Watched>, ClientError> {
         let malformed = |_| VerificationError::Incomplete("a watched record cannot be read");
         let desk: DeskAddress = record
@@ -225,9 +249,10 @@ impl WarningWatch {
             .threads
             .entry(desk.clone())
             .or_insert_with(|| VerifiedThread::new(digest, id, desk.clone()));
-        let event = thread.push(proven, text, &directory)?.clone();
+        let mut event = thread.push(proven, text, &directory)?.clone();
         let (step, count) = (thread.step, thread.events.len());
         self.client.accept_seen_in(&event).await?;
+        self.open_note(&mut event).await?;
         if step.number() != record.step {
             return Err(VerificationError::Thread {
                 digest,

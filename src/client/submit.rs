@@ -17,7 +17,7 @@ use super::proven::{prove, prove_all, prove_message};
 use super::receipts;
 use super::trust::{blocking, keep_evidence};
 use super::verification::VerificationError;
-use crate::domain::{Digest, KeyRole, PayloadId, Receipt, SignedEnvelope, Submission};
+use crate::domain::{Digest, Form, KeyRole, PayloadId, Receipt, SignedEnvelope, Submission};
 use crate::error::{ErrorCode, SideEffect};
 use crate::seal::{PayloadKind, random_bytes, sign_envelope, verify_envelope_as};
 use crate::transparency::SignedCheckpoint;
@@ -41,12 +41,13 @@ pub struct Sent {
 }
 
 impl Client {
-    /// Signs a warning, without keeping or sending it.
+    /// Signs a warning, without keeping or sending it. It is sealed to the keys of the directory as it is known here: follow it
+    /// before, and whenever a key may have been revoked.
     pub async fn sign(&self, draft: &Draft) -> Result<Submission, ClientError> {
         let signer = self.signer(KeyRole::Originate).await?;
         let desk = self.settings().desk.clone();
         let author = self.author(KeyRole::Originate, desk, &draft.office).await;
-        let prepared = draft
+        let mut prepared = draft
             .prepare(author.common()?, random_bytes)
             .map_err(|error| ClientError::Invalid(error.to_string()))?;
         let payload = prepared.payload.clone();
@@ -56,11 +57,22 @@ impl Client {
         let verified = verify_envelope_as(envelope.clone(), PayloadKind::Warning, |_| Some(key))
             .map_err(|error| ClientError::Invalid(error.to_string()))?;
         wire::warning(&verified).map_err(compose::unsignable)?;
-        Ok(prepared.submission(envelope))
+        let wraps = match prepared.sealing.take() {
+            None => Vec::new(),
+            Some(sealing) => {
+                self.wraps_for(&envelope.digest(), &prepared.openings, &sealing)
+                    .await?
+            }
+        };
+        Ok(prepared.submission(envelope, wraps))
     }
 
-    /// Signs a warning into the outbox: on stable storage when it returns, and not sent yet.
+    /// Signs a warning into the outbox: on stable storage when it returns, and not sent yet. What is sealed is sealed to the
+    /// keys that the directory has now.
     pub async fn prepare(&self, draft: &Draft) -> Result<OutboxEntry, ClientError> {
+        if draft.form == Form::Sealed {
+            self.follow_directory().await?;
+        }
         let submission = self.sign(draft).await?;
         let message = v1::Submission::from(&submission).encode_to_vec();
         self.put(submission.hint.id, OutboxKind::Warning, message).await
@@ -89,23 +101,24 @@ impl Client {
 
     async fn send_entry(&self, entry: &OutboxEntry) -> Result<Sent, ClientError> {
         let message = v1::Submission::decode(entry.message.clone()).map_err(|_| damaged(entry))?;
-        let submission = Submission::try_from(message.clone()).map_err(|_| damaged(entry))?;
-        let request = v1::SubmitRequest {
-            submission: Some(message),
+        let submission = Submission::try_from(message).map_err(|_| damaged(entry))?;
+        let answered = match self.call_submit(&submission).await {
+            Err(Fault::Refused(refusal, None)) => {
+                match self.sealed_again(entry, &submission, &refusal).await? {
+                    None => (submission, Err(Fault::Refused(refusal, None))),
+                    Some(again) => {
+                        let message = v1::Submission::from(&again).encode_to_vec();
+                        self.put(entry.id, entry.kind, message).await?;
+                        let answered = self.call_submit(&again).await;
+                        (again, answered)
+                    }
+                }
+            }
+            answered => (submission, answered),
         };
-        let answered = self
-            .inner
-            .connection
-            .call(&request, |channel, message| async move {
-                v1::exchange_client::ExchangeClient::new(channel)
-                    .max_decoding_message_size(crate::limits::GRPC_ANSWER_BYTES_MAX)
-                    .submit(message)
-                    .await
-            })
-            .await;
-        let answer = match answered {
-            Ok(answer) => answer,
-            Err(fault) => {
+        let (submission, answer) = match answered {
+            (submission, Ok(answer)) => (submission, answer),
+            (submission, Err(fault)) => {
                 return Err(self
                     .not_done(Some(entry), &submission.envelope, fault, None)
                     .await);
@@ -120,6 +133,21 @@ impl Client {
         };
         let verified = verified.await;
         self.with_evidence(verified, &format!("submit-{}", entry.id), &evidence)
+    }
+
+    async fn call_submit(&self, submission: &Submission) -> Result<v1::SubmitResponse, Fault> {
+        let request = v1::SubmitRequest {
+            submission: Some(submission.into()),
+        };
+        self.inner
+            .connection
+            .call(&request, |channel, message| async move {
+                v1::exchange_client::ExchangeClient::new(channel)
+                    .max_decoding_message_size(crate::limits::GRPC_ANSWER_BYTES_MAX)
+                    .submit(message)
+                    .await
+            })
+            .await
     }
 
     /// Verifies an acceptance against a verified checkpoint, keeps its receipts, and clears the outbox.
@@ -141,6 +169,7 @@ impl Client {
             .into());
         }
         let recipients = matching::accepted(&submission.envelope, &submission.openings, &accepted, &routed)?;
+        matching::wrapped_as_sealed(&submission.wraps, &routed)?;
         let index = accepted.index();
         let id = submission.hint.id;
         let receipt = match entry {

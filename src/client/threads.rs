@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 
 use super::directory::KnownDirectory;
 use super::matching::begins_thread;
+use super::opening::Note;
 use super::proven::ProvenRecord;
 use super::verification::VerificationError;
 use crate::domain::{
-    Acknowledgement, AcknowledgementKind, AudienceOpening, DeskAddress, DetachedPart, Digest, Erased, Hash,
-    KeyId, KeyRole, PayloadId, RecipientStep, RecordKind, SignedEnvelope, Step, Text, ThreadLink,
+    Acknowledgement, AcknowledgementKind, AudienceOpening, DeskAddress, DetachedPart, Digest, Erased, Form,
+    Hash, KeyId, KeyRole, PayloadId, RecipientStep, RecordKind, SignedEnvelope, Step, ThreadLink,
 };
 use crate::ledger::acknowledgement_at;
-use crate::seal::text_digest;
+use crate::seal::{SealSecretKey, text_digest};
 use crate::time::Timestamp;
 use crate::wire;
 
@@ -63,8 +64,8 @@ pub struct Answer {
     pub digest: Digest,
     /// The key that signed.
     pub keyid: KeyId,
-    /// Its text, if it has one that is still kept.
-    pub text: Option<Text>,
+    /// Its text.
+    pub note: Note,
     /// By the signers' clocks it was signed before an answer that stands before it: an older word that was recorded late.
     pub predates_answer: bool,
 }
@@ -114,6 +115,16 @@ impl VerifiedThread {
     /// The leaf hash of its `ROUTED` record.
     pub(crate) fn routed_leaf(&self) -> Option<Hash> {
         self.events.first().map(|event| event.proven.leaf())
+    }
+
+    /// Opens the texts of its answers with the secret of the warning's reply key.
+    pub(crate) fn open_notes(&mut self, reply: &SealSecretKey) {
+        for event in &mut self.events {
+            if let ThreadFact::Acknowledged(answer) = &mut event.what {
+                let note = std::mem::replace(&mut answer.note, Note::Absent);
+                answer.note = note.opened(&answer.acknowledgement, reply);
+            }
+        }
     }
 
     /// Checks the next record and takes it in.
@@ -238,8 +249,9 @@ impl VerifiedThread {
         if acknowledgement.warning_digest != self.warning || acknowledgement.warning_id != self.id {
             return Err(self.untrue(format!("record {index} acknowledges another warning")));
         }
-        let text = match (&acknowledgement.text, text) {
-            (None, None) | (Some(_), None) => None,
+        let note = match (&acknowledgement.text, text) {
+            (None, None) => Note::Absent,
+            (Some(_), None) => Note::Erased,
             (None, Some(_)) => {
                 return Err(self.untrue(format!("record {index} comes with a text that nobody signed")));
             }
@@ -252,8 +264,12 @@ impl VerifiedThread {
                         "the text of record {index} is not the one that was signed"
                     )));
                 }
-                let text = wire::text(&part.content).map_err(|refused| self.untrue(refused.to_string()))?;
-                Some(text)
+                match reference.form {
+                    Form::Sealed => Note::Closed(part.content),
+                    Form::Clear => Note::Read(
+                        wire::text(&part.content).map_err(|refused| self.untrue(refused.to_string()))?,
+                    ),
+                }
             }
         };
         Ok(Answer {
@@ -263,7 +279,7 @@ impl VerifiedThread {
             acknowledgement,
             digest: envelope.digest(),
             keyid,
-            text,
+            note,
         })
     }
 

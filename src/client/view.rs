@@ -2,23 +2,26 @@
 //! is asked for, and nothing shown before all of it is.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use prost::Message as _;
 
-use super::delivery::{Checked, check_addressed, check_warning};
+use super::delivery::{Checked, check_addressed, check_warning, check_wrap};
 use super::directory::KnownDirectory;
 use super::error::ClientError;
 use super::handle::Client;
 use super::held::leaves;
+use super::opening::{Content, Opener, wrap_of_kind};
 use super::proven::{ProvenRecord, prove, prove_message};
 use super::threads::{ThreadEvent, ThreadFact, Threads, VerifiedThread};
 use super::trust::Word;
 use super::verification::VerificationError;
 use crate::domain::{
-    Body, DeskAddress, DetachedPart, Digest, KeyId, RecordKind, SignedEnvelope, Step, ThreadView, Warning,
-    WarningName,
+    DeskAddress, DetachedPart, Digest, KeyId, RecordKind, SignedEnvelope, Step, ThreadView, Warning,
+    WarningName, Wrap,
 };
 use crate::limits;
+use crate::seal::{SealSecretKey, WrapKind};
 use crate::transparency::SignedCheckpoint;
 use crate::wire::{self, v1};
 
@@ -29,8 +32,8 @@ pub struct VerifiedWarning {
     pub digest: Digest,
     /// What is signed.
     pub warning: Warning,
-    /// What it says; none: the body was erased.
-    pub body: Option<Body>,
+    /// What it says, as far as it can be read here.
+    pub content: Content,
     /// The key that signed it.
     pub keyid: KeyId,
     /// Whether a person has confirmed that key.
@@ -39,6 +42,8 @@ pub struct VerifiedWarning {
     pub accepted: Option<ProvenRecord>,
     /// The threads, by recipient.
     pub threads: BTreeMap<DeskAddress, VerifiedThread>,
+    /// What opens the texts of its answers: of our own.
+    pub(crate) reply: Option<Arc<SealSecretKey>>,
     /// What all of it was proven against; where it came in several pages, the oldest: the later ones are newer.
     pub checkpoint: SignedCheckpoint,
 }
@@ -46,6 +51,8 @@ pub struct VerifiedWarning {
 /// A warning of which some pages have come.
 struct View {
     checked: Checked,
+    /// Wraps that the relay shows us.
+    wraps: Vec<Wrap>,
     accepted: Option<ProvenRecord>,
     checkpoint: SignedCheckpoint,
     threads: Threads,
@@ -176,8 +183,14 @@ impl Client {
         if !named {
             return Err(VerificationError::Incomplete("it is another warning than was asked for").into());
         }
+        let wraps = answer
+            .wraps
+            .into_iter()
+            .map(Wrap::try_from)
+            .collect::<Result<_, _>>();
         Ok(View {
             checked,
+            wraps: wraps.map_err(unreadable)?,
             accepted,
             checkpoint: checkpoint.clone(),
             threads: Threads::new(),
@@ -189,9 +202,10 @@ impl Client {
     async fn whole(&self, view: View, directory: &KnownDirectory) -> Result<VerifiedWarning, ClientError> {
         let View {
             checked,
+            wraps,
             accepted,
             checkpoint,
-            threads,
+            mut threads,
             claimed,
         } = view;
         let digest = checked.verified.digest();
@@ -217,17 +231,61 @@ impl Client {
             }
             None => {}
         }
+        let (content, reply) = self
+            .read_content(&checked, &wraps, &mut threads, directory)
+            .await?;
         let keyid = checked.verified.keyid();
         Ok(VerifiedWarning {
             digest,
             keyid,
             key_confirmed: directory.is_confirmed(&keyid),
             warning: checked.warning,
-            body: checked.body,
+            content,
+            reply,
             accepted,
             threads,
             checkpoint,
         })
+    }
+
+    /// Reads the body, and the texts of the answers if the warning is ours.
+    async fn read_content(
+        &self,
+        checked: &Checked,
+        wraps: &[Wrap],
+        threads: &mut Threads,
+        directory: &KnownDirectory,
+    ) -> Result<(Content, Option<Arc<SealSecretKey>>), ClientError> {
+        let keys = self.seal_keys().await?;
+        let opener = Opener {
+            origin: self.settings().log.origin(),
+            principal: &self.settings().principal,
+            keys: &keys,
+            directory: directory.directory(),
+        };
+        let (mut content, mut reply) = (Content::Closed, None);
+        if self.is_ours(checked) {
+            let (own, secret) = opener.own(checked, wrap_of_kind(wraps, WrapKind::Originator));
+            (content, reply) = (own, secret.map(Arc::new));
+            if let Some(reply) = &reply {
+                for thread in threads.values_mut() {
+                    thread.open_notes(reply);
+                }
+            }
+        }
+        if content != Content::Closed {
+            return Ok((content, reply));
+        }
+        let agency = self.settings().principal.agency();
+        let routed = threads.iter().find(|(desk, _)| Some(desk.agency()) == agency);
+        match routed.and_then(|(_, thread)| thread.events.first()) {
+            Some(first) => {
+                let wrap = wrap_of_kind(wraps, WrapKind::Recipient);
+                check_wrap(checked, &first.proven, wrap)?;
+                Ok((opener.delivered(checked, wrap, first.index), reply))
+            }
+            None => Ok((opener.delivered(checked, None, 0), reply)),
+        }
     }
 
     /// An acceptance holds the warning and, to its originator, every thread that it lists.

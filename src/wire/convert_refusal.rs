@@ -56,7 +56,12 @@ impl TryFrom<v1::Refusal> for ToldRefusal {
                 format!("the relay answered with code {}: {sentence}", message.code),
             ),
         };
-        let near = message.near.iter().take(limits::NEAR_NAMES_MAX);
+        let near_max = match code {
+            // All whom the warning goes to, and not the likeliest names.
+            ErrorCode::WrapsMismatch => limits::AUDIENCE_MAX,
+            _ => limits::NEAR_NAMES_MAX,
+        };
+        let near = message.near.iter().take(near_max);
         Ok(Self {
             refused: Refused {
                 code,

@@ -19,7 +19,7 @@ pub(crate) async fn screen(client: &Client, delivered: &Delivered, context: &Con
     let input = ScreenInput {
         warning: &delivered.warning,
         digest: delivered.digest,
-        body: delivered.body.as_ref(),
+        content: &delivered.content,
         desk: &delivered.desk,
         name_desk: own_desk.as_ref() != Some(&delivered.desk),
         checked: Checked {

@@ -14,6 +14,7 @@ mod tests;
 
 use jiff::tz::TimeZone;
 
+use crate::client::Content;
 use crate::domain::{
     AcknowledgementKind, Body, ContentBlock, DeskAddress, Digest, KeyId, Language, Principal, Status,
     Warning, WarningType,
@@ -34,8 +35,8 @@ pub struct ScreenInput<'a> {
     pub warning: &'a Warning,
     /// Its digest.
     pub digest: Digest,
-    /// The body, as it was verified; none: it was erased.
-    pub body: Option<&'a Body>,
+    /// What it says, as far as it can be read here.
+    pub content: &'a Content,
     /// The desk that it came to.
     pub desk: &'a DeskAddress,
     /// Whether the commands must name the desk: it is not the profile's own.
@@ -119,15 +120,37 @@ fn head(page: &mut Page, input: &ScreenInput<'_>) {
     page.blank();
 }
 
+/// There is no text, and why.
+fn unread(page: &mut Page, sentences: &[&str]) {
+    for sentence in sentences {
+        page.ours(Tone::Alarm, sentence);
+    }
+    page.blank();
+}
+
 /// The officer's own language first, the authoritative one beside it or under it.
 fn texts(page: &mut Page, input: &ScreenInput<'_>) {
-    let Some(body) = input.body else {
-        page.ours(
-            Tone::Alarm,
-            "The text has been erased. What was signed, and every proof of it, remains.",
-        );
-        page.blank();
-        return;
+    let body = match input.content {
+        Content::Read(body) => body,
+        Content::Erased => {
+            let erased = "The text has been erased. What was signed, and every proof of it, remains.";
+            return unread(page, &[erased]);
+        }
+        Content::Closed => {
+            let closed = "The text is sealed, and no key of this profile opens it.";
+            let find = "Another machine of yours may have the key (keys/seal.pem, keys/opens): read it there, or bring the key here.";
+            return unread(page, &[closed, find]);
+        }
+        Content::Unreadable(why) => {
+            let said = format!("The text cannot be read: {why}.");
+            return unread(
+                page,
+                &[
+                    &said,
+                    "Let the sender know: the first of the lines below says so.",
+                ],
+            );
+        }
     };
     let authoritative = body
         .blocks
@@ -178,7 +201,7 @@ fn threat(page: &mut Page, input: &ScreenInput<'_>, zone: &TimeZone) {
     let warning = input.warning;
     let territory = warning.territory.as_ref().map(|it| format!("territory {it}"));
     page.field("place", territory.as_deref().unwrap_or("territory not said"));
-    if let Some(body) = input.body {
+    if let Some(body) = input.content.body() {
         let blocks = shown_blocks(body, input.languages);
         for block in &blocks {
             page.peer("", &block.area);
@@ -207,7 +230,7 @@ fn threat(page: &mut Page, input: &ScreenInput<'_>, zone: &TimeZone) {
             times::distance(time, input.now)
         )
     };
-    match input.body.map(|body| (body.onset, body.onset_until)) {
+    match input.content.body().map(|body| (body.onset, body.onset_until)) {
         Some((Some(from), until)) => {
             page.field("expected", &format!("from {}", at(from)));
             if let Some(until) = until {
@@ -308,7 +331,7 @@ fn claims(page: &mut Page, input: &ScreenInput<'_>, zone: &TimeZone) {
         }
         .as_str(),
     );
-    if let Some(body) = input.body {
+    if let Some(body) = input.content.body() {
         let text = format!(
             "urgency {}, severity {}, certainty {}",
             body.urgency, body.severity, body.certainty
@@ -337,6 +360,9 @@ fn commands(page: &mut Page, input: &ScreenInput<'_>) {
         String::new()
     };
     page.ours(Tone::Strong, "Answer with one of these lines:");
+    if let Content::Unreadable(_) = input.content {
+        page.command(&format!("{ack} --as refused --by {by} --reason unreadable{desk}"));
+    }
     for said in [
         format!("--as opened --by {by}"),
         format!("--as accepted --by {by} --assessment actionable"),

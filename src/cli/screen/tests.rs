@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::*;
-use crate::client::Draft;
+use crate::client::{Draft, Unreadable};
 use crate::domain::{Common, Hash, KeyRole, PayloadId, Seen, SignedBy, Signer};
+use crate::seal::OpenError;
 
 /// Thursday, 7 March 2024, 18:00 in Moscow.
 const SENT: Timestamp = Timestamp::from_unix_ms(1_709_823_600_000);
@@ -58,10 +59,14 @@ impl Scene {
     }
 
     fn render(&self, width: usize, colours: Colours) -> String {
+        self.render_content(&Content::Read(self.body.clone()), width, colours)
+    }
+
+    fn render_content(&self, content: &Content, width: usize, colours: Colours) -> String {
         let input = ScreenInput {
             warning: &self.warning,
             digest: Digest([0xd1; 32]),
-            body: Some(&self.body),
+            content,
             desk: &self.desk,
             name_desk: false,
             checked: Checked {
@@ -156,6 +161,17 @@ fn an_attack() {
     insta::assert_snapshot!(scene.render(80, Colours::Off));
 }
 
+/// What no key here opens says where to look; what was badly sealed to us says how its sender learns of it.
+#[test]
+fn what_cannot_be_read() {
+    let scene = Scene::new(MOSCOW, "us.ctc", &["ru"]);
+    let closed = scene.render_content(&Content::Closed, 80, Colours::Off);
+    let bad = Content::Unreadable(Unreadable::Body(OpenError::Commitment));
+    let unreadable = scene.render_content(&bad, 80, Colours::Off);
+    assert!(!closed.contains("unreadable") && unreadable.contains("--reason unreadable"));
+    insta::assert_snapshot!(format!("{closed}\n{unreadable}"));
+}
+
 /// What is erased is said to be; a question says how it is answered.
 #[test]
 fn an_erased_question() {
@@ -164,7 +180,7 @@ fn an_erased_question() {
     let input = ScreenInput {
         warning: &scene.warning,
         digest: Digest([0xd1; 32]),
-        body: None,
+        content: &Content::Erased,
         desk: &scene.desk,
         name_desk: true,
         checked: Checked {

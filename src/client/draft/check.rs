@@ -225,6 +225,9 @@ impl Draft {
             Err(PrepareError::Audience(_) | PrepareError::BodyTooLarge(_) | PrepareError::Random(_)) => {
                 return Ok(());
             }
+            Err(error @ PrepareError::Seal(_)) => {
+                return Err(Refused::new(ErrorCode::BodyTooLarge, error.to_string()).about("text"));
+            }
         };
         let header = parse(prepared.payload).and_then(|header| offline_rules(&header, sent));
         header.map_err(|mut refused| {

@@ -22,7 +22,7 @@ pub use read::Positions;
 pub use when::{NotWhen, When};
 
 use crate::domain::{
-    AcknowledgementKind, Address, Assertions, Assessment, Body, Category, Country, DeskAddress, Digest,
+    AcknowledgementKind, Address, Assertions, Assessment, Body, Category, Country, DeskAddress, Digest, Form,
     Handling, Harm, Language, PayloadId, Precedence, Reference, RefusalReason, Specific, Specifics, Status,
     WarningType,
 };
@@ -64,6 +64,8 @@ pub struct Draft {
     pub onset: Option<When>,
     /// The latest such time; it becomes the body's.
     pub onset_until: Option<When>,
+    /// Whether the relay is to be able to read the body. Never of a draft's text: whoever sends says so.
+    pub form: Form,
     /// What is said. Its own `onset` and `onset_until` are overwritten by the draft's.
     pub body: Body,
 }

@@ -1,19 +1,23 @@
-//! From a draft to what is signed and what lies beside it. Time, id and signer are the caller's, randomness is handed
-//! in; the same of all gives the same bytes.
+//! From a draft to what is signed and what lies beside it. Time, id and signer are the caller's, the salts' randomness is handed
+//! in; the same of all gives the same bytes of a draft in clear, and a fresh key for each body that is sealed.
 
 use bytes::Bytes;
 
 use super::Draft;
+use crate::client::sealing::Sealing;
 use crate::domain::{
-    Address, AudienceOpening, Body, Common, DetachedPart, Form, Hint, Lane, PartReference, SignedBy,
-    SignedEnvelope, Submission, Warning,
+    Address, AudienceOpening, Body, Common, DetachedPart, Form, Hint, Lane, PartReference, ReplyKey,
+    SignedBy, SignedEnvelope, Submission, Warning, Wrap,
 };
 use crate::limits;
-use crate::seal::{AudienceError, RandomError, body_digest, build_audience_with};
+use crate::seal::{
+    AudienceError, RandomError, SEALED_BODY_SUITE, SealError, SealSecretKey, SealSuite, SealedBody,
+    body_digest, build_audience_with, seal_body,
+};
 use crate::wire;
 
 /// A warning that is ready to be signed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Prepared {
     /// The header.
     pub warning: Warning,
@@ -21,8 +25,10 @@ pub struct Prepared {
     pub payload: Bytes,
     /// What opens each entry of its audience.
     pub openings: Vec<AudienceOpening>,
-    /// The body and the salt of its digest.
+    /// The body, sealed or in clear, and the salt of its digest.
     pub body: DetachedPart,
+    /// What is to be wrapped for those who are to read it; none: it is in clear.
+    pub sealing: Option<Sealing>,
 }
 
 /// Why a draft cannot even be prepared. What the relay would refuse is told by [`Draft::refusals`].
@@ -34,6 +40,9 @@ pub enum PrepareError {
     /// The body is too large.
     #[error("the body has {0} bytes, more than {max}", max = limits::BODY_BYTES_MAX)]
     BodyTooLarge(usize),
+    /// The body cannot be sealed.
+    #[error("the body cannot be sealed: {0}")]
+    Seal(String),
     /// No salt.
     #[error("{0}")]
     Random(String),
@@ -42,6 +51,15 @@ pub enum PrepareError {
 impl From<RandomError> for PrepareError {
     fn from(error: RandomError) -> Self {
         Self::Random(error.to_string())
+    }
+}
+
+impl From<SealError> for PrepareError {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Random(error) => error.into(),
+            SealError::TooLong { .. } | SealError::Library(_) => Self::Seal(error.to_string()),
+        }
     }
 }
 
@@ -54,10 +72,23 @@ impl Draft {
         mut random: impl FnMut() -> Result<[u8; 32], RandomError>,
     ) -> Result<Prepared, PrepareError> {
         let sent = common.sent;
-        let body = wire::encode_body(&self.body_at(sent));
-        let length = match u32::try_from(body.len()) {
-            Ok(length) if body.len() <= limits::BODY_BYTES_MAX => length,
-            _ => return Err(PrepareError::BodyTooLarge(body.len())),
+        let clear = wire::encode_body(&self.body_at(sent));
+        let (content, commitment, sealing) = match self.form {
+            Form::Clear => (clear, None, None),
+            Form::Sealed => {
+                let sealed = seal_body(&common.origin, &common.id, &clear)?;
+                let SealedBody {
+                    content,
+                    commitment,
+                    key,
+                } = sealed;
+                let reply = SealSecretKey::generate(SealSuite::PREFERRED)?;
+                (content.into(), Some(commitment), Some(Sealing { key, reply }))
+            }
+        };
+        let length = match u32::try_from(content.len()) {
+            Ok(length) if content.len() <= limits::BODY_BYTES_MAX => length,
+            _ => return Err(PrepareError::BodyTooLarge(content.len())),
         };
         let salt = random()?;
         let names = |addresses: &[Address]| addresses.iter().map(Address::to_string).collect::<Vec<_>>();
@@ -82,13 +113,19 @@ impl Draft {
             victims_of,
             references: self.references.clone(),
             body: PartReference {
-                form: Form::Clear,
-                suite: 0,
+                form: self.form,
+                suite: match self.form {
+                    Form::Clear => 0,
+                    Form::Sealed => SEALED_BODY_SUITE,
+                },
                 length,
-                digest: body_digest(&salt, &body),
-                plaintext_commitment: None,
+                digest: body_digest(&salt, &content),
+                plaintext_commitment: commitment,
             },
-            reply_key: None,
+            reply_key: sealing.as_ref().map(|sealing| ReplyKey {
+                suite: sealing.reply.suite().byte().into(),
+                key: sealing.reply.public_key().key().to_vec(),
+            }),
             outcome: None,
             audience: audience.entries,
             extensions: Vec::new(),
@@ -97,7 +134,8 @@ impl Draft {
             payload: wire::encode_warning(&warning),
             warning,
             openings: audience.openings,
-            body: DetachedPart { salt, content: body },
+            body: DetachedPart { salt, content },
+            sealing,
         })
     }
 
@@ -131,7 +169,7 @@ impl Prepared {
     }
 
     /// What is sent, once [`Prepared::payload`] is signed.
-    pub fn submission(self, envelope: SignedEnvelope) -> Submission {
+    pub fn submission(self, envelope: SignedEnvelope, wraps: Vec<Wrap>) -> Submission {
         Submission {
             hint: Hint {
                 lane: Some(self.lane()),
@@ -140,7 +178,7 @@ impl Prepared {
             envelope,
             openings: self.openings,
             body: self.body,
-            wraps: Vec::new(),
+            wraps,
         }
     }
 }

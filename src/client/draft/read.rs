@@ -7,8 +7,8 @@ use super::fault::{Faults, Position};
 use super::fields::Fields;
 use super::yaml;
 use crate::domain::{
-    Address, Assertions, Attribution, Body, Category, Certainty, Country, Digest, Handling, Harm, Known,
-    NotifyVictim, Onward, PayloadId, Precedence, Reference, Severity, Specifics, Status, Tlp, Urgency,
+    Address, Assertions, Attribution, Body, Category, Certainty, Country, Digest, Form, Handling, Harm,
+    Known, NotifyVictim, Onward, PayloadId, Precedence, Reference, Severity, Specifics, Status, Tlp, Urgency,
     WarningType,
 };
 
@@ -155,6 +155,7 @@ fn read_draft(fields: &mut Fields<'_>) -> Option<Draft> {
         victims_of,
         references: references?,
         office: office?,
+        form: Form::Sealed,
         onset: onset?,
         onset_until: onset_until?,
         body: Body {

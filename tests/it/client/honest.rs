@@ -73,7 +73,7 @@ async fn a_warning_goes_out_and_the_answer_comes_back() {
     let delivered = receive_one(&ru, "ru.ctc").await;
     assert_eq!((delivered.digest, delivered.inbox_number), (sent.digest, 1));
     assert_eq!(
-        delivered.body.as_ref().unwrap().blocks[0].headline,
+        delivered.content.body().unwrap().blocks[0].headline,
         "Concert hall"
     );
     ru.acknowledge(&answer(&delivered, AcknowledgementKind::Opened))
@@ -102,7 +102,7 @@ async fn a_warning_goes_out_and_the_answer_comes_back() {
     let ThreadFact::Acknowledged(last) = &thread.events.last().unwrap().what else {
         panic!("{:?}", thread.events.last());
     };
-    assert_eq!(last.text.as_ref().unwrap().text, "Когда?");
+    assert_eq!(last.note.text().unwrap().text, "Когда?");
     assert_eq!(seen.threads[&parsed::<DeskAddress>("be.ctc")].step, Step::Routed);
     // The recipient sees its own thread only.
     let own = ru.warning(WarningName::Digest(sent.digest)).await.unwrap();
@@ -143,7 +143,7 @@ async fn a_long_thread_is_followed_over_its_pages() {
     assert!(pages.load(Ordering::SeqCst) > 1);
     let thread = &seen.threads[&parsed::<DeskAddress>("ru.ctc")];
     let texts = thread.events.iter().filter_map(|event| match &event.what {
-        ThreadFact::Acknowledged(answer) => answer.text.as_ref(),
+        ThreadFact::Acknowledged(answer) => answer.note.text(),
         _ => None,
     });
     let mut numbers: Vec<u32> = texts

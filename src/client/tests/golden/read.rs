@@ -12,7 +12,7 @@ use crate::client::keys::KeyRequest;
 use crate::client::outbox::{OutboxEntry, OutboxKind};
 use crate::client::profile::{ProfileDir, Settings};
 use crate::client::welcome::Welcome;
-use crate::client::{Client, ClientError, InboxState};
+use crate::client::{Client, ClientError, Content, InboxState};
 use crate::domain::{AcknowledgementSubmission, KeyRole, SignedEnvelope, Submission};
 use crate::time::ManualClock;
 use crate::transparency::{TlogProof, leaf_hash};
@@ -150,7 +150,8 @@ async fn the_inbox_is_read_as_it_was_written() {
         let delivered = client.stored(name).await.unwrap().unwrap();
         assert_eq!(delivered.inbox_name(), *name);
         assert_eq!(delivered.envelope, values.submission.envelope);
-        assert_eq!(delivered.body, wire::body(&values.submission.body.content).ok());
+        let body = wire::body(&values.submission.body.content).unwrap();
+        assert_eq!(delivered.content, Content::Read(body));
         let routed = message.routed.as_ref().unwrap();
         assert_eq!(
             (delivered.routed.index(), delivered.routed.bytes()),

@@ -41,7 +41,7 @@ pub(crate) enum KeysCommand {
     /// Make the keys of an agency, an auditor or an operator in its profile, and a request for each.
     #[command(group(ArgGroup::new("whose").required(true).args(["agency", "auditor", "operator"])))]
     New {
-        /// An agency: keys to originate, to receive, of its officers, and TLS.
+        /// An agency: keys to originate, to receive, of its officers, one that bodies are sealed to, and TLS.
         #[arg(long)]
         agency: Option<AgencyId>,
         /// An auditor: a TLS key.
@@ -53,6 +53,9 @@ pub(crate) enum KeysCommand {
         /// The enrolled operator that is to certify this one's keys.
         #[arg(long, value_name = "NAME", requires = "operator")]
         certifier: Option<OperatorName>,
+        /// Only this key of an agency, in a profile that has others; may be given again. A seal key, which opens bodies, is made in the profile also where a token signs.
+        #[arg(long = "role", value_name = "ROLE", requires = "agency")]
+        roles: Vec<KeyRole>,
         /// The log that they are for.
         #[arg(long)]
         origin: Origin,
@@ -141,7 +144,7 @@ pub(crate) enum KeysCommand {
     /// First the new key and its request, which the root certifies (an operator certifies its own); then it is published and
     /// taken into use, while the old one is still valid; --finish revokes the old one.
     Rotate {
-        /// originate, receive, officer or tls; operator.
+        /// originate, receive, officer, seal or tls; operator. What was sealed to the old seal key stays readable: it is kept in keys/opens.
         role: KeyRole,
         /// Revoke the old key, now that the new one is in use everywhere.
         #[arg(long)]
@@ -174,10 +177,19 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
             auditor,
             operator,
             certifier,
+            mut roles,
             origin,
             out,
             protect,
         } => {
+            if let Some(stray) = roles.iter().find(|role| !AGENCY_ROLES.contains(role)) {
+                return Err(Fault::usage(format!("an agency has no {stray} key")));
+            }
+            if roles.is_empty() {
+                roles.extend(AGENCY_ROLES);
+            }
+            roles.sort_unstable();
+            roles.dedup();
             let profile = ProfileDir::new(out);
             let passphrase = protecting(context, protect)?;
             let passphrase = passphrase.as_ref();
@@ -188,7 +200,7 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
                         agency.state()
                     );
                     (
-                        make_agency_keys_under(&profile, &agency, &AGENCY_ROLES, &origin, now, passphrase)?,
+                        make_agency_keys_under(&profile, &agency, &roles, &origin, now, passphrase)?,
                         next,
                     )
                 }
@@ -394,7 +406,7 @@ fn chosen(context: &Context, all: bool, files: Vec<PathBuf>) -> Result<Vec<PathB
         return Ok(files);
     }
     let profile = profile(context)?;
-    let found = secret_files(profile.path());
+    let found = secret_files(profile.path())?;
     if found.is_empty() {
         let why = format!("{} holds no secret keys", profile.path().display());
         return Err(Fault::usage(why));
@@ -454,6 +466,7 @@ fn shown_text(key: &ShownKey) -> String {
         .map(ToString::to_string)
         .unwrap_or_default();
     let certified = match &key.certificate {
+        _ if key.earlier => "an earlier one: opens what was sealed to it".to_owned(),
         Some(path) => format!("certified: {}", path.display()),
         None => "not certified yet".to_owned(),
     };
@@ -474,5 +487,6 @@ fn shown_json(key: &ShownKey) -> Value {
         "keyid": key.keyid.to_string(),
         "file": key.file,
         "certificate": key.certificate,
+        "earlier": key.earlier,
     })
 }

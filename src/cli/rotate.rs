@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::session::{open, profile};
 use super::{Context, Exit, Fault, invocation};
-use crate::client::keys::{Rotation, RotationStage, certificate_path};
+use crate::client::keys::{AGENCY_ROLES, OPERATOR_ROLES, Rotation, RotationStage, certificate_path};
 use crate::client::{Client, Settings, SignerSetting};
 use crate::domain::{KeyRole, Principal, RevocationReason};
 use crate::seal::Fingerprint;
@@ -15,14 +15,8 @@ pub(super) async fn run(role: KeyRole, finish: bool, context: &Context) -> Resul
     let profile = profile(context)?;
     let settings = Settings::read(&profile).map_err(Fault::usage)?;
     let rotated = match settings.principal {
-        Principal::Agency(_) => [
-            KeyRole::Originate,
-            KeyRole::Receive,
-            KeyRole::Officer,
-            KeyRole::Tls,
-        ]
-        .contains(&role),
-        Principal::Operator(_) => [KeyRole::Operator, KeyRole::Tls].contains(&role),
+        Principal::Agency(_) => AGENCY_ROLES.contains(&role),
+        Principal::Operator(_) => OPERATOR_ROLES.contains(&role),
         Principal::Root(_) => false,
     };
     if !rotated {
@@ -31,7 +25,7 @@ pub(super) async fn run(role: KeyRole, finish: bool, context: &Context) -> Resul
             settings.principal
         )));
     }
-    if role != KeyRole::Tls && settings.signer != SignerSetting::File {
+    if role.signs() && settings.signer != SignerSetting::File {
         return Err(Fault::usage(
             "the keys of this profile are in a token, which makes its own: have its new key certified and publish that, then replace keys/ROLE.pub",
         ));
@@ -132,9 +126,9 @@ async fn end(rotation: &Rotation, role: KeyRole, client: &Client, context: &Cont
     let ended = known.directory().key(&old).is_none_or(|key| key.until.is_some());
     if !ended {
         match &client.settings().principal {
-            Principal::Agency(agency) if role == KeyRole::Tls => {
+            Principal::Agency(agency) if !role.signs() => {
                 return Err(Fault::refused(format!(
-                    "a TLS key signs nothing, so the root revokes it: {}\n    {old}",
+                    "a {role} key signs nothing, so the root revokes it: {}\n    {old}",
                     Fingerprint::of(&old)
                 ))
                 .advising(format!(
@@ -152,10 +146,20 @@ async fn end(rotation: &Rotation, role: KeyRole, client: &Client, context: &Cont
         }
     }
     rotation.end()?;
-    let object = json!({ "role": role.as_str(), "stage": "finished", "old_keyid": old.to_string() });
-    context.emit(
-        &object,
-        format!("the old {role} key {old} is revoked, and is not kept any more"),
-    )?;
+    let kept = rotation.keeps_earlier();
+    let object = json!({
+        "role": role.as_str(),
+        "stage": "finished",
+        "old_keyid": old.to_string(),
+        "kept": kept,
+    });
+    let text = match &kept {
+        Some(directory) => format!(
+            "the old {role} key {old} is revoked, and is kept in {} for what was sealed to it",
+            directory.display()
+        ),
+        None => format!("the old {role} key {old} is revoked, and is not kept any more"),
+    };
+    context.emit(&object, text)?;
     Ok(Exit::Done)
 }

@@ -1,8 +1,10 @@
 //! The keys of a profile that open what was sealed to its agency: the one that others seal to now, and the earlier ones.
 
+use std::path::PathBuf;
+
 use super::profile::ProfileDir;
 use crate::domain::KeyRole;
-use crate::files;
+use crate::files::{self, FileError};
 use crate::seal::{KeyFileError, SealSecretKey};
 
 /// Keys that open. May be none: of a profile that was made before bodies were sealed, or of an auditor.
@@ -13,22 +15,21 @@ impl SealKeys {
     /// Reads those that are there; whom this process asks for passphrases is asked.
     pub fn read(profile: &ProfileDir) -> Result<Self, KeyFileError> {
         let current = profile.secret_key(KeyRole::Seal);
-        let earlier = profile.earlier_seal_keys();
-        let names = files::names(&earlier)
-            .map_err(|error| KeyFileError::Io(earlier.clone(), std::io::Error::other(error)))?;
-        let mut paths: Vec<_> = names
-            .into_iter()
-            .filter(|name| name.ends_with(".pem"))
-            .map(|name| earlier.join(name))
-            .collect();
-        // The newest first: it is the likeliest.
-        paths.sort();
-        paths.reverse();
-        if current.exists() {
-            paths.insert(0, current);
-        }
-        let keys = paths.iter().map(|path| SealSecretKey::read_from(path));
+        let earlier = Self::earlier_files(profile)
+            .map_err(|error| KeyFileError::Io(profile.earlier_seal_keys(), std::io::Error::other(error)))?;
+        let current = current.exists().then_some(current);
+        let keys = current.into_iter().chain(earlier);
+        let keys = keys.map(|path| SealSecretKey::read_from(&path));
         Ok(Self(keys.collect::<Result<_, _>>()?))
+    }
+
+    /// The files of the earlier ones, by their names the newest first: it is the likeliest.
+    pub(super) fn earlier_files(profile: &ProfileDir) -> Result<Vec<PathBuf>, FileError> {
+        let directory = profile.earlier_seal_keys();
+        let mut names = files::names(&directory)?;
+        names.retain(|name| name.ends_with(".pem"));
+        names.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(names.into_iter().map(|name| directory.join(name)).collect())
     }
 
     /// Every key, the current one first.

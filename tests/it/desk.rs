@@ -172,7 +172,7 @@ fn keys_are_made_and_certified_by_the_command() {
         made.iter()
             .map(|key| key["role"].as_str().unwrap())
             .collect::<Vec<_>>(),
-        ["originate", "receive", "officer", "tls"]
+        ["originate", "receive", "officer", "seal", "tls"]
     );
     let requests: Vec<&str> = made.iter().map(|key| key["file"].as_str().unwrap()).collect();
 
@@ -207,7 +207,7 @@ fn keys_are_made_and_certified_by_the_command() {
         "certificates are never overwritten"
     );
     let shown = json_lines(&wardline(&["--json", "keys", "show", &ctc]));
-    assert!(shown.iter().all(|key| key["certificate"].is_string()) && shown.len() == 4);
+    assert!(shown.iter().all(|key| key["certificate"].is_string()) && shown.len() == 5);
     let said = wardline(&["keys", "show", &ru]);
     let said = String::from_utf8(said.stdout).unwrap();
     assert!(said.starts_with("root:ru root\n"), "{said}");

@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 use wardline::cli::world::{RelayProcess, World, WorldPlan};
 use wardline::client::Client;
+use wardline::client::keys::KeyRequest;
 
 use crate::support::{PATIENCE, PROGRAM, until_blocking, wardline};
 
@@ -237,7 +238,7 @@ async fn what_a_crash_left_half_made_is_completed() {
     let origin = world.origin().clone();
     drop(world);
     let be = profiles.join("be.ctc");
-    for role in ["originate", "receive", "officer", "tls"] {
+    for role in ["originate", "receive", "officer", "seal", "tls"] {
         std::fs::remove_file(be.join(format!("requests/{role}.cert.json"))).unwrap();
     }
     std::fs::remove_file(be.join("requests/tls.json")).unwrap();
@@ -273,5 +274,26 @@ async fn what_a_crash_left_half_made_is_completed() {
         client.checkpoint().await.unwrap();
     }
     assert_eq!(known.directory().desks_of(&agencies[0]).len(), 2);
+
+    // As a world that an earlier version made: an agency without a seal key is given one, and keeps the others.
+    let ru = profiles.join("ru.ctc");
+    for file in ["keys/seal.pem", "requests/seal.json", "requests/seal.cert.json"] {
+        std::fs::remove_file(ru.join(file)).unwrap();
+    }
+    let tls = std::fs::read(ru.join("keys/tls.pem")).unwrap();
+    relay.stop().await.unwrap();
+    drop(world);
+    let world = World::open(&directory, plan()).await.unwrap();
+    let relay = RelayProcess::start(Path::new(PROGRAM), &world.config())
+        .await
+        .unwrap();
+    world.enrol(relay.serving()).await.unwrap();
+    assert_eq!(std::fs::read(ru.join("keys/tls.pem")).unwrap(), tls);
+    let made = KeyRequest::read(&ru.join("requests/seal.cert.json")).unwrap();
+    let auditor = Client::open(&world.auditor()).unwrap();
+    auditor.follow_directory().await.unwrap();
+    let known = auditor.known_directory().await;
+    let newest = known.directory().seal_key_of(&agencies[1]).unwrap();
+    assert_eq!(newest.keyid, made.keyid);
     relay.stop().await.unwrap();
 }

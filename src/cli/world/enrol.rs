@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use futures_util::future::try_join_all;
 
+use super::keys::certified;
 use super::{AgencyPlan, Serving, World};
 use crate::cli::Fault;
 use crate::client::keys::KeyRequest;
 use crate::client::{
     Client, ClientError, KnownDirectory, Outcome, ProfileDir, Reset, Settings, SignerSetting, Welcome,
 };
-use crate::domain::{AgencyId, AgencyKind, Language, Principal};
+use crate::domain::{AgencyId, AgencyKind, KeyRole, Language, Principal};
 use crate::files;
 use crate::transparency::SignedCheckpoint;
 
@@ -152,6 +153,11 @@ impl World {
         let Some(entry) = known.directory().agency(&plan.id) else {
             return Err(Fault::refused(format!("{} was not enrolled", plan.id)));
         };
+        // Enrolled by a version that knew no seal keys.
+        let seal = certified(&self.agency(&plan.id), KeyRole::Seal)?;
+        if known.directory().key(&seal.keyid).is_none() {
+            client.publish_key(&seal.envelope).await?;
+        }
         let published = |desk| entry.desks.contains_key(desk);
         if !plan.desks.iter().all(|desk| published(&desk.address)) {
             client

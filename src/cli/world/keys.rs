@@ -35,7 +35,7 @@ impl World {
     pub(super) async fn make_keys(&self) -> Result<(), Fault> {
         let now = SystemClock.now();
         let operator = self.operator();
-        if begin_anew(&operator, &OPERATOR_ROLES)? {
+        if !to_make(&operator, &OPERATOR_ROLES)?.is_empty() {
             make_operator_keys(&operator, &self.plan.operator, None, &self.origin, now)?;
         }
         for state in self.plan.states() {
@@ -48,8 +48,9 @@ impl World {
         }
         for agency in self.enrolled() {
             let (profile, roles) = (self.agency(agency), self.roles(agency));
-            if begin_anew(&profile, roles)? {
-                make_agency_keys(&profile, agency, roles, &self.origin, now)?;
+            let missing = to_make(&profile, roles)?;
+            if !missing.is_empty() {
+                make_agency_keys(&profile, agency, &missing, &self.origin, now)?;
             }
             let certifier = Certifier::root(&self.root(&agency.state()))?;
             for role in roles {
@@ -67,7 +68,7 @@ impl World {
         let profile = self.agency(agency);
         let roles = self.roles(agency).iter();
         roles
-            .map(|role| Ok(KeyRequest::read(&certificate_path(&request_file(&profile, *role)))?.envelope))
+            .map(|role| Ok(certified(&profile, *role)?.envelope))
             .collect()
     }
 }
@@ -76,21 +77,33 @@ fn request_file(profile: &ProfileDir, role: KeyRole) -> std::path::PathBuf {
     profile.path().join("requests").join(format!("{role}.json"))
 }
 
-/// Whether keys are to be made. Each key's request is written after its secret, so keys that lack a request were never
-/// shown to anybody: they are removed, unless something is there that says otherwise.
-fn begin_anew(profile: &ProfileDir, roles: &[KeyRole]) -> Result<bool, Fault> {
-    let requests: Vec<_> = roles.iter().map(|role| request_file(profile, *role)).collect();
-    if requests.iter().all(|request| request.exists()) {
-        return Ok(false);
+/// A key of a profile, with its root's signature.
+pub(super) fn certified(profile: &ProfileDir, role: KeyRole) -> Result<KeyRequest, KeysError> {
+    KeyRequest::read(&certificate_path(&request_file(profile, role)))
+}
+
+/// Which keys are to be made. Each key's request is written after its secret, so keys that lack a request were never shown to
+/// anybody: they are removed and all are made, unless something is there that says otherwise. A profile of before bodies were sealed
+/// has no seal key, and gets that one.
+fn to_make(profile: &ProfileDir, roles: &[KeyRole]) -> Result<Vec<KeyRole>, Fault> {
+    let made = |role: &KeyRole| request_file(profile, *role).exists();
+    let missing: Vec<KeyRole> = roles.iter().filter(|role| !made(role)).copied().collect();
+    if missing.is_empty() {
+        return Ok(missing);
     }
-    let used = requests.iter().any(|request| certificate_path(request).exists());
+    let used = roles
+        .iter()
+        .any(|role| certificate_path(&request_file(profile, *role)).exists());
     if used || profile.settings_file().exists() {
+        if missing == [KeyRole::Seal] && !profile.secret_key(KeyRole::Seal).exists() {
+            return Ok(missing);
+        }
         let sentence = format!("{} has lost some of its keys' requests", profile.path().display());
         return Err(Fault::new(Exit::Usage, sentence).advising("Begin in another directory."));
     }
     remove(&profile.keys())?;
     remove(&profile.path().join("requests"))?;
-    Ok(true)
+    Ok(roles.to_vec())
 }
 
 fn remove(directory: &Path) -> Result<(), Fault> {

@@ -9,9 +9,8 @@ use super::make::{nothing_there, write_request};
 use super::{KeyRequest, KeysError};
 use crate::client::ProfileDir;
 use crate::domain::{KeyId, KeyRole, Origin, Principal};
-use crate::limits;
 use crate::seal::{
-    FileSigner, Fingerprint, PayloadKind, PublicKey, Signer, add_signature, verify_envelope_as,
+    FileSigner, Fingerprint, PayloadKind, PublicKey, SealPublicKey, Signer, add_signature, verify_envelope_as,
 };
 
 /// Who certifies, for which log, and the key that does it.
@@ -182,11 +181,10 @@ fn may_certify(request: &KeyRequest, certifier: &Certifier) -> Result<(), String
             Ok(())
         }
         KeyRole::Tls => Err("its public key is no DER SubjectPublicKeyInfo".to_owned()),
-        KeyRole::Seal if certificate.public_key.len() > limits::PUBLIC_KEY_BYTES_MAX => {
-            Err("its public key is too long".to_owned())
-        }
-        KeyRole::Seal
-        | KeyRole::Root
+        KeyRole::Seal => SealPublicKey::parse(&certificate.public_key)
+            .map(|_| ())
+            .map_err(|bad| bad.to_string()),
+        KeyRole::Root
         | KeyRole::Originate
         | KeyRole::Receive
         | KeyRole::Officer

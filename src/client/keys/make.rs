@@ -1,5 +1,5 @@
 //! Making keys: each in a private file of its own, with its request. Whatever is there already is left as it is, and
-//! nothing is made beside it.
+//! nothing is made beside it, nor beside the public half of a key that is in a token.
 
 use std::path::{Path, PathBuf};
 
@@ -13,17 +13,19 @@ use crate::domain::{
 };
 use crate::files;
 use crate::seal::{
-    Passphrase, PayloadKind, SecretKey, envelope_to_json, random_bytes, unsigned, write_private_file,
+    Passphrase, PayloadKind, SealSecretKey, SealSuite, SecretKey, envelope_to_json, random_bytes, unsigned,
+    write_private_file,
 };
 use crate::time::Timestamp;
 use crate::tls::TlsIdentity;
 use crate::wire;
 
 /// The keys of an agency. An auditor needs only the last.
-pub const AGENCY_ROLES: [KeyRole; 4] = [
+pub const AGENCY_ROLES: [KeyRole; 5] = [
     KeyRole::Originate,
     KeyRole::Receive,
     KeyRole::Officer,
+    KeyRole::Seal,
     KeyRole::Tls,
 ];
 /// The keys of an operator.
@@ -138,6 +140,9 @@ fn make_keys(
     let mut new: Vec<PathBuf> = Vec::new();
     for role in roles {
         new.extend([profile.secret_key(*role), request_file(*role)]);
+        if role.signs() {
+            new.push(profile.public_key(*role));
+        }
     }
     if roles.contains(&KeyRole::Tls) {
         new.push(profile.tls_certificate());
@@ -169,7 +174,14 @@ fn make_keys(
                 }
                 envelope
             }
-            KeyRole::Root | KeyRole::Seal | KeyRole::TlsCa => {
+            // It signs nothing, its own request neither. In this file also where a token signs: tokens open nothing by HPKE.
+            KeyRole::Seal => {
+                let key = SealSecretKey::generate(SealSuite::PREFERRED)?;
+                key.write_protected(&profile.secret_key(*role), passphrase)?;
+                let public_key = key.public_key().as_bytes().to_vec();
+                request(common, principal.clone(), *role, public_key)
+            }
+            KeyRole::Root | KeyRole::TlsCa => {
                 return Err(KeysError::wrong(
                     profile.path(),
                     format!("no {role} key is made here"),

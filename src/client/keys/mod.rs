@@ -5,8 +5,9 @@
 //! ROOT/root.pem                     the root's secret, PEM PKCS#8, 0600: offline, on a machine without a network
 //! ROOT/root.cert.json               its certificate by itself: for the operator, with the fingerprint out of band
 //! PROFILE/keys/ROLE.pem             an agency's or operator's secrets
+//! PROFILE/keys/seal.pem             what opens sealed bodies; PROFILE/keys/opens/ holds those that others sealed to before
 //! PROFILE/keys/tls.crt              the self-signed TLS certificate
-//! PROFILE/requests/ROLE.json        a key request: the certificate, signed by the new key (TLS: by nobody)
+//! PROFILE/requests/ROLE.json        a key request: the certificate, signed by the new key (seal and TLS: by nobody)
 //! PROFILE/requests/ROLE.cert.json   the same bytes with the certifier's signature added
 //! FILE                              a revocation, signed by the root; a root's succession, signed by both roots
 //! ```
@@ -58,7 +59,7 @@ pub struct KeyRequest {
     pub certificate: KeyCertificate,
     /// The envelope, with the signatures that it has.
     pub envelope: SignedEnvelope,
-    /// The key's id: SHA-256 of its public key.
+    /// The key's id: SHA-256 of its public key; of a seal key, over its principal too.
     pub keyid: KeyId,
     /// Where it lies, if it came from or went to a file.
     pub file: PathBuf,

@@ -4,19 +4,21 @@
 use std::path::{Path, PathBuf};
 
 use super::KeysError;
-use crate::client::ProfileDir;
+use crate::client::{ProfileDir, SealKeys};
 use crate::domain::KeyRole;
 use crate::files;
 use crate::seal::{Passphrase, is_protected_file, private_file_bytes, read_private_file};
 
-/// The secret keys that lie in a profile, or a root's.
-pub fn secret_files(directory: &Path) -> Vec<PathBuf> {
+/// The secret keys that lie in a profile, or a root's; those too that open what was sealed to earlier keys.
+pub fn secret_files(directory: &Path) -> Result<Vec<PathBuf>, KeysError> {
     let profile = ProfileDir::new(directory);
     let keys = KeyRole::ALL.into_iter().map(|role| match role {
         KeyRole::Root => directory.join("root.pem"),
         role => profile.secret_key(role),
     });
-    keys.filter(|file| file.exists()).collect()
+    let mut found: Vec<PathBuf> = keys.filter(|file| file.exists()).collect();
+    found.extend(SealKeys::earlier_files(&profile)?);
+    Ok(found)
 }
 
 /// Puts a private file under a passphrase; gives whether it was not yet. What it was may still lie in sectors of the disk that

@@ -6,6 +6,7 @@
 //! PROFILE/rotation/ROLE/published   the new key is on the record: from here on the profile's own is replaced
 //! PROFILE/rotation/ROLE/old/        the old key, whole once `old/complete` is there
 //! PROFILE/rotation/ROLE/switched    the new key is in use
+//! PROFILE/keys/opens/               the old key of role seal, for good: no rotation deletes what opens bodies
 //! ```
 
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ use crate::client::ProfileDir;
 use crate::domain::{KeyId, KeyRole, Origin, Principal};
 use crate::files;
 use crate::limits;
-use crate::seal::{FileSigner, read_private_file_with};
+use crate::seal::{FileSigner, SealSecretKey, read_private_file_with};
 use crate::time::Timestamp;
 use crate::tls::TlsIdentity;
 
@@ -113,7 +114,15 @@ impl Rotation {
             let removed = std::fs::remove_dir_all(new.path());
             removed.map_err(files::at(new.path()))?;
         }
-        let (_, passphrase) = read_private_file_with(&self.profile.secret_key(self.role))?;
+        let current = self.profile.secret_key(self.role);
+        if !current.exists() {
+            let why = format!(
+                "it is not there, so that there is nothing to rotate: keys new --role {}",
+                self.role
+            );
+            return Err(KeysError::wrong(&current, why));
+        }
+        let (_, passphrase) = read_private_file_with(&current)?;
         let (roles, passphrase) = ([self.role], passphrase.as_ref());
         let made = match principal {
             Principal::Agency(agency) => {
@@ -153,6 +162,7 @@ impl Rotation {
             self.copy_keys(&self.profile, &old)?;
             self.mark("old/complete")?;
         }
+        self.keep_earlier()?;
         self.copy_keys(&new, &self.profile)?;
         let (from, to) = (self.request_file(&new), self.request_file(&self.profile));
         files::create_directory(&self.profile.path().join("requests"))?;
@@ -171,9 +181,35 @@ impl Rotation {
         Ok(())
     }
 
+    /// Keeps the old key, if it opens bodies, before another takes its place: under the time of its successor's certificate, so that
+    /// by their names the newest is the last.
+    fn keep_earlier(&self) -> Result<(), KeysError> {
+        let Some(directory) = self.keeps_earlier() else {
+            return Ok(());
+        };
+        let new = KeyRequest::read(&self.request_file(&self.new_keys()))?;
+        let until = new.certificate.common.sent.unix_ms();
+        let keyid: String = self.old_keyid()?.to_string().chars().take(16).collect();
+        files::create_directory(&directory)?;
+        copy(
+            &self.old_keys().secret_key(self.role),
+            &directory.join(format!("{until:015}-{keyid}.pem")),
+        )
+    }
+
+    /// Where old keys of this role are kept, if they are.
+    pub fn keeps_earlier(&self) -> Option<PathBuf> {
+        (self.role == KeyRole::Seal).then(|| self.profile.earlier_seal_keys())
+    }
+
     /// The old key's id, once the new one is in use.
     pub fn old_keyid(&self) -> Result<KeyId, KeysError> {
         let old = self.old_keys();
+        if self.role == KeyRole::Seal {
+            let new = KeyRequest::read(&self.request_file(&self.new_keys()))?;
+            let key = SealSecretKey::read_from(&old.secret_key(self.role))?;
+            return Ok(key.public_key().keyid(new.principal()));
+        }
         if self.role == KeyRole::Tls {
             let identity = TlsIdentity::read(&old.tls_certificate(), &old.secret_key(self.role))?;
             return Ok(identity.keyid());

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{KeyRequest, KeysError, certificate_path};
-use crate::client::ProfileDir;
+use crate::client::{ProfileDir, SealKeys, Settings};
 use crate::domain::{KeyId, KeyRole, Principal};
-use crate::seal::{Fingerprint, PublicKey, SecretKey};
+use crate::seal::{Fingerprint, PublicKey, SealSecretKey, SecretKey};
 use crate::tls::TlsIdentity;
 
 /// A key that is there.
@@ -13,7 +13,7 @@ use crate::tls::TlsIdentity;
 pub struct ShownKey {
     /// What it may do.
     pub role: KeyRole,
-    /// SHA-256 of its public key.
+    /// SHA-256 of its public key; of a seal key, over its principal too.
     pub keyid: KeyId,
     /// Whose, if its request or certificate lies beside it.
     pub principal: Option<Principal>,
@@ -21,6 +21,8 @@ pub struct ShownKey {
     pub certificate: Option<PathBuf>,
     /// The file of the key.
     pub file: PathBuf,
+    /// Nobody seals to it any more: it is kept for what was sealed to it.
+    pub earlier: bool,
 }
 
 impl ShownKey {
@@ -48,13 +50,58 @@ pub fn show(directory: &Path) -> Result<Vec<ShownKey>, KeysError> {
                     None => (public.clone(), public_keyid(&public)?),
                 }
             }
-            KeyRole::Seal | KeyRole::TlsCa => continue,
+            KeyRole::Seal => {
+                shown.extend(seal_keys(&profile)?);
+                continue;
+            }
+            KeyRole::TlsCa => continue,
         };
         if let Some(keyid) = keyid {
             shown.push(described(directory, role, keyid, file)?);
         }
     }
     Ok(shown)
+}
+
+/// What opens, the current one first. Whose they are is in their ids, and stands beside them.
+fn seal_keys(profile: &ProfileDir) -> Result<Vec<ShownKey>, KeysError> {
+    let (role, current) = (KeyRole::Seal, profile.secret_key(KeyRole::Seal));
+    let earlier = SealKeys::earlier_files(profile)?;
+    if !current.exists() && earlier.is_empty() {
+        return Ok(Vec::new());
+    }
+    let principal = seal_principal(profile)?;
+    let keyid = |file: &Path| -> Result<KeyId, KeysError> {
+        Ok(SealSecretKey::read_from(file)?.public_key().keyid(&principal))
+    };
+    let mut shown = Vec::new();
+    if current.exists() {
+        let keyid = keyid(&current)?;
+        shown.push(described(profile.path(), role, keyid, current)?);
+    }
+    for file in earlier {
+        shown.push(ShownKey {
+            role,
+            keyid: keyid(&file)?,
+            principal: Some(principal.clone()),
+            certificate: None,
+            file,
+            earlier: true,
+        });
+    }
+    Ok(shown)
+}
+
+fn seal_principal(profile: &ProfileDir) -> Result<Principal, KeysError> {
+    let request = request_file(profile.path(), KeyRole::Seal);
+    for file in [certificate_path(&request), request.clone()] {
+        if file.exists() {
+            return Ok(KeyRequest::read(&file)?.certificate.principal);
+        }
+    }
+    Settings::read(profile)
+        .map(|settings| settings.principal)
+        .map_err(|_| KeysError::wrong(&request, "it is not there, and says whose the seal key is"))
 }
 
 fn secret_keyid(file: &Path) -> Result<Option<KeyId>, KeysError> {
@@ -84,11 +131,15 @@ fn tls_keyid(profile: &ProfileDir) -> Result<Option<KeyId>, KeysError> {
     Ok(Some(TlsIdentity::read(&certificate, &key)?.keyid()))
 }
 
-fn described(directory: &Path, role: KeyRole, keyid: KeyId, file: PathBuf) -> Result<ShownKey, KeysError> {
-    let request = match role {
+fn request_file(directory: &Path, role: KeyRole) -> PathBuf {
+    match role {
         KeyRole::Root => directory.join("root.cert.json"),
         _ => directory.join("requests").join(format!("{role}.json")),
-    };
+    }
+}
+
+fn described(directory: &Path, role: KeyRole, keyid: KeyId, file: PathBuf) -> Result<ShownKey, KeysError> {
+    let request = request_file(directory, role);
     let certificate = match role {
         KeyRole::Root => request.clone(),
         _ => certificate_path(&request),
@@ -115,5 +166,6 @@ fn described(directory: &Path, role: KeyRole, keyid: KeyId, file: PathBuf) -> Re
         principal,
         certificate: found,
         file,
+        earlier: false,
     })
 }

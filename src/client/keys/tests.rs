@@ -5,9 +5,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
-use crate::client::ProfileDir;
-use crate::domain::{AgencyId, Origin, StateId};
-use crate::seal::{FileSigner, PayloadKind, PublicKey, SecretKey, envelope_to_json, verify_envelope_as};
+use crate::client::{ProfileDir, SealKeys};
+use crate::domain::{AgencyId, Digest, Origin, PayloadId, StateId};
+use crate::seal::{
+    FileSigner, PayloadKind, PublicKey, SealSecretKey, SealSuite, SecretKey, envelope_to_json, open_body,
+    open_wrap, seal_body, verify_envelope_as, wrap_key,
+};
 use crate::time::Timestamp;
 use crate::tls::TlsIdentity;
 
@@ -38,8 +41,8 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// A root and an agency, from nothing to four certificates: every file is private, every signing key signed its own
-/// certificate and the root added its signature, the TLS key's is signed by the root alone.
+/// A root and an agency, from nothing to five certificates: every file is private, every signing key signed its own
+/// certificate and the root added its signature, the seal and the TLS key's are signed by the root alone.
 #[tokio::test]
 async fn an_agency_gets_its_keys_certified() {
     let directory = tempfile::tempdir().unwrap();
@@ -76,11 +79,17 @@ async fn an_agency_gets_its_keys_certified() {
         assert!(verified.unwrap().keyids().eq(expected));
     }
     let tls = TlsIdentity::read(&profile.join("keys/tls.crt"), &profile.join("keys/tls.pem")).unwrap();
-    assert_eq!(tls.keyid(), made[3].keyid);
+    assert_eq!(tls.keyid(), made[4].keyid);
     for path in ["", "keys", "requests"] {
         assert_eq!(mode(&profile.join(path)), 0o700, "{path}");
     }
-    for name in ["originate.pem", "receive.pem", "officer.pem", "tls.pem"] {
+    for name in [
+        "originate.pem",
+        "receive.pem",
+        "officer.pem",
+        "seal.pem",
+        "tls.pem",
+    ] {
         assert_eq!(mode(&profile.join("keys").join(name)), 0o600, "{name}");
     }
     assert_eq!(mode(&root_dir.join("root.pem")), 0o600);
@@ -122,8 +131,11 @@ async fn what_is_not_to_be_certified_is_not() {
     });
     let unsigned = changed(&good[0], &|request| request.envelope.signatures.clear());
     let forged = changed(&good[0], &|request| request.envelope.signatures[0].sig[0] ^= 1);
-    let signed_tls = changed(&good[3], &|request| {
+    let signed_tls = changed(&good[4], &|request| {
         request.envelope.signatures = good[0].envelope.signatures.clone()
+    });
+    let weak_seal = changed(&good[3], &|request| {
+        request.certificate.public_key = [&[1][..], &[0; 32]].concat();
     });
     let twice = certify(good[0].clone(), &certifier).await.unwrap();
     let itself = KeyRequest::read(&at("root").join("root.cert.json")).unwrap();
@@ -135,6 +147,7 @@ async fn what_is_not_to_be_certified_is_not() {
         (&unsigned, "the envelope has no signature"),
         (&forged, "does not verify"),
         (&signed_tls, "a TLS or seal key signs nothing"),
+        (&weak_seal, "the X25519 key is of small order"),
         (&twice, "is not known"),
         (&itself, "root:ru certifies no key of root:ru"),
     ] {
@@ -211,7 +224,7 @@ async fn keys_are_shown() {
     let made = agency_keys(&at("ru.ctc"), "ru.ctc");
     certify_to_file(made[1].clone(), &certifier).await.unwrap();
     let shown = show(&at("ru.ctc")).unwrap();
-    assert_eq!(shown.len(), 4);
+    assert_eq!(shown.len(), 5);
     for (key, request) in shown.iter().zip(&made) {
         assert_eq!((key.role, key.keyid), (request.role(), request.keyid));
         assert_eq!(key.principal.as_ref(), Some(request.principal()));
@@ -248,4 +261,99 @@ async fn a_root_in_a_token_certifies() {
     );
     let certified = certify(made[0].clone(), &certifier).await.unwrap();
     assert_eq!(certified.envelope.signatures[1].keyid, keyid);
+}
+
+/// A seal key is one of its principal's, certified over its suite and key; it is made alone beside keys that are there, also where
+/// these are in a token, whose public halves are never written over.
+#[tokio::test]
+async fn a_seal_key_is_made_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let profile = ProfileDir::new(directory.path().join("ru.ctc"));
+    let certifier = root(&directory.path().join("root"), "ru");
+    fs::create_dir_all(profile.keys()).unwrap();
+    let token = SecretKey::from_seed(&[9; 32]).public_key();
+    fs::write(
+        profile.public_key(KeyRole::Officer),
+        hex::encode(token.as_bytes()),
+    )
+    .unwrap();
+    let make = |roles: &[KeyRole]| {
+        let agency = "ru.ctc".parse().unwrap();
+        make_agency_keys(&profile, &agency, roles, &origin(), NOW)
+    };
+    assert!(matches!(make(&AGENCY_ROLES), Err(KeysError::Exists(_))));
+    let made = make(&[KeyRole::Seal]).unwrap().remove(0);
+    let key = SealSecretKey::read_from(&profile.secret_key(KeyRole::Seal)).unwrap();
+    assert_eq!(key.suite(), SealSuite::PREFERRED);
+    assert_eq!(made.certificate.public_key, key.public_key().as_bytes());
+    assert_eq!(made.keyid, key.public_key().keyid(made.principal()));
+    assert!(made.envelope.signatures.is_empty());
+    let certified = certify_to_file(made.clone(), &certifier).await.unwrap();
+    assert_eq!(certified.envelope.signatures.len(), 1);
+    let shown = show(profile.path()).unwrap();
+    let roles: Vec<_> = shown.iter().map(|key| key.role).collect();
+    assert_eq!(roles, [KeyRole::Officer, KeyRole::Seal]);
+    assert_eq!((shown[1].keyid, shown[1].earlier), (made.keyid, false));
+    assert!(shown[1].certificate.is_some());
+    assert!(matches!(make(&[KeyRole::Seal]), Err(KeysError::Exists(_))));
+}
+
+/// A seal key is replaced twice: what was sealed to any of the three is opened, the old ones are kept after the rotations have ended,
+/// the newest first, and a switch that was cut and typed again keeps each once.
+#[tokio::test]
+async fn earlier_seal_keys_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let profile = ProfileDir::new(directory.path().join("ru.ctc"));
+    let certifier = root(&directory.path().join("root"), "ru");
+    let agency: AgencyId = "ru.ctc".parse().unwrap();
+    let principal = Principal::Agency(agency.clone());
+    let made = make_agency_keys(&profile, &agency, &[KeyRole::Seal], &origin(), NOW).unwrap();
+    let mut ids = vec![made[0].keyid];
+    let (header, id) = (Digest([7; 32]), PayloadId::from_parts(1, [7; 10]));
+    let mut sealed = Vec::new();
+    let mut seal = || {
+        let current = SealSecretKey::read_from(&profile.secret_key(KeyRole::Seal)).unwrap();
+        let body = seal_body(&origin(), &id, b"the body").unwrap();
+        let wrap = wrap_key(current.public_key(), &header, &agency, &body.key, None).unwrap();
+        sealed.push((body, wrap));
+    };
+    seal();
+    let rotation = Rotation::of(&profile, KeyRole::Seal);
+    for later in 1..3 {
+        let now = Timestamp::from_unix_ms(NOW.unix_ms() + later);
+        let stage = rotation.begin(&principal, &origin(), now).await.unwrap();
+        let RotationStage::Requested(request) = stage else {
+            panic!("{stage:?}");
+        };
+        certify_to_file(request.clone(), &certifier).await.unwrap();
+        rotation.switch().unwrap();
+        assert_eq!(rotation.old_keyid().unwrap(), *ids.last().unwrap());
+        fs::remove_file(profile.path().join("rotation/seal/switched")).unwrap();
+        rotation.switch().unwrap();
+        rotation.end().unwrap();
+        ids.push(request.keyid);
+        seal();
+    }
+    ids.reverse();
+    let keys = SealKeys::read(&profile).unwrap();
+    let found: Vec<_> = keys
+        .iter()
+        .map(|key| key.public_key().keyid(&principal))
+        .collect();
+    assert_eq!(found, ids);
+    for (body, wrap) in &sealed {
+        let mut opened = keys
+            .iter()
+            .filter_map(|key| open_wrap(key, &header, &agency, wrap).ok());
+        let key = opened.next().unwrap().key;
+        assert!(opened.next().is_none());
+        let part = open_body(&origin(), &id, &key, &body.commitment, &body.content).unwrap();
+        assert_eq!(part.text, b"the body");
+    }
+    let shown = show(profile.path()).unwrap();
+    assert!(shown.iter().map(|key| key.keyid).eq(ids));
+    assert!(shown.iter().map(|key| key.earlier).eq([false, true, true]));
+    assert_eq!(secret_files(profile.path()).unwrap().len(), 3);
+    assert_eq!(mode(&profile.earlier_seal_keys()), 0o700);
+    assert!(shown.iter().all(|key| mode(&key.file) == 0o600));
 }

@@ -303,7 +303,7 @@ async fn an_agency_is_enrolled_by_commands() {
     )
     .await;
     assert_eq!(made.code, 0, "{}", made.stderr);
-    let roles = ["originate", "receive", "officer", "tls"];
+    let roles = ["originate", "receive", "officer", "seal", "tls"];
     let requests: Vec<String> = roles
         .iter()
         .map(|role| text(&be.join(format!("requests/{role}.json"))))
@@ -357,7 +357,7 @@ async fn an_agency_is_enrolled_by_commands() {
     let confirmed = run(&us, &["directory", "confirm", "be.ctc", "--yes"], "").await;
     assert_eq!(
         (confirmed.code, confirmed.objects.len()),
-        (0, 4),
+        (0, 5),
         "{}",
         confirmed.stderr
     );

@@ -18,7 +18,7 @@ fn words(key: &Value) -> &str {
     key["fingerprint"].as_str().unwrap()
 }
 
-/// An agency is confirmed by the words of its four keys; a new key is then told by `directory list` and `send`, with its words,
+/// An agency is confirmed by the words of its five keys; a new key is then told by `directory list` and `send`, with its words,
 /// again and again, until its words are given. Wrong words, and another agency's, confirm nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_key_is_told_until_it_is_confirmed() {
@@ -52,7 +52,7 @@ async fn a_new_key_is_told_until_it_is_confirmed() {
     for key in &shown {
         said.extend(["--words", words(key)]);
     }
-    assert_eq!(ok(&us, &said, "").await.objects.len(), 4);
+    assert_eq!(ok(&us, &said, "").await.objects.len(), 5);
     let sent = ok(&us, &["send", "-"], &exercise("ru.ctc")).await;
     assert!(!sent.stderr.contains("WARNING"), "{}", sent.stderr);
 
@@ -79,5 +79,5 @@ async fn a_new_key_is_told_until_it_is_confirmed() {
     let kept = us.join("confirmed");
     let mode = std::os::unix::fs::PermissionsExt::mode(&kept.metadata().unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
-    assert_eq!(std::fs::read_to_string(kept).unwrap().lines().count(), 5);
+    assert_eq!(std::fs::read_to_string(kept).unwrap().lines().count(), 6);
 }

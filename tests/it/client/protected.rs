@@ -24,7 +24,7 @@ fn is_protected(file: &Path) -> bool {
     let text = fs::read_to_string(file).unwrap();
     assert_ne!(
         text.contains("PROTECTED FILE"),
-        text.contains("PRIVATE KEY"),
+        text.contains("PRIVATE KEY") || text.contains("SEAL KEY"),
         "{}",
         file.display()
     );
@@ -57,10 +57,31 @@ async fn an_agencys_keys_are_protected() {
         "nobody can be asked"
     );
     let done = under(&us, &right, &["keys", "protect", "--all"], "").await;
-    assert_eq!((done.code, done.objects.len()), (0, 4), "{}", done.stderr);
-    for name in ["originate", "receive", "officer", "tls"] {
+    assert_eq!((done.code, done.objects.len()), (0, 5), "{}", done.stderr);
+    for name in ["originate", "receive", "officer", "seal", "tls"] {
         assert!(is_protected(&us.join(format!("keys/{name}.pem"))));
     }
+    // A rotated seal key's successor is under the same passphrase, and what is kept of it too.
+    let root = world.root("us");
+    let requested = under(&us, &right, &["keys", "rotate", "seal"], "").await;
+    assert_eq!(requested.code, 0, "{}", requested.stderr);
+    let request = requested.objects[0]["file"].as_str().unwrap();
+    let certify = [
+        "keys",
+        "certify",
+        "--yes",
+        "--root",
+        root.to_str().unwrap(),
+        request,
+    ];
+    assert_eq!(run(&us, &certify, "").await.code, 0);
+    let switched = under(&us, &right, &["keys", "rotate", "seal"], "").await;
+    assert_eq!(switched.code, 0, "{}", switched.stderr);
+    assert!(is_protected(&us.join("keys/seal.pem")));
+    let kept: Vec<_> = fs::read_dir(us.join("keys/opens")).unwrap().collect();
+    assert_eq!(kept.len(), 1);
+    let kept = kept.into_iter().next().unwrap().unwrap().path();
+    assert!(is_protected(&kept));
     let sent = under(&us, &right, &["send", "-"], &exercise("us.ctc")).await;
     assert_eq!(sent.code, 0, "{}", sent.stderr);
     let watched = under(&us, &right, &["watch", "--count", "1"], "").await;
@@ -90,6 +111,7 @@ async fn an_agencys_keys_are_protected() {
         0
     );
     assert!(!is_protected(&us.join("keys/tls.pem")));
+    assert!(!is_protected(&kept));
     let sent = run(&us, &["send", "-"], &exercise("us.ctc")).await;
     assert_eq!(sent.code, 0, "{}", sent.stderr);
 }
@@ -118,8 +140,8 @@ async fn keys_are_made_under_a_passphrase() {
         agency_path,
     ];
     let made = under(&agency, &right, &made, "").await;
-    assert_eq!((made.code, made.objects.len()), (0, 4), "{}", made.stderr);
-    for name in ["originate", "receive", "officer", "tls"] {
+    assert_eq!((made.code, made.objects.len()), (0, 5), "{}", made.stderr);
+    for name in ["originate", "receive", "officer", "seal", "tls"] {
         assert!(is_protected(&agency.join(format!("keys/{name}.pem"))));
     }
     let request = agency.join("requests/officer.json");

@@ -34,7 +34,7 @@ async fn an_agencys_keys_are_rotated() {
     let us = world.path().join("us.ctc");
     let root = world.root("us");
     let root = root.to_str().unwrap();
-    for role in ["originate", "receive", "officer", "tls"] {
+    for role in ["originate", "receive", "officer", "seal", "tls"] {
         let rotate = ["keys", "rotate", role];
         let finish = ["keys", "rotate", role, "--finish"];
         assert_eq!(run(&us, &finish, "").await.code, 1, "{role}: nothing is rotated");
@@ -76,11 +76,11 @@ async fn an_agencys_keys_are_rotated() {
             )
             .await;
         }
-        if role == "tls" {
+        if ["seal", "tls"].contains(&role) {
             let refused = run(&us, &finish, "").await;
             assert_eq!(refused.code, 1, "{}", refused.stderr);
             assert!(refused.stderr.contains("keys revoke"), "{}", refused.stderr);
-            let file = world.path().join("revocation.json");
+            let file = world.path().join(format!("revoked-{role}.json"));
             let file = file.to_str().unwrap();
             let revoke = [
                 "keys",
@@ -101,6 +101,15 @@ async fn an_agencys_keys_are_rotated() {
         }
         assert_eq!(done(&us, &finish, "").await[0]["stage"], "finished");
         assert!(!us.join("rotation").join(role).exists());
+        if role == "seal" {
+            let shown = done(&us, &["keys", "show", us.to_str().unwrap()], "").await;
+            let earlier: Vec<&str> = shown
+                .iter()
+                .filter(|key| key["earlier"] == true)
+                .map(|key| key["keyid"].as_str().unwrap())
+                .collect();
+            assert_eq!(earlier, [&old[0]], "kept, although it is revoked");
+        }
         let now = valid(&us, "us.ctc", role).await;
         assert_eq!(now, [switched[0]["keyid"].as_str().unwrap()], "{role}");
     }

@@ -2,6 +2,7 @@
 //! appends: whatever the log tells was erased is, and whatever ends the process between the two, the keyring remembers what
 //! is to be told yet, and [`Eraser::finish`] tells it at the next start, before anybody is served.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::rules::RetentionRules;
 use crate::domain::{Bucket, Digest, DirectoryPosition, Erased};
 use crate::error::Refused;
 use crate::journal::{AppendError, Index, IndexError, Journal, KeptPart, PartKind};
-use crate::ledger::{Command, Directory, Erasure, FactsError, held};
+use crate::ledger::{Command, Directory, Erasure, Facts as _, FactsError, held};
 use crate::limits;
 use crate::relay::durable::Durable;
 use crate::relay::sequencer::{Answer, Queue};
@@ -130,15 +131,35 @@ impl Eraser {
             }
             try_join_all(kept.iter().map(|part| self.tell(part, days, looked))).await?;
             // What is encrypted cannot be read any more: this frees its room. What an older version stored plain, it removes.
-            let mut records: Vec<u64> = kept.iter().map(|part| part.index).collect();
-            records.dedup();
-            let kinds = [PartKind::Body, PartKind::Text];
-            let parts = records.iter().flat_map(|index| kinds.map(|kind| (*index, kind)));
-            let erased = join_all(parts.map(|(index, kind)| self.journal.erase(index, kind))).await;
+            let parts = self.parts_of(kept).await?;
+            let erased = join_all(
+                parts
+                    .into_iter()
+                    .map(|(index, kind)| self.journal.erase(index, kind)),
+            )
+            .await;
             erased.into_iter().collect::<Result<(), _>>()?;
         }
         let keyring = Arc::clone(&self.keyring);
         blocking(move || keyring.told(bucket)).await
+    }
+
+    /// What lies in the journal of these: beside their records, and each recipient's wrap of a sealed body's key.
+    async fn parts_of(&self, kept: Vec<KeptPart>) -> Result<BTreeSet<(u64, PartKind)>, NotErased> {
+        let index = self.index.clone();
+        blocking(move || {
+            let mut parts = BTreeSet::new();
+            for part in kept {
+                let beside = [PartKind::Body, PartKind::Text, PartKind::Wrap];
+                parts.extend(beside.map(|kind| (part.index, kind)));
+                let thread = index.thread(&part.thread)?;
+                // A text's record comes after; then the body may be of another bucket, and the wrap is too.
+                let routed = thread.map(|thread| thread.routed).filter(|at| part.index < *at);
+                parts.extend(routed.map(|routed| (routed, PartKind::Wrap)));
+            }
+            Ok::<_, NotErased>(parts)
+        })
+        .await
     }
 
     async fn tell(

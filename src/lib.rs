@@ -20,6 +20,7 @@
 //! | `naming` | the name that a finished file gets, on every file system, over nothing |
 //! | [`seal`] | DSSE, keys and their roles, audience commitments, sealed bodies, wraps and texts |
 //! | [`files`] | files that survive a power cut, and locks between processes |
+//! | [`retention`] | how long what was said is kept, and the keys that its end destroys |
 //! | [`wire`] | generated protobuf, proto to domain and back, the strict walker over signed payloads |
 //! | [`transparency`] | leaf hashing, the tree, checkpoints, proofs |
 //! | [`witness`] | a C2SP witness: cosigns a log that has only grown |
@@ -48,6 +49,7 @@ pub mod limits;
 mod naming;
 mod objects;
 pub mod relay;
+pub mod retention;
 pub mod seal;
 pub mod serve;
 pub mod server;

@@ -28,9 +28,9 @@ use crate::grpc::{self, CallMeters, Edge, HealthReporter};
 use crate::http::{self, PublicMeters, Readiness, Shown};
 use crate::journal::{Index, Journal as _, OpenError as JournalError, SledJournal};
 use crate::relay::{
-    CreateError, CreateOptions, FollowerOptions, Keyring, KeyringError, OpenError, Relay, RelayOptions,
-    WitnessOptions,
+    CreateError, CreateOptions, FollowerOptions, OpenError, Relay, RelayOptions, WitnessOptions,
 };
+use crate::retention::{Keyring, KeyringError};
 use crate::seal::SecretKey;
 use crate::time::SystemClock;
 use crate::tls::{self, AcceptLimits, ConnectionMeters, Doors, TlsIdentity};

@@ -14,7 +14,6 @@ use super::delivery::hub::Hub;
 use super::durable::Durable;
 use super::meters::Meters;
 use super::reads::Reads;
-use super::retention::Keyring;
 #[cfg(test)]
 use super::retention::eraser::Eraser;
 use super::sequencer::{Phase, Queue};
@@ -25,6 +24,7 @@ use crate::error::{ErrorCode, Refused};
 use crate::journal::{Index, IndexError, Journal, PartKind};
 use crate::ledger::Directory;
 use crate::limits;
+use crate::retention::Keyring;
 use crate::time::{Clock, Timestamp};
 use crate::transparency::{LogKey, inclusion_proof};
 use crate::wire;

@@ -47,7 +47,7 @@ pub use followers::FollowerOptions;
 pub use meters::{Counter, Gauge, Histogram, Meters};
 pub use public::{NoTile, PublicLog};
 pub use replay::Replay;
-pub use retention::{Keyring, KeyringError, RetentionRules};
+
 pub use start::{CreateError, CreateOptions, Created, OpenError, RelayOptions};
 pub use status::AbsentDesks;
 pub use threads::Busy;

@@ -3,11 +3,11 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::retention::Keyring;
 use super::retention::at_rest::{self, NotOpened, NotSealed, OVERHEAD_BYTES, Place};
 use crate::domain::{Bucket, DetachedPart, InboxOpening};
 use crate::journal::{Part, PartKind};
 use crate::ledger::NewPart;
+use crate::retention::Keyring;
 
 /// As it is. Bodies and texts of older logs: salt 32 ‖ content. Inbox openings: number u64 big-endian ‖ salt 32.
 const PLAIN: u8 = 1;

@@ -20,7 +20,6 @@ use super::heartbeat;
 use super::meters::Meters;
 use super::reads::Reads;
 use super::retention::eraser::Eraser;
-use super::retention::{Keyring, RetentionRules};
 use super::sequencer::{self, Answer, Phase, Sequencer, SystemNonces};
 use super::witnesses::{BehindWitnesses, WitnessOptions, Witnesses, WitnessesError};
 use crate::alarm::Alarms;
@@ -29,6 +28,7 @@ use crate::error::Refused;
 use crate::fetch::Fetch;
 use crate::journal::{AppendError, Block, Head, Index, IndexError, Journal, ReadError};
 use crate::ledger::{Command, Decision, Directory, Facts, MemoryFacts, apply, decide};
+use crate::retention::{Keyring, RetentionRules};
 use crate::time::{Clock, Timestamp};
 use crate::transparency::{Frontier, LogKey};
 

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::journal::OpenError as JournalError;
-use crate::relay::{CreateError, KeyringError, OpenError};
+use crate::relay::{CreateError, OpenError};
+use crate::retention::KeyringError;
 use crate::seal::{KeyFileError, RandomError};
 use crate::tls::TlsIdentityError;
 

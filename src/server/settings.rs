@@ -15,8 +15,9 @@ use crate::fetch::Url;
 use crate::files;
 use crate::grpc::EdgeLimits;
 use crate::limits;
+use crate::relay::SessionTimes;
 use crate::relay::{HourlyQuota, Quotas, WitnessPolicy, WitnessTimes};
-use crate::relay::{RetentionRules, SessionTimes};
+use crate::retention::RetentionRules;
 use crate::telemetry::{LogFormat, LogLevel};
 use crate::tls::AcceptLimits;
 

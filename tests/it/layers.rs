@@ -21,6 +21,7 @@ const LAYERS: &[&str] = &[
     "naming",
     "seal",
     "files",
+    "retention",
     "wire",
     "transparency",
     "witness",

@@ -9,9 +9,9 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
 use bytes::Bytes;
 
-use super::keyring::{Keyring, KeyringError};
 use crate::domain::Bucket;
 use crate::journal::PartKind;
+use crate::retention::{Keyring, KeyringError};
 use crate::seal::{RandomError, random_bytes};
 
 const LABEL: &[u8] = b"wardline/v1/part\0";

@@ -9,8 +9,6 @@ use std::time::Duration;
 use futures_util::future::{join_all, try_join_all};
 use tokio::sync::watch;
 
-use super::keyring::{Keyring, KeyringError};
-use super::rules::RetentionRules;
 use crate::domain::{Bucket, Digest, DirectoryPosition, Erased};
 use crate::error::Refused;
 use crate::journal::{AppendError, Index, IndexError, Journal, KeptPart, PartKind};
@@ -18,6 +16,8 @@ use crate::ledger::{Command, Directory, Erasure, Facts as _, FactsError, held};
 use crate::limits;
 use crate::relay::durable::Durable;
 use crate::relay::sequencer::{Answer, Queue};
+use crate::retention::RetentionRules;
+use crate::retention::{Keyring, KeyringError};
 use crate::time::Clock;
 
 /// Why something was not erased; it is tried again.

@@ -1,12 +1,7 @@
 //! What the relay keeps of what warnings and answers say, how, and until when. Each stored part is encrypted under the key
-//! of its retention bucket ([`at_rest`]); the keys lie in a file of their own ([`keyring`]), so that destroying one erases
+//! of its retention bucket ([`at_rest`]); the keys lie in a file of their own ([`crate::retention`]), so that destroying one erases
 //! every copy of what it encrypts: in the journal's old segments, and in each backup without that file. That is done
-//! by rules ([`rules`], [`eraser`]), and each erasure is a record.
+//! by rules ([`eraser`]), and each erasure is a record.
 
 pub(super) mod at_rest;
 pub(super) mod eraser;
-mod keyring;
-mod rules;
-
-pub use keyring::{Keyring, KeyringError};
-pub use rules::RetentionRules;

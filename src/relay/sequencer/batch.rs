@@ -7,12 +7,12 @@ use bytes::Bytes;
 
 use super::super::delivery::hub::News;
 use super::super::parts;
-use super::super::retention::Keyring;
 use super::queue::{Answer, Answering, Meter, Outcome};
 use crate::domain::{Bucket, Digest, Hash, RecordKind};
 use crate::journal::{Index, Part};
 use crate::ledger::{Change, Decision, Directory, Facts, NewRecord, Overlay, apply};
 use crate::limits;
+use crate::retention::Keyring;
 use crate::transparency::Frontier;
 
 /// A decision, with who waits for it.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::domain::*;
 use crate::journal::{Index, Journal, MemoryJournal};
 use crate::relay::{
-    Caller, CreateOptions, Failure, FollowerOptions, Keyring, OpenError, Proven, Quotas, Relay, RelayOptions,
+    Caller, CreateOptions, Failure, FollowerOptions, OpenError, Proven, Quotas, Relay, RelayOptions,
     WitnessOptions,
 };
+use crate::retention::Keyring;
 use crate::seal::SecretKey;
 use crate::time::ManualClock;
 use crate::transparency::{LogKey, SignedCheckpoint, leaf_hash, verify_inclusion};
@@ -58,7 +59,7 @@ async fn open_with(
         journal,
         index,
         keyring,
-        retention: crate::relay::RetentionRules::default(),
+        retention: crate::retention::RetentionRules::default(),
         clock: Arc::new(clock.clone()),
         version: "test".to_owned(),
         configuration_digest: [1; 32],

@@ -60,7 +60,7 @@ pub enum KeyringError {
 }
 
 /// A bucket's key.
-pub(super) type BucketKey = Zeroizing<[u8; 32]>;
+pub(crate) type BucketKey = Zeroizing<[u8; 32]>;
 
 /// The keys of the buckets. One writer, the sequencer; any number of readers.
 pub struct Keyring {
@@ -139,12 +139,12 @@ impl Keyring {
     }
 
     /// The key of a bucket; none: it never had one, or it was destroyed.
-    pub(super) fn key(&self, bucket: Bucket) -> Option<BucketKey> {
+    pub(crate) fn key(&self, bucket: Bucket) -> Option<BucketKey> {
         self.entries().keys.get(&bucket).cloned()
     }
 
     /// The key of a bucket, made if it has none. Durable when it returns. Blocks the thread.
-    pub(super) fn ensure(&self, bucket: Bucket) -> Result<BucketKey, KeyringError> {
+    pub(crate) fn ensure(&self, bucket: Bucket) -> Result<BucketKey, KeyringError> {
         if let Some(key) = self.key(bucket) {
             return Ok(key);
         }
@@ -157,7 +157,7 @@ impl Keyring {
 
     /// Destroys the key of a bucket by the rule "so many days", and notes that until it is [`told`](Self::told). Durable when
     /// it returns; nothing if it was done before. Blocks the thread.
-    pub(in crate::relay) fn destroy(&self, bucket: Bucket, days: u32) -> Result<(), KeyringError> {
+    pub(crate) fn destroy(&self, bucket: Bucket, days: u32) -> Result<(), KeyringError> {
         let now = self.entries();
         if !now.keys.contains_key(&bucket) && now.destroyed.contains_key(&bucket) {
             return Ok(());
@@ -169,14 +169,14 @@ impl Keyring {
     }
 
     /// All of a bucket that was destroyed is told in the log: the note of it is not needed any more.
-    pub(in crate::relay) fn told(&self, bucket: Bucket) -> Result<(), KeyringError> {
+    pub(crate) fn told(&self, bucket: Bucket) -> Result<(), KeyringError> {
         self.change(|entries| {
             entries.destroyed.remove(&bucket);
         })
     }
 
     /// What was destroyed and is not all told in the log, with the rule's days.
-    pub(in crate::relay) fn destroyed(&self) -> Vec<(Bucket, u32)> {
+    pub(crate) fn destroyed(&self) -> Vec<(Bucket, u32)> {
         let entries = self.entries();
         entries
             .destroyed

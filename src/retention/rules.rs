@@ -36,7 +36,7 @@ impl RetentionRules {
     }
 
     /// Which of these buckets are to be erased now, each by how many days.
-    pub(super) fn due(&self, buckets: &[Bucket], now: Timestamp) -> Vec<(Bucket, u32)> {
+    pub(crate) fn due(&self, buckets: &[Bucket], now: Timestamp) -> Vec<(Bucket, u32)> {
         let rule = |bucket: &Bucket| (*bucket, self.days(bucket.class()));
         let rules = buckets.iter().map(rule);
         rules.filter(|(bucket, days)| bucket.due(*days) <= now).collect()

@@ -3,8 +3,8 @@
 //! between. Persisted; the format's number never changes its meaning.
 //!
 //! `wardline buckets v1` and a line feed ‖ id 16 ‖ entries ‖ SHA-256 of all before. An entry is
-//! 1 ‖ bucket u32 ‖ key 32, or 2 ‖ bucket u32 ‖ days u32 (destroyed by the rule "so many days", and not told in the log yet);
-//! numbers are big-endian; entries are sorted. The id is also in `keyring.id` of the data directory, so that a data
+//! 1 ‖ bucket u32 ‖ key 32; or 2 ‖ bucket u32 ‖ days u32 (destroyed by the rule "so many days", and not told in the log yet); or
+//! 3 ‖ bucket u32 ‖ key 32 (the key that is to take the place of the bucket's); numbers are big-endian; entries are sorted. The id is also in `keyring.id` of the data directory, so that a data
 //! directory is not used with another's keys, or with none, by mistake.
 
 use std::collections::BTreeMap;
@@ -22,6 +22,7 @@ use crate::seal::{RandomError, random_bytes};
 const MAGIC: &[u8] = b"wardline buckets v1\n";
 const KEY: u8 = 1;
 const DESTROYED: u8 = 2;
+const NEXT: u8 = 3;
 /// Where a data directory says whose keys it is used with.
 const MARK: &str = "keyring.id";
 
@@ -36,8 +37,8 @@ pub enum KeyringError {
     Malformed(PathBuf, &'static str),
     /// The keys are elsewhere, or lost.
     #[error(
-        "{} is not there, and the bodies in {} are encrypted under its keys: put it back, or point retention.keys to it. If it \
-         is lost, so is what those bodies say: remove {} to go on without them",
+        "{} is not there, and the bodies in {} are encrypted under its keys: put it back (or point a relay's retention.keys to it). \
+         If it is lost, so is what those bodies say: remove {} to go on without them",
         .file.display(), .data_dir.display(), .mark.display()
     )]
     Missing {
@@ -76,6 +77,8 @@ struct Entries {
     keys: BTreeMap<Bucket, BucketKey>,
     /// Destroyed and not yet told in the log, each with the rule's days.
     destroyed: BTreeMap<Bucket, u32>,
+    /// What is to take the place of a key, while what is to be kept is encrypted anew.
+    next: BTreeMap<Bucket, BucketKey>,
 }
 
 impl std::fmt::Debug for Keyring {
@@ -143,6 +146,36 @@ impl Keyring {
         self.entries().keys.get(&bucket).cloned()
     }
 
+    /// The keys that open what is of a bucket, the newest first: while its key is replaced, there are two.
+    pub(crate) fn keys(&self, bucket: Bucket) -> Vec<BucketKey> {
+        let entries = self.entries();
+        let keys = [entries.next.get(&bucket), entries.keys.get(&bucket)];
+        keys.into_iter().flatten().cloned().collect()
+    }
+
+    /// A key that is to take the place of the bucket's, which is kept until [`renewed`](Self::renewed): in the meantime all
+    /// that is to be kept is encrypted anew. Durable when it returns; the same one if that was begun before. Blocks the thread.
+    pub(crate) fn renew(&self, bucket: Bucket) -> Result<BucketKey, KeyringError> {
+        if let Some(key) = self.entries().next.get(&bucket) {
+            return Ok(key.clone());
+        }
+        let key = Zeroizing::new(random_bytes::<32>()?);
+        self.change(|entries| {
+            entries.next.insert(bucket, key.clone());
+        })?;
+        Ok(key)
+    }
+
+    /// The bucket's key is destroyed, and what was to take its place does: what was not encrypted anew is gone. Durable when it
+    /// returns. Blocks the thread.
+    pub(crate) fn renewed(&self, bucket: Bucket) -> Result<(), KeyringError> {
+        self.change(|entries| {
+            if let Some(key) = entries.next.remove(&bucket) {
+                entries.keys.insert(bucket, key);
+            }
+        })
+    }
+
     /// The key of a bucket, made if it has none. Durable when it returns. Blocks the thread.
     pub(crate) fn ensure(&self, bucket: Bucket) -> Result<BucketKey, KeyringError> {
         if let Some(key) = self.key(bucket) {
@@ -164,6 +197,7 @@ impl Keyring {
         }
         self.change(|entries| {
             entries.keys.remove(&bucket);
+            entries.next.remove(&bucket);
             entries.destroyed.insert(bucket, days);
         })
     }
@@ -211,6 +245,7 @@ fn encode(id: &[u8; 16], entries: &Entries) -> Zeroizing<Vec<u8>> {
     let (key_bytes, destroyed_bytes) = (1 + 4 + 32, 1 + 4 + 4);
     let room = (MAGIC.len() + 16 + 32)
         .saturating_add(entries.keys.len().saturating_mul(key_bytes))
+        .saturating_add(entries.next.len().saturating_mul(key_bytes))
         .saturating_add(entries.destroyed.len().saturating_mul(destroyed_bytes));
     let mut out = Zeroizing::new(Vec::with_capacity(room));
     out.extend_from_slice(MAGIC);
@@ -224,6 +259,11 @@ fn encode(id: &[u8; 16], entries: &Entries) -> Zeroizing<Vec<u8>> {
         out.push(DESTROYED);
         out.extend_from_slice(&bucket.number().to_be_bytes());
         out.extend_from_slice(&days.to_be_bytes());
+    }
+    for (bucket, key) in &entries.next {
+        out.push(NEXT);
+        out.extend_from_slice(&bucket.number().to_be_bytes());
+        out.extend_from_slice(&key[..]);
     }
     let sum: [u8; 32] = Sha256::digest(&*out).into();
     out.extend_from_slice(&sum);
@@ -246,9 +286,13 @@ fn decode(bytes: &[u8]) -> Result<([u8; 16], Entries), &'static str> {
         let (number, entry) = entry.split_first_chunk::<4>().ok_or("an entry is cut short")?;
         let bucket = Bucket::from_number(u32::from_be_bytes(*number)).ok_or("it names no bucket")?;
         rest = match *tag {
-            KEY => {
+            KEY | NEXT => {
                 let (key, after) = entry.split_first_chunk::<32>().ok_or("a key is cut short")?;
-                entries.keys.insert(bucket, Zeroizing::new(*key));
+                let keys = match *tag {
+                    KEY => &mut entries.keys,
+                    _ => &mut entries.next,
+                };
+                keys.insert(bucket, Zeroizing::new(*key));
                 after
             }
             DESTROYED => {
@@ -272,13 +316,14 @@ mod tests {
         Bucket::new(RetentionClass::PersonalData, day).unwrap()
     }
 
-    /// Golden bytes: the file of two keys and one that was destroyed, with its checksum by another hand (`sha256sum`).
+    /// Golden bytes: the file of two keys, one that was destroyed and one that is to take another's place, with its checksum by another hand (`sha256sum`).
     #[test]
     fn the_file_is_golden() {
         let mut entries = Entries::default();
         entries.keys.insert(bucket(20_000), Zeroizing::new([7; 32]));
         entries.keys.insert(bucket(1), Zeroizing::new([8; 32]));
         entries.destroyed.insert(bucket(2), 30);
+        entries.next.insert(bucket(1), Zeroizing::new([9; 32]));
         let bytes = encode(&[5; 16], &entries);
         let text = [
             "776172646c696e65206275636b6574732076310a",
@@ -288,6 +333,8 @@ mod tests {
             "0102004e20",
             &"07".repeat(32),
             "02020000020000001e",
+            "0302000001",
+            &"09".repeat(32),
         ]
         .concat();
         assert_eq!(hex::encode(&bytes[..bytes.len() - 32]), text);
@@ -334,6 +381,28 @@ mod tests {
         );
         keyring.told(bucket(2)).unwrap();
         assert_eq!(open().destroyed(), []);
+    }
+
+    /// While a key is replaced both open; then the old one is gone from disk and memory, and the new one is the bucket's. It
+    /// can be cut after each step.
+    #[test]
+    fn a_key_is_replaced_by_another() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("buckets");
+        let open = || Keyring::open(&path, directory.path()).unwrap();
+        let old = open().ensure(bucket(1)).unwrap();
+        let new = open().renew(bucket(1)).unwrap();
+        assert_eq!(open().renew(bucket(1)).unwrap(), new);
+        assert_eq!(open().keys(bucket(1)), [new.clone(), old.clone()]);
+        open().renewed(bucket(1)).unwrap();
+        open().renewed(bucket(1)).unwrap();
+        assert_eq!(open().keys(bucket(1)), [new.clone()]);
+        assert_eq!(open().ensure(bucket(1)).unwrap(), new);
+        let file = std::fs::read(&path).unwrap();
+        assert!(!file.windows(32).any(|window| window == &old[..]));
+        open().renew(bucket(1)).unwrap();
+        open().destroy(bucket(1), 1).unwrap();
+        assert_eq!(open().keys(bucket(1)), []);
     }
 
     /// A data directory whose bodies were encrypted is not used without its keys, or with another's, until somebody says

@@ -2,8 +2,10 @@
 //! is of one retention bucket is encrypted under one key; the keys lie in a file of their own ([`keyring`]), so that
 //! destroying one erases every copy of what it encrypts. [`rules`] say when.
 
+pub(crate) mod cipher;
 mod keyring;
 mod rules;
 
+pub(crate) use keyring::BucketKey;
 pub use keyring::{Keyring, KeyringError};
 pub use rules::RetentionRules;

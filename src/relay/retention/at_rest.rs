@@ -5,19 +5,17 @@
 //! "wardline/v1/part" ‖ 0x00 ‖ index u64 ‖ kind u8 ‖ bucket u32. The seed is random: an index is given again when a block was
 //! written in part and lost in a power cut, so index and kind alone would use one key and nonce for two parts.
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::hmac;
 use bytes::Bytes;
 
 use crate::domain::Bucket;
 use crate::journal::PartKind;
-use crate::retention::{Keyring, KeyringError};
+use crate::retention::cipher::{self, Failed, Item, SEED_BYTES};
+use crate::retention::{BucketKey, Keyring, KeyringError};
 use crate::seal::{RandomError, random_bytes};
 
+pub(in crate::relay) use crate::retention::cipher::OVERHEAD_BYTES;
+
 const LABEL: &[u8] = b"wardline/v1/part\0";
-const SEED_BYTES: usize = 16;
-/// What a part is longer by when it is encrypted.
-pub(in crate::relay) const OVERHEAD_BYTES: usize = SEED_BYTES + 16;
 
 /// Why a part was not encrypted.
 #[derive(Debug, thiserror::Error)]
@@ -56,60 +54,44 @@ pub(in crate::relay) fn seal(keyring: &Keyring, place: Place, plain: Vec<u8>) ->
 }
 
 fn seal_with(
-    bucket_key: &[u8; 32],
+    bucket_key: &BucketKey,
     seed: [u8; SEED_BYTES],
     place: Place,
     plain: Vec<u8>,
 ) -> Result<Bytes, NotSealed> {
-    let key = part_key(bucket_key, &seed, place).ok_or(NotSealed::Cipher)?;
-    let mut sealed = plain;
-    let tag = key
-        .seal_in_place_separate_tag(nonce(place), Aad::from(aad(place)), &mut sealed)
-        .map_err(|_| NotSealed::Cipher)?;
-    Ok([&seed[..], &sealed, tag.as_ref()].concat().into())
+    let sealed = cipher::seal(bucket_key, seed, item(place, &bytes_of(place)), plain);
+    sealed.map(Bytes::from).map_err(|Failed| NotSealed::Cipher)
 }
 
 /// Decrypts a part.
 pub(in crate::relay) fn open(keyring: &Keyring, place: Place, stored: &[u8]) -> Result<Bytes, NotOpened> {
     let bucket_key = keyring.key(place.bucket).ok_or(NotOpened::NoKey)?;
-    let (seed, sealed) = stored
-        .split_first_chunk::<SEED_BYTES>()
-        .ok_or(NotOpened::Damaged)?;
-    let key = part_key(&bucket_key, seed, place).ok_or(NotOpened::Damaged)?;
-    let mut opened = sealed.to_vec();
-    let length = key
-        .open_in_place(nonce(place), Aad::from(aad(place)), &mut opened)
-        .map_err(|_| NotOpened::Damaged)?
-        .len();
-    opened.truncate(length);
-    Ok(opened.into())
+    let opened = cipher::open(&bucket_key, item(place, &bytes_of(place)), stored);
+    opened.map(Bytes::from).map_err(|Failed| NotOpened::Damaged)
 }
 
-fn part_key(bucket_key: &[u8; 32], seed: &[u8; SEED_BYTES], place: Place) -> Option<LessSafeKey> {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, bucket_key);
-    let mut context = hmac::Context::with_key(&key);
-    for part in [LABEL, seed, &place.index.to_be_bytes(), &[place.kind.number()]] {
-        context.update(part);
-    }
-    let derived = context.sign();
-    UnboundKey::new(&AES_256_GCM, derived.as_ref())
-        .ok()
-        .map(LessSafeKey::new)
-}
-
-fn nonce(place: Place) -> Nonce {
-    let mut bytes = [0; 12];
-    let (index, rest) = bytes.split_at_mut(8);
+/// index u64 ‖ kind u8.
+fn bytes_of(place: Place) -> [u8; 9] {
+    let mut bytes = [0; 9];
+    let (index, kind) = bytes.split_at_mut(8);
     index.copy_from_slice(&place.index.to_be_bytes());
-    if let Some(kind) = rest.first_mut() {
-        *kind = place.kind.number();
+    if let Some(it) = kind.first_mut() {
+        *it = place.kind.number();
     }
-    Nonce::assume_unique_for_key(bytes)
+    bytes
 }
 
-fn aad(place: Place) -> Vec<u8> {
-    let bucket = place.bucket.number().to_be_bytes();
-    [LABEL, &place.index.to_be_bytes(), &[place.kind.number()], &bucket].concat()
+fn item(place: Place, bytes: &[u8; 9]) -> Item<'_> {
+    let mut nonce = [0; 12];
+    for (to, from) in nonce.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    Item {
+        label: LABEL,
+        place: bytes,
+        nonce,
+        bucket: place.bucket,
+    }
 }
 
 #[cfg(test)]
@@ -129,7 +111,13 @@ mod tests {
     /// Golden bytes, made by another hand (Python's `hmac` and `cryptography`).
     #[test]
     fn parts_are_encrypted_as_they_always_were() {
-        let sealed = seal_with(&[1; 32], [2; 16], place(), b"what was said".to_vec()).unwrap();
+        let sealed = seal_with(
+            &BucketKey::new([1; 32]),
+            [2; 16],
+            place(),
+            b"what was said".to_vec(),
+        )
+        .unwrap();
         assert_eq!(hex::encode(&sealed), GOLDEN);
     }
 

@@ -27,7 +27,7 @@ pub enum Outcome {
     TimedOut,
 }
 
-/// What the relay answered instead of what was asked for.
+/// What the relay answered instead of what was asked for, or would have: what could not be sealed was not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{refused}")]
 pub struct Refusal {

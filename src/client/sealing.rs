@@ -10,7 +10,7 @@ use super::opening::{is_sealed, unwrapped};
 use super::outbox::OutboxEntry;
 use super::submit::damaged;
 use crate::domain::{AgencyId, AudienceOpening, Digest, Submission, Warning, WarningName, Wrap};
-use crate::error::ErrorCode;
+use crate::error::{ErrorCode, SideEffect};
 use crate::ledger::Directory;
 use crate::seal::{
     BodyKey, SealError, SealPublicKey, SealSecretKey, SealSuite, WrapKind, wrap_key, wrap_shape,
@@ -35,44 +35,54 @@ impl From<SealError> for ClientError {
     }
 }
 
-/// The agencies that openings lead to.
-fn agencies_of(
-    directory: &Directory,
-    openings: &[AudienceOpening],
-) -> Result<BTreeSet<AgencyId>, ClientError> {
-    let recipients = directory.recipients(openings);
-    let recipients = recipients.map_err(|refused| ClientError::Invalid(refused.to_string()))?;
-    Ok(recipients.iter().map(|it| it.desk.agency().clone()).collect())
+/// Whom a body is sealed to: each agency that it goes to, and its originator.
+#[derive(Debug, Clone)]
+pub(super) struct SealedTo {
+    recipients: Vec<(AgencyId, SealPublicKey)>,
+    originator: (AgencyId, SealPublicKey),
 }
 
-/// The key of a body for each agency that openings lead to, and for its originator.
-fn wraps(
-    directory: &Directory,
-    openings: &[AudienceOpening],
-    originator: &AgencyId,
-    warning: &Digest,
-    sealing: &Sealing,
-) -> Result<Vec<Wrap>, ClientError> {
-    let agencies = agencies_of(directory, openings)?;
-    let mut wraps = Vec::with_capacity(agencies.len().saturating_add(1));
-    for agency in agencies {
-        wraps.push(wrap(directory, agency, warning, &sealing.key, None)?);
+impl SealedTo {
+    /// Those that openings lead to, by this directory.
+    fn resolve(
+        directory: &Directory,
+        openings: &[AudienceOpening],
+        originator: &AgencyId,
+    ) -> Result<Self, ClientError> {
+        // As the relay would refuse it; it is not sent.
+        let recipients = directory.recipients(openings).map_err(|refused| Refusal {
+            refused,
+            side_effect: SideEffect::None,
+            rejected_at: None,
+        })?;
+        let agencies: BTreeSet<&AgencyId> = recipients.iter().map(|it| it.desk.agency()).collect();
+        let sealed_to = |agency: &AgencyId| Ok((agency.clone(), seal_key(directory, agency)?));
+        Ok(Self {
+            recipients: agencies
+                .into_iter()
+                .map(sealed_to)
+                .collect::<Result<_, ClientError>>()?,
+            originator: sealed_to(originator)?,
+        })
     }
-    let own = Some(&sealing.reply);
-    wraps.push(wrap(directory, originator.clone(), warning, &sealing.key, own)?);
-    Ok(wraps)
-}
 
-fn wrap(
-    directory: &Directory,
-    agency: AgencyId,
-    warning: &Digest,
-    key: &BodyKey,
-    reply: Option<&SealSecretKey>,
-) -> Result<Wrap, ClientError> {
-    let public_key = seal_key(directory, &agency)?;
-    let wrapped = wrap_key(&public_key, warning, &agency, key, reply)?.into();
-    Ok(Wrap { agency, wrapped })
+    /// What answers are sealed with: as the originator has it for itself.
+    pub(super) fn reply_suite(&self) -> SealSuite {
+        self.originator.1.suite()
+    }
+
+    /// The key of a body for each of them.
+    pub(super) fn wraps(&self, warning: &Digest, sealing: &Sealing) -> Result<Vec<Wrap>, ClientError> {
+        let Sealing { key, reply } = sealing;
+        let wrap = |(agency, to): &(AgencyId, SealPublicKey), reply| {
+            let wrapped = wrap_key(to, warning, agency, key, reply)?.into();
+            let agency = agency.clone();
+            Ok::<Wrap, ClientError>(Wrap { agency, wrapped })
+        };
+        let recipients = self.recipients.iter().map(|to| wrap(to, None));
+        let own = std::iter::once_with(|| wrap(&self.originator, Some(reply)));
+        recipients.chain(own).collect()
+    }
 }
 
 /// The key that bodies for an agency are sealed to now.
@@ -87,16 +97,29 @@ fn seal_key(directory: &Directory, agency: &AgencyId) -> Result<SealPublicKey, C
 }
 
 impl Client {
-    /// The wraps of a warning that was just signed.
-    pub(super) async fn wraps_for(
-        &self,
-        warning: &Digest,
-        openings: &[AudienceOpening],
-        sealing: &Sealing,
-    ) -> Result<Vec<Wrap>, ClientError> {
-        let known = self.known_directory().await;
+    /// Whom a warning is to be sealed to, in the directory as it is known; where that does not do, as it is now.
+    pub(super) async fn sealed_to(&self, openings: &[AudienceOpening]) -> Result<SealedTo, ClientError> {
         let us = self.own_agency()?;
-        wraps(known.directory(), openings, us, warning, sealing)
+        let known = self.known_directory().await;
+        match SealedTo::resolve(known.directory(), openings, us) {
+            Ok(sealed_to) => Ok(sealed_to),
+            Err(_) => {
+                self.follow_directory().await?;
+                SealedTo::resolve(self.known_directory().await.directory(), openings, us)
+            }
+        }
+    }
+
+    /// Learns of the newest keys before something is sealed. A relay that is away keeps nobody from signing into the outbox: what
+    /// is sealed then is sealed to the keys that were known.
+    pub(super) async fn learn_keys(&self) -> Result<(), ClientError> {
+        match self.follow_directory().await {
+            Err(error) if error.is_passing() => {
+                tracing::info!(%error, "the newest keys are not known: sealing to those that are");
+                Ok(())
+            }
+            followed => followed.map(drop),
+        }
     }
 
     fn own_agency(&self) -> Result<&AgencyId, ClientError> {
@@ -119,14 +142,15 @@ impl Client {
         }
         self.follow_directory().await?;
         let known = self.known_directory().await;
-        let ours = agencies_of(known.directory(), &submission.openings)?;
+        let us = self.own_agency()?;
+        let sealed_to = SealedTo::resolve(known.directory(), &submission.openings, us)?;
         let named: BTreeSet<&str> = refusal.refused.near.iter().map(String::as_str).collect();
-        if !ours.iter().map(AgencyId::as_str).eq(named.iter().copied()) {
+        let ours = sealed_to.recipients.iter().map(|(agency, _)| agency.as_str());
+        if !ours.eq(named.iter().copied()) {
             // Nothing is ever sealed to whom only the relay names.
             tracing::warn!(id = %entry.id, "the relay asks to seal to others than our addresses lead to");
             return Ok(None);
         }
-        let us = self.own_agency()?;
         let digest = submission.envelope.digest();
         let own = submission.wraps.iter().find(|wrap| {
             wrap.agency == *us && matches!(wrap_shape(&wrap.wrapped), Ok((_, WrapKind::Originator)))
@@ -146,7 +170,7 @@ impl Client {
             reply,
         };
         Ok(Some(Submission {
-            wraps: wraps(known.directory(), &submission.openings, us, &digest, &sealing)?,
+            wraps: sealed_to.wraps(&digest, &sealing)?,
             ..submission.clone()
         }))
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::compose;
-use super::draft::Draft;
+use super::draft::{Draft, PrepareError};
 use super::error::{ClientError, Refusal};
 use super::fault::Fault;
 use super::handle::Client;
@@ -15,11 +15,12 @@ use super::matching::{self, RoutedTo};
 use super::outbox::{OutboxEntry, OutboxKind, Unproven};
 use super::proven::{prove, prove_all, prove_message};
 use super::receipts;
+use super::sealing::SealedTo;
 use super::trust::{blocking, keep_evidence};
 use super::verification::VerificationError;
 use crate::domain::{Digest, Form, KeyRole, PayloadId, Receipt, SignedEnvelope, Submission};
 use crate::error::{ErrorCode, SideEffect};
-use crate::seal::{PayloadKind, random_bytes, sign_envelope, verify_envelope_as};
+use crate::seal::{PayloadKind, SealSuite, random_bytes, sign_envelope, verify_envelope_as};
 use crate::transparency::SignedCheckpoint;
 use crate::wire::{self, v1};
 
@@ -47,9 +48,18 @@ impl Client {
         let signer = self.signer(KeyRole::Originate).await?;
         let desk = self.settings().desk.clone();
         let author = self.author(KeyRole::Originate, desk, &draft.office).await;
+        // Before anything is signed: who cannot be sealed to is not signed to.
+        let audience = draft.audience(random_bytes).map_err(unprepared)?;
+        let sealed_to = match draft.form {
+            Form::Clear => None,
+            Form::Sealed => Some(self.sealed_to(&audience.openings).await?),
+        };
+        let reply = sealed_to
+            .as_ref()
+            .map_or(SealSuite::PREFERRED, SealedTo::reply_suite);
         let mut prepared = draft
-            .prepare(author.common()?, random_bytes)
-            .map_err(|error| ClientError::Invalid(error.to_string()))?;
+            .prepare_for(author.common()?, audience, reply, random_bytes()?)
+            .map_err(unprepared)?;
         let payload = prepared.payload.clone();
         let envelope = sign_envelope(signer.as_ref(), PayloadKind::Warning, payload).await?;
         // What the strict parser would refuse at the other end is not sent.
@@ -57,12 +67,9 @@ impl Client {
         let verified = verify_envelope_as(envelope.clone(), PayloadKind::Warning, |_| Some(key))
             .map_err(|error| ClientError::Invalid(error.to_string()))?;
         wire::warning(&verified).map_err(compose::unsignable)?;
-        let wraps = match prepared.sealing.take() {
-            None => Vec::new(),
-            Some(sealing) => {
-                self.wraps_for(&envelope.digest(), &prepared.openings, &sealing)
-                    .await?
-            }
+        let wraps = match (sealed_to, prepared.sealing.take()) {
+            (Some(sealed_to), Some(sealing)) => sealed_to.wraps(&envelope.digest(), &sealing)?,
+            (_, _) => Vec::new(),
         };
         Ok(prepared.submission(envelope, wraps))
     }
@@ -71,7 +78,7 @@ impl Client {
     /// keys that the directory has now.
     pub async fn prepare(&self, draft: &Draft) -> Result<OutboxEntry, ClientError> {
         if draft.form == Form::Sealed {
-            self.follow_directory().await?;
+            self.learn_keys().await?;
         }
         let submission = self.sign(draft).await?;
         let message = v1::Submission::from(&submission).encode_to_vec();
@@ -341,6 +348,10 @@ impl Client {
             other => other,
         }
     }
+}
+
+fn unprepared(error: PrepareError) -> ClientError {
+    ClientError::Invalid(error.to_string())
 }
 
 /// A refusal as it was told, to be kept as evidence.

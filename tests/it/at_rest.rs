@@ -3,12 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use wardline::client::AcknowledgementDraft;
+use wardline::client::{AcknowledgementDraft, Content};
 use wardline::domain::{AcknowledgementKind, DeskAddress, WarningName};
 use wardline::server;
 
 use crate::client::honest::{answer, receive_one};
-use crate::support::{World, draft};
+use crate::support::{World, in_clear};
 use crate::world::parsed;
 
 const SAID: [&str; 3] = ["Concert hall", "An attack is planned.", "Zephyrine, by the river"];
@@ -27,7 +27,7 @@ pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// The files that hold something of what was said.
-fn telling(directory: &Path) -> Vec<PathBuf> {
+pub(crate) fn telling(directory: &Path) -> Vec<PathBuf> {
     let tells = |path: &PathBuf| {
         let bytes = std::fs::read(path).unwrap();
         let holds = |said: &&str| bytes.windows(said.len()).any(|window| window == said.as_bytes());
@@ -36,7 +36,7 @@ fn telling(directory: &Path) -> Vec<PathBuf> {
     files(directory).into_iter().filter(tells).collect()
 }
 
-/// A warning and a free-text answer: no byte that the relay has written holds a word of them, before or after a restart;
+/// A warning in clear and a free-text answer: no byte that the relay has written holds a word of them, before or after a restart;
 /// both are read as they were said, until the file of the keys is lost: then a start is refused, and goes on without them
 /// once somebody says so, with all receipts and threads as they were.
 #[tokio::test(flavor = "multi_thread")]
@@ -44,7 +44,7 @@ async fn a_stolen_disk_says_nothing() {
     let mut world = World::with(&["us.ctc", "ru.ctc"]).await;
     let data = world.path().join("data");
     let (us, ru) = (world.client("us.ctc"), world.client("ru.ctc"));
-    let sent = us.submit(&draft(&["ru.ctc"])).await.unwrap();
+    let sent = us.submit(&in_clear(&["ru.ctc"])).await.unwrap();
     let delivered = receive_one(&ru, "ru.ctc").await;
     let noted = AcknowledgementDraft {
         note: Some((parsed("en"), SAID[2].to_owned())),

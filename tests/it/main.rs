@@ -29,6 +29,7 @@ mod memory;
 mod powercut;
 mod public_log;
 mod report;
+mod sealed;
 mod support;
 mod timestamp;
 mod vectors;

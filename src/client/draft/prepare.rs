@@ -11,8 +11,8 @@ use crate::domain::{
 };
 use crate::limits;
 use crate::seal::{
-    AudienceError, RandomError, SEALED_BODY_SUITE, SealError, SealSecretKey, SealSuite, SealedBody,
-    body_digest, build_audience_with, seal_body,
+    AudienceError, BuiltAudience, RandomError, SEALED_BODY_SUITE, SealError, SealSecretKey, SealSuite,
+    SealedBody, body_digest, build_audience_with, seal_body,
 };
 use crate::wire;
 
@@ -71,6 +71,29 @@ impl Draft {
         common: Common,
         mut random: impl FnMut() -> Result<[u8; 32], RandomError>,
     ) -> Result<Prepared, PrepareError> {
+        let salt = random()?;
+        let audience = self.audience(random)?;
+        self.prepare_for(common, audience, SealSuite::PREFERRED, salt)
+    }
+
+    /// Its audience, with fresh salts.
+    pub(crate) fn audience(
+        &self,
+        random: impl FnMut() -> Result<[u8; 32], RandomError>,
+    ) -> Result<BuiltAudience, PrepareError> {
+        let names = |addresses: &[Address]| addresses.iter().map(Address::to_string).collect::<Vec<_>>();
+        let (to, exclude) = (names(&self.to), names(&self.exclude));
+        Ok(build_audience_with(&as_strs(&to), &as_strs(&exclude), random)?)
+    }
+
+    /// The same for an audience that was built before; `reply` is the suite that answers are sealed with, `salt` the body's.
+    pub(crate) fn prepare_for(
+        &self,
+        common: Common,
+        audience: BuiltAudience,
+        reply: SealSuite,
+        salt: [u8; 32],
+    ) -> Result<Prepared, PrepareError> {
         let sent = common.sent;
         let clear = wire::encode_body(&self.body_at(sent));
         let (content, commitment, sealing) = match self.form {
@@ -82,7 +105,7 @@ impl Draft {
                     commitment,
                     key,
                 } = sealed;
-                let reply = SealSecretKey::generate(SealSuite::PREFERRED)?;
+                let reply = SealSecretKey::generate(reply)?;
                 (content.into(), Some(commitment), Some(Sealing { key, reply }))
             }
         };
@@ -90,10 +113,6 @@ impl Draft {
             Ok(length) if content.len() <= limits::BODY_BYTES_MAX => length,
             _ => return Err(PrepareError::BodyTooLarge(content.len())),
         };
-        let salt = random()?;
-        let names = |addresses: &[Address]| addresses.iter().map(Address::to_string).collect::<Vec<_>>();
-        let (to, exclude) = (names(&self.to), names(&self.exclude));
-        let audience = build_audience_with(&as_strs(&to), &as_strs(&exclude), random)?;
         let mut victims_of = self.victims_of.clone();
         victims_of.sort();
         victims_of.dedup();

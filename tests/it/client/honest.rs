@@ -18,7 +18,7 @@ use wardline::transparency::{LogVerifier, TlogProof, leaf_hash};
 use wardline::wire::v1;
 
 use super::tamper::lied_to;
-use crate::support::{World, draft};
+use crate::support::{World, draft, in_clear};
 use crate::world::parsed;
 
 pub(super) async fn next_warning(deliveries: &mut Deliveries) -> Delivered {
@@ -276,6 +276,8 @@ async fn a_handler_takes_each_warning_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_outbox_outlasts_an_outage() {
     let mut world = World::with(&["us.ctc", "ru.ctc"]).await;
+    // Whom a warning is sealed to is known from before.
+    world.client("us.ctc").follow_directory().await.unwrap();
     world.stop().await;
     let us = world.client("us.ctc");
     let failed = us.submit(&draft(&["ru.ctc"])).await.unwrap_err();
@@ -299,7 +301,7 @@ async fn the_outbox_outlasts_an_outage() {
 async fn a_refusal_is_proven_too() {
     let world = World::with(&["us.ctc"]).await;
     let us = world.client("us.ctc");
-    let refused = us.submit(&draft(&["us.ctx"])).await.unwrap_err();
+    let refused = us.submit(&in_clear(&["us.ctx"])).await.unwrap_err();
     let ClientError::Refused(refusal) = &refused else {
         panic!("{refused:?}");
     };
@@ -402,7 +404,7 @@ async fn the_directory_is_followed_and_kept() {
     us.follow_directory().await.unwrap();
     let ru = parsed("ru.ctc");
     let confirmed = us.confirm_keys(|key| key.principal == ru).await.unwrap();
-    assert_eq!(confirmed.len(), 4);
+    assert_eq!(confirmed.len(), 5);
     let new = world.new_key("ru.ctc", KeyRole::Originate, "ru.ctc-new").await;
     world.client("ru.ctc").publish_key(&new.envelope).await.unwrap();
     let news = us.follow_directory().await.unwrap();
@@ -431,8 +433,13 @@ async fn many_are_sent_over_one_stream() {
     let mut stream = us.submit_many().await.unwrap();
     let mut bad = None;
     for number in 0..40 {
-        let to = if number == 17 { "ru.ctx" } else { "ru.ctc" };
-        let submission = us.sign(&draft(&[to])).await.unwrap();
+        // What is sealed would not get as far as the relay.
+        let sent = if number == 17 {
+            in_clear(&["ru.ctx"])
+        } else {
+            draft(&["ru.ctc"])
+        };
+        let submission = us.sign(&sent).await.unwrap();
         let tag = stream.send(submission).await.unwrap();
         if number == 17 {
             bad = Some(tag);

@@ -10,7 +10,7 @@ use wardline::wire::{self, encode_record, v1};
 
 use super::malicious::found_out;
 use super::tamper::{lied_to, stolen_log_key};
-use crate::support::{World, draft};
+use crate::support::{World, in_clear};
 use crate::world::parsed;
 
 /// A refusal that passes, on the record of a log that the relay signs: nothing of the kind is ever recorded, so the lie is
@@ -57,7 +57,7 @@ async fn a_recorded_overload_ends_nothing() {
             let refused = Refused::new(code, "come back later");
             wire::refusal(&refused, SideEffect::RejectionRecorded, Some(receipt))
         });
-        let error = us.submit(&draft(&["ru.ctc"])).await.unwrap_err();
+        let error = us.submit(&in_clear(&["ru.ctc"])).await.unwrap_err();
         assert_eq!(us.outbox().list().unwrap().is_empty(), ends, "{code}: {error}");
         for entry in us.outbox().list().unwrap() {
             us.outbox().drop_entry(&entry).unwrap();

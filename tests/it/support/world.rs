@@ -8,8 +8,8 @@ use tonic::transport::Channel;
 use wardline::client::keys::{AGENCY_ROLES, Certifier, KeyRequest, certify, make_agency_keys, make_root};
 use wardline::client::{Client, Draft, ProfileDir, Settings, Welcome};
 use wardline::domain::{
-    AgencyId, AgencyKind, Common, KeyRevocation, KeyRole, Origin, PayloadId, Principal, RevocationReason,
-    SignedBy, SignedEnvelope, Signer, Submission,
+    AgencyId, AgencyKind, Common, Form, KeyRevocation, KeyRole, Origin, PayloadId, Principal,
+    RevocationReason, SignedBy, SignedEnvelope, Signer, Submission,
 };
 use wardline::seal::{FileSigner, PayloadKind, random_bytes, sign_envelope};
 use wardline::server::{Begun, RelaySettings};
@@ -81,6 +81,11 @@ impl World {
     pub(crate) async fn enrol(&self, operator: &Client, agency: &str) {
         self.enrol_as(operator, agency, AgencyKind::Agency, &AGENCY_ROLES)
             .await;
+    }
+
+    /// The same with these of the keys.
+    pub(crate) async fn enrol_with(&self, operator: &Client, agency: &str, roles: &[KeyRole]) {
+        self.enrol_as(operator, agency, AgencyKind::Agency, roles).await;
     }
 
     /// Enrols an auditor, whom this agency admits to what is its own.
@@ -261,6 +266,14 @@ pub(crate) fn draft(to: &[&str]) -> Draft {
             .join(", ")
     );
     Draft::parse(&text).unwrap()
+}
+
+/// The same in clear: for the relay to read.
+pub(crate) fn in_clear(to: &[&str]) -> Draft {
+    Draft {
+        form: Form::Clear,
+        ..draft(to)
+    }
 }
 
 /// The revocation of an agency's TLS key, signed by its state's root.

@@ -14,7 +14,7 @@ use super::screen::one_line;
 use super::session::{asked, at_a_terminal, open, table, tell_news, word};
 use super::{Context, Exit, Fault};
 use crate::client::{Client, KnownDirectory};
-use crate::domain::{AgencyId, Desk, DeskAddress, KeyId, Language, Principal, RevocationReason};
+use crate::domain::{AgencyId, Desk, DeskAddress, KeyId, KeyRole, Language, Principal, RevocationReason};
 use crate::ledger::KeyEntry;
 use crate::seal::Fingerprint;
 
@@ -88,7 +88,19 @@ struct AgencyObject {
     desks: Vec<String>,
     keys: usize,
     unconfirmed_keys: usize,
+    /// What bodies are sealed to; none of an auditor, or of an agency that has published none yet.
+    seal_key: Option<KeyObject>,
     enrolled_at: u64,
+}
+
+impl AgencyObject {
+    fn seal_key_text(&self) -> &'static str {
+        match &self.seal_key {
+            Some(key) if key.confirmed => "confirmed",
+            Some(_) => "NOT confirmed",
+            None => "none",
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -212,6 +224,9 @@ pub(super) async fn list(client: &Client, context: &Context) -> Result<Exit, Fau
                     .collect(),
                 unconfirmed_keys: valid.iter().filter(|key| !known.is_confirmed(&key.keyid)).count(),
                 keys: valid.len(),
+                seal_key: directory
+                    .seal_key_of(agency)
+                    .map(|key| KeyObject::of(key, &known)),
                 enrolled_at: entry.enrolled,
             }
         })
@@ -229,11 +244,15 @@ pub(super) async fn list(client: &Client, context: &Context) -> Result<Exit, Fau
                     one_line(&it.name),
                     if it.suspended { "suspended" } else { "" }.to_owned(),
                     it.desks.join(" "),
+                    it.seal_key_text().to_owned(),
                     format!("{} ({} not confirmed)", it.keys, it.unconfirmed_keys),
                 ]
             })
             .collect();
-        println!("{}", table(&["agency", "name", "", "desks", "keys"], &rows));
+        println!(
+            "{}",
+            table(&["agency", "name", "", "desks", "seal key", "keys"], &rows)
+        );
     }
     for (agency, _) in directory.agencies() {
         warn_of_new_keys(&known, agency, &client.settings().principal);
@@ -250,12 +269,22 @@ fn warn_of_new_keys(known: &KnownDirectory, agency: &AgencyId, us: &Principal) {
         return;
     }
     for key in unconfirmed {
+        let risk = false_key_risk([key.role]);
         eprintln!(
-            "wardline: WARNING: {principal} has a {} key that is new since you confirmed others\n    {}\n    {}\n  Compare the words with {principal} on another line, then: wardline directory confirm {principal}",
+            "wardline: WARNING: {principal} has a {} key that is new since you confirmed others{risk}\n    {}\n    {}\n  Compare the words with {principal} on another line, then: wardline directory confirm {principal}",
             key.role,
             key.keyid,
             Fingerprint::of(&key.keyid)
         );
+    }
+}
+
+/// A false seal key is the worst of all: nobody else notices it, and nothing shows it afterwards.
+fn false_key_risk(roles: impl IntoIterator<Item = KeyRole>) -> &'static str {
+    if roles.into_iter().any(|role| role == KeyRole::Seal) {
+        "; if the seal key is false, whoever made it reads what you send, and the agency does not"
+    } else {
+        ""
     }
 }
 
@@ -271,8 +300,9 @@ pub(super) async fn warn_of_unconfirmed(client: &Client, agencies: BTreeSet<Agen
         }
         let roles: Vec<&str> = unconfirmed.iter().map(|key| key.role.as_str()).collect();
         let new = if before { "new and " } else { "" };
+        let risk = false_key_risk(unconfirmed.iter().map(|key| key.role));
         eprintln!(
-            "wardline: WARNING: keys of {agency} are {new}not confirmed ({}): compare them with {agency}, then wardline directory confirm {agency}",
+            "wardline: WARNING: keys of {agency} are {new}not confirmed ({}){risk}: compare them with {agency}, then wardline directory confirm {agency}",
             roles.join(", ")
         );
         warned.insert(agency);

@@ -189,7 +189,7 @@ fn a_text_may_be_sealed() {
 }
 
 /// A key that bodies are sealed to is certified by the root alone, belongs to whoever it is certified for, and the newest
-/// valid one counts.
+/// valid one counts: never one that is revoked, for good, and never another agency's over the same bytes.
 #[test]
 fn keys_to_seal_to_are_enrolled() {
     let mut scene = Scene::new();
@@ -211,15 +211,30 @@ fn keys_to_seal_to_are_enrolled() {
     assert_eq!(code_of(&again), Some((E::KeyAlreadyEnrolled, false)));
     assert_eq!(appended(&publish(&mut scene, "us.ctc", 1)), 1);
     let newest = |scene: &Scene| scene.log.directory.seal_key_of(&us).map(|key| key.keyid);
-    let ids: BTreeMap<u32, KeyId> = [0, 1]
+    let fr = scene.log.directory.seal_key_of(&parsed("fr.ctc")).unwrap();
+    assert_eq!(fr.principal, parsed("fr.ctc"));
+    assert_ne!(fr.keyid, World::keyid("us.ctc", KeyRole::Seal, 0));
+    let ids: BTreeMap<u32, KeyId> = [0, 1, 2]
         .map(|generation| (generation, World::keyid("us.ctc", KeyRole::Seal, generation)))
         .into();
     assert_eq!(newest(&scene), Some(ids[&1]));
-    let revocation = scene
-        .world
-        .revocation("root:us", KeyRole::Root, "us.ctc", ids[&1]);
-    assert_eq!(appended(&scene.publish_key(revocation)), 1);
+    let revoke = |scene: &mut Scene, by: &str, role, generation| {
+        let revocation = scene.world.revocation(by, role, "us.ctc", ids[&generation]);
+        scene.publish_key(revocation)
+    };
+    // It signs nothing, and no other key of its agency speaks for it.
+    let by_officer = revoke(&mut scene, "us.ctc", KeyRole::Officer, 1);
+    assert_eq!(code_of(&by_officer), Some((E::PermissionDenied, false)));
+    assert_eq!(appended(&revoke(&mut scene, "root:us", KeyRole::Root, 1)), 1);
     assert_eq!(newest(&scene), Some(ids[&0]));
+    assert_eq!(appended(&publish(&mut scene, "us.ctc", 2)), 1);
+    assert_eq!(newest(&scene), Some(ids[&2]));
+    assert_eq!(appended(&revoke(&mut scene, "root:us", KeyRole::Root, 0)), 1);
+    assert_eq!(newest(&scene), Some(ids[&2]), "the old one of a rotation ends");
+    assert_eq!(appended(&revoke(&mut scene, "root:us", KeyRole::Root, 2)), 1);
+    assert_eq!(newest(&scene), None);
+    let again = publish(&mut scene, "us.ctc", 2);
+    assert_eq!(code_of(&again), Some((E::KeyAlreadyEnrolled, false)));
 }
 
 /// Whoever cannot open a body can say so, signed: the sender learns of it.

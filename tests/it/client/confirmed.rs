@@ -14,6 +14,8 @@ async fn ok(profile: &Path, arguments: &[&str], input: &str) -> Ended {
     ended
 }
 
+const FALSE_SEAL_KEY: &str = "if the seal key is false, whoever made it reads what you send";
+
 fn words(key: &Value) -> &str {
     key["fingerprint"].as_str().unwrap()
 }
@@ -26,12 +28,18 @@ async fn a_new_key_is_told_until_it_is_confirmed() {
     let us = world.path().join("us.ctc");
     let unknown = ok(&us, &["directory", "list"], "").await;
     assert!(!unknown.stderr.contains("WARNING"), "{}", unknown.stderr);
+    let theirs = |listed: &Ended| {
+        let listed = listed.objects.iter().find(|it| it["agency"] == "ru.ctc");
+        listed.unwrap()["seal_key"].clone()
+    };
+    assert_eq!(theirs(&unknown)["confirmed"], false);
     let sent = ok(&us, &["send", "-"], &exercise("ru.ctc")).await;
     assert!(
         sent.stderr.contains("keys of ru.ctc are not confirmed"),
         "{}",
         sent.stderr
     );
+    assert!(sent.stderr.contains(FALSE_SEAL_KEY), "{}", sent.stderr);
     assert_eq!(sent.stderr.matches("WARNING").count(), 1, "{}", sent.stderr);
 
     let shown = ok(&us, &["directory", "show", "ru.ctc"], "").await.objects;
@@ -68,7 +76,7 @@ async fn a_new_key_is_told_until_it_is_confirmed() {
             listed.stderr
         );
         let sent = ok(&us, &["send", "-"], &exercise("ru.ctc")).await;
-        let told = "keys of ru.ctc are new and not confirmed (officer)";
+        let told = "keys of ru.ctc are new and not confirmed (officer):";
         assert!(sent.stderr.contains(told), "{}", sent.stderr);
     }
     let new_words = new.fingerprint().to_string().to_uppercase();
@@ -80,4 +88,31 @@ async fn a_new_key_is_told_until_it_is_confirmed() {
     let mode = std::os::unix::fs::PermissionsExt::mode(&kept.metadata().unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(std::fs::read_to_string(kept).unwrap().lines().count(), 6);
+}
+
+/// A new seal key takes the place of a confirmed one at once: it is listed, and told with what it would mean if it were false, until
+/// its words are given. The one that bodies are sealed to is the newest.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_seal_key_is_told_until_it_is_confirmed() {
+    let world = World::with(&["us.ctc", "ru.ctc"]).await;
+    let us = world.path().join("us.ctc");
+    let confirm = ["directory", "confirm", "ru.ctc", "--yes"];
+    ok(&us, &confirm, "").await;
+    let new = world.new_key("ru.ctc", KeyRole::Seal, "new").await;
+    world.client("ru.ctc").publish_key(&new.envelope).await.unwrap();
+    let (keyid, said) = (new.keyid.to_string(), new.fingerprint().to_string());
+    for confirmed in [false, true] {
+        let listed = ok(&us, &["directory", "list"], "").await;
+        let theirs = listed.objects.iter().find(|it| it["agency"] == "ru.ctc").unwrap();
+        assert_eq!(theirs["seal_key"]["keyid"], keyid.as_str());
+        assert_eq!(theirs["seal_key"]["confirmed"], confirmed);
+        let sent = ok(&us, &["send", "-"], &exercise("ru.ctc")).await;
+        for told in [&listed.stderr, &sent.stderr] {
+            assert_eq!(told.contains(FALSE_SEAL_KEY), !confirmed, "{told}");
+            assert_eq!(told.contains("WARNING"), !confirmed, "{told}");
+        }
+        assert_eq!(listed.stderr.contains(&said), !confirmed, "{}", listed.stderr);
+        let words = ["directory", "confirm", "ru.ctc", "--words", &said];
+        ok(&us, &words, "").await;
+    }
 }

@@ -11,7 +11,7 @@ use wardline::domain::KeyRole;
 use wardline::seal::SecretKey;
 
 use super::commands::{exercise, run};
-use crate::support::World;
+use crate::support::{ORIGIN, World};
 
 const ROLES: [KeyRole; 3] = [KeyRole::Originate, KeyRole::Receive, KeyRole::Officer];
 
@@ -72,6 +72,30 @@ async fn keys_stay_in_their_token() {
     let token = world.path().join("token");
     std::fs::create_dir(&token).unwrap();
     let signed = into_token(&world.profile("us.ctc"), &token);
+    // Its seal key is in the profile all the same, and replaced by rotation; in one that was made before, it is made alone.
+    let before = world.path().join("before");
+    std::fs::create_dir_all(before.join("keys")).unwrap();
+    for file in ["profile.toml", "keys/originate.pub", "keys/officer.pub"] {
+        std::fs::copy(us.join(file), before.join(file)).unwrap();
+    }
+    let new = [
+        "keys",
+        "new",
+        "--agency",
+        "us.ctc",
+        "--origin",
+        ORIGIN,
+        "--out",
+        before.to_str().unwrap(),
+    ];
+    let all = run(&before, &new, "").await;
+    assert_eq!(all.code, 2, "its keys are in the token: {}", all.stderr);
+    let alone = run(&before, &[&new[..], &["--role", "seal"]].concat(), "").await;
+    assert_eq!((alone.code, alone.objects.len()), (0, 1), "{}", alone.stderr);
+    let rotated = run(&us, &["keys", "rotate", "seal"], "").await;
+    assert_eq!(rotated.code, 0, "{}", rotated.stderr);
+    let refused = run(&us, &["keys", "rotate", "officer"], "").await;
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
     let sent = run(&us, &["send", "-"], &exercise("us.ctc")).await;
     assert_eq!(sent.code, 0, "{}", sent.stderr);
     let watched = run(&us, &["watch", "--count", "1"], "").await;

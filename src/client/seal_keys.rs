@@ -1,7 +1,11 @@
-//! The keys of a profile that open what was sealed to its agency: the one that others seal to now, and the earlier ones.
+//! The keys of a profile that open what was sealed to its agency: the one that others seal to now, the one that is to take its
+//! place (it is on the record before it is in use), and the earlier ones.
 
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
 
+use super::keys::Rotation;
 use super::profile::ProfileDir;
 use crate::domain::KeyRole;
 use crate::files::{self, FileError};
@@ -14,13 +18,18 @@ pub struct SealKeys(Vec<SealSecretKey>);
 impl SealKeys {
     /// Reads those that are there; whom this process asks for passphrases is asked.
     pub fn read(profile: &ProfileDir) -> Result<Self, KeyFileError> {
-        let current = profile.secret_key(KeyRole::Seal);
+        // In the order in which a rotation leaves these places: whatever it does meanwhile, no key is missed.
+        let next = read_if_there(&Rotation::of(profile, KeyRole::Seal).new_secret())?;
+        let current = read_if_there(&profile.secret_key(KeyRole::Seal))?;
         let earlier = Self::earlier_files(profile)
-            .map_err(|error| KeyFileError::Io(profile.earlier_seal_keys(), std::io::Error::other(error)))?;
-        let current = current.exists().then_some(current);
-        let keys = current.into_iter().chain(earlier);
-        let keys = keys.map(|path| SealSecretKey::read_from(&path));
-        Ok(Self(keys.collect::<Result<_, _>>()?))
+            .map_err(|error| KeyFileError::Io(profile.earlier_seal_keys(), io::Error::other(error)))?;
+        let mut keys: Vec<SealSecretKey> = current.into_iter().chain(next).collect();
+        for file in earlier {
+            keys.push(SealSecretKey::read_from(&file)?);
+        }
+        let mut seen = HashSet::new();
+        keys.retain(|key| seen.insert(key.public_key().clone()));
+        Ok(Self(keys))
     }
 
     /// The files of the earlier ones, by their names the newest first: it is the likeliest.
@@ -32,7 +41,7 @@ impl SealKeys {
         Ok(names.into_iter().map(|name| directory.join(name)).collect())
     }
 
-    /// Every key, the current one first.
+    /// Every key once, the current one first.
     pub fn iter(&self) -> impl Iterator<Item = &SealSecretKey> {
         self.0.iter()
     }
@@ -40,5 +49,13 @@ impl SealKeys {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+fn read_if_there(file: &Path) -> Result<Option<SealSecretKey>, KeyFileError> {
+    match SealSecretKey::read_from(file) {
+        Ok(key) => Ok(Some(key)),
+        Err(KeyFileError::Io(_, error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }

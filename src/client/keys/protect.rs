@@ -3,13 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::KeysError;
+use super::{KeysError, Rotation};
 use crate::client::{ProfileDir, SealKeys};
 use crate::domain::KeyRole;
 use crate::files;
 use crate::seal::{Passphrase, is_protected_file, private_file_bytes, read_private_file};
 
-/// The secret keys that lie in a profile, or a root's; those too that open what was sealed to earlier keys.
+/// The secret keys that lie in a profile, or a root's; those too that open what was sealed to earlier keys, and those
+/// of a rotation that has not ended.
 pub fn secret_files(directory: &Path) -> Result<Vec<PathBuf>, KeysError> {
     let profile = ProfileDir::new(directory);
     let keys = KeyRole::ALL.into_iter().map(|role| match role {
@@ -18,6 +19,9 @@ pub fn secret_files(directory: &Path) -> Result<Vec<PathBuf>, KeysError> {
     });
     let mut found: Vec<PathBuf> = keys.filter(|file| file.exists()).collect();
     found.extend(SealKeys::earlier_files(&profile)?);
+    for role in KeyRole::ALL {
+        found.extend(Rotation::of(&profile, role).secret_files());
+    }
     Ok(found)
 }
 

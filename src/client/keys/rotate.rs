@@ -63,6 +63,17 @@ impl Rotation {
         ProfileDir::new(self.directory().join("old"))
     }
 
+    /// The secret of the new key, if there is a rotation: a body may be sealed to it before it is in use.
+    pub(in crate::client) fn new_secret(&self) -> PathBuf {
+        self.new_keys().secret_key(self.role)
+    }
+
+    /// The secrets that lie aside during a rotation.
+    pub(super) fn secret_files(&self) -> Vec<PathBuf> {
+        let files = [self.new_secret(), self.old_keys().secret_key(self.role)];
+        files.into_iter().filter(|file| file.exists()).collect()
+    }
+
     fn request_file(&self, of: &ProfileDir) -> PathBuf {
         of.path().join("requests").join(format!("{}.json", self.role))
     }

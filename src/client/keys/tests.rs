@@ -326,7 +326,21 @@ async fn earlier_seal_keys_open() {
             panic!("{stage:?}");
         };
         certify_to_file(request.clone(), &certifier).await.unwrap();
+        // On the record it is before it is in use: whatever is sealed to it meanwhile is opened.
+        let found = SealKeys::read(&profile).unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|key| key.public_key().keyid(&principal))
+            .collect();
+        assert_eq!(found[..2], [*ids.last().unwrap(), request.keyid]);
+        assert_eq!(
+            secret_files(profile.path()).unwrap().len(),
+            ids.len() + 1,
+            "all of them are protected with the others"
+        );
         rotation.switch().unwrap();
+        let found = SealKeys::read(&profile).unwrap().iter().count();
+        assert_eq!(found, ids.len() + 1, "each once");
         assert_eq!(rotation.old_keyid().unwrap(), *ids.last().unwrap());
         fs::remove_file(profile.path().join("rotation/seal/switched")).unwrap();
         rotation.switch().unwrap();

@@ -32,6 +32,7 @@ mod report;
 mod sealed;
 mod support;
 mod timestamp;
+mod unseen;
 mod vectors;
 mod witness;
 mod witnessed;

@@ -12,7 +12,7 @@ mod world;
 pub(crate) use crate::world::{PATIENCE, until, until_blocking};
 pub(crate) use home::{Home, ORIGIN, Served, channel, copy};
 pub(crate) use process::{PROGRAM, RelayProcess, wardline};
-pub(crate) use raw::{call, call_stream, http_get};
+pub(crate) use raw::{call, call_stream, http_get, http_get_bytes};
 pub(crate) use running::running;
 pub(crate) use session::{Session, receive, submit};
 pub(crate) use witness::{Answered, WitnessProcess, ask};

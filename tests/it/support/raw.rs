@@ -70,10 +70,15 @@ pub(crate) async fn call_stream(
 
 /// What a relay's metrics and health say.
 pub(crate) async fn http_get(address: SocketAddr, path: &str) -> String {
+    String::from_utf8(http_get_bytes(address, path).await).unwrap()
+}
+
+/// An answer as it came.
+pub(crate) async fn http_get_bytes(address: SocketAddr, path: &str) -> Vec<u8> {
     let mut tcp = TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     tcp.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    tcp.read_to_string(&mut answer).await.unwrap();
+    let mut answer = Vec::new();
+    tcp.read_to_end(&mut answer).await.unwrap();
     answer
 }

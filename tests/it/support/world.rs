@@ -228,11 +228,20 @@ impl World {
     /// The real binary in the place of the relay in this process: same data, same port, so that everybody finds it. The earlier
     /// one, of either kind, must have ended or ends now.
     pub(crate) async fn start_as_process(&mut self) -> RelayProcess {
+        self.start_as_process_with(&[]).await
+    }
+
+    /// The same with settings laid over the configuration.
+    pub(crate) async fn start_as_process_with(&mut self, set: &[&str]) -> RelayProcess {
         self.stop().await;
-        let listen = format!("listen={}", self.served.address);
+        let mut set: Vec<String> = set.iter().map(ToString::to_string).collect();
+        set.push(format!("listen={}", self.served.address));
         let path = self.path().to_owned();
         // Its first line is waited for.
-        let starting = tokio::task::spawn_blocking(move || RelayProcess::start(&path, &[&listen]));
+        let starting = tokio::task::spawn_blocking(move || {
+            let set: Vec<&str> = set.iter().map(String::as_str).collect();
+            RelayProcess::start(&path, &set)
+        });
         starting.await.unwrap()
     }
 }

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::examples::EXAMPLES;
-use super::relay::BODIES_ARE_READABLE;
 use super::screen::quoted;
 use super::world::{LocalWitnesses, Serving, World, WorldPlan};
 use super::{Context, Exit, Fault, invocation};
@@ -118,7 +117,6 @@ fn say(world: &World, serving: &Serving, witnesses: &LocalWitnesses, context: &C
             .listening()
             .map(|(name, address)| (name.to_owned(), json!(format!("http://{address}"))))
             .collect::<serde_json::Map<String, Value>>(),
-        "notice": BODIES_ARE_READABLE,
     });
     context.emit(&object, text(world, serving, witnesses))
 }
@@ -127,8 +125,7 @@ fn text(world: &World, serving: &Serving, witnesses: &LocalWitnesses) -> String 
     let program = invocation::program();
     let names: Vec<&str> = witnesses.listening().map(|(name, _)| name).collect();
     let mut out = format!(
-        "{BODIES_ARE_READABLE}\n\n\
-         A relay of your own serves at {}, until you press Ctrl-C.\n\
+        "A relay of your own serves at {}, until you press Ctrl-C.\n\
          \u{20} log       {}\n\
          \u{20} profiles  {}\n\
          \u{20} witnesses {}, of which two are enough\n\

@@ -20,9 +20,6 @@ use crate::server::{
 };
 use crate::telemetry;
 
-/// Said wherever a relay begins to serve, until bodies can be sealed.
-pub const BODIES_ARE_READABLE: &str = "Bodies are readable by the operator: not for real warnings.";
-
 /// Begin, serve and check a relay.
 #[derive(Debug, Subcommand)]
 pub enum RelayCommand {
@@ -235,7 +232,6 @@ enum RunEvent<'a> {
         log_vkey: String,
         tls_pin: String,
         version: &'a str,
-        notice: &'a str,
     },
     Stopped {
         cut: bool,
@@ -251,7 +247,6 @@ async fn serve(settings: &RelaySettings, context: &Context) -> Result<Exit, Faul
     let running = server::start(settings).await.inspect_err(|error| {
         tracing::error!(%error, "the relay did not start");
     })?;
-    tracing::warn!("{BODIES_ARE_READABLE}");
     say_serving(settings, &running, context)?;
     let stopped = running
         .until(async move {
@@ -287,7 +282,7 @@ fn say_serving(settings: &RelaySettings, running: &Running, context: &Context) -
         None => String::new(),
     };
     let text = format!(
-        "{BODIES_ARE_READABLE}\n\nserving   {listen}\n{http_line}{public_line}origin    {origin}\nlog vkey  {vkey}\nTLS pin   {pin}"
+        "serving   {listen}\n{http_line}{public_line}origin    {origin}\nlog vkey  {vkey}\nTLS pin   {pin}"
     );
     let event = RunEvent::Serving {
         listen,
@@ -297,7 +292,6 @@ fn say_serving(settings: &RelaySettings, running: &Running, context: &Context) -
         log_vkey: vkey,
         tls_pin: pin,
         version: server::VERSION,
-        notice: BODIES_ARE_READABLE,
     };
     context.emit(&event, text)
 }

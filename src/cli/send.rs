@@ -38,6 +38,7 @@ pub(super) struct SentObject {
     index: u64,
     recipients: Vec<RecipientObject>,
     receipt: PathBuf,
+    sealed: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -63,6 +64,7 @@ impl SentObject {
                 })
                 .collect(),
             receipt: sent.receipt.clone(),
+            sealed: sent.sealed,
         }
     }
 
@@ -74,6 +76,10 @@ impl SentObject {
         for to in &self.recipients {
             let _ = writeln!(text, "  routed  {} (index {})", to.desk, to.index);
         }
+        text.push_str(match self.sealed {
+            true => "  sealed: only those agencies and you can read it\n",
+            false => "  IN CLEAR: whoever runs the relay can read it\n",
+        });
         let _ = write!(
             text,
             "  receipt {}\nWhat becomes of it: {program} status {}",

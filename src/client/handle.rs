@@ -18,7 +18,7 @@ use super::inbox::Inbox;
 use super::outbox::Outbox;
 use super::profile::{ProfileDir, Settings, SignerSetting, read_public_key};
 use super::proven::{ProvenRecord, prove_all, prove_message};
-use super::seal_keys::SealKeys;
+use super::seal_keys::{SealKeys, Stamp};
 use super::trust::{ConsistencySource, Keep, Trust, blocking};
 use super::verification::VerificationError;
 use crate::domain::{DeskAddress, Hash, KeyRole, Principal};
@@ -45,7 +45,7 @@ pub(super) struct Inner {
     pub(super) inbox: Inbox,
     signers: Mutex<HashMap<KeyRole, Arc<dyn Signer>>>,
     /// What opens; none: not read yet.
-    pub(super) seal_keys: Mutex<Option<Arc<SealKeys>>>,
+    pub(super) seal_keys: Mutex<Option<(Arc<SealKeys>, Stamp)>>,
     clock: Arc<dyn Clock>,
 }
 

@@ -232,27 +232,30 @@ pub(crate) fn wrap_of_kind(wraps: &[Wrap], wanted: WrapKind) -> Option<&[u8]> {
 }
 
 impl Client {
-    /// The keys of this profile that open, read once.
+    /// The keys of this profile that open, as they were last read.
     pub(super) async fn seal_keys(&self) -> Result<Arc<SealKeys>, ClientError> {
-        let mut read = self.inner.seal_keys.lock().await;
-        if let Some(keys) = read.as_ref() {
+        if let Some((keys, _)) = self.inner.seal_keys.lock().await.as_ref() {
             return Ok(Arc::clone(keys));
         }
-        let keys = self.read_seal_keys().await?;
-        *read = Some(Arc::clone(&keys));
-        Ok(keys)
+        self.newest_seal_keys().await
     }
 
-    /// The same, read anew: a key was rotated while this process ran.
+    /// The same, read anew if a file of one has changed: a key was rotated while this process ran. What cannot be opened costs a
+    /// look at the files, and no passphrase.
     pub(super) async fn newest_seal_keys(&self) -> Result<Arc<SealKeys>, ClientError> {
-        let keys = self.read_seal_keys().await?;
-        *self.inner.seal_keys.lock().await = Some(Arc::clone(&keys));
-        Ok(keys)
-    }
-
-    async fn read_seal_keys(&self) -> Result<Arc<SealKeys>, ClientError> {
+        let mut read = self.inner.seal_keys.lock().await;
         let profile = self.profile().clone();
-        Ok(Arc::new(blocking(move || Ok(SealKeys::read(&profile)?)).await?))
+        let known = read.clone();
+        let (keys, stamp) = blocking(move || {
+            let stamp = SealKeys::stamp(&profile);
+            match known {
+                Some((keys, before)) if before == stamp => Ok((keys, stamp)),
+                _ => Ok((Arc::new(SealKeys::read(&profile)?), stamp)),
+            }
+        })
+        .await?;
+        *read = Some((Arc::clone(&keys), stamp));
+        Ok(keys)
     }
 }
 

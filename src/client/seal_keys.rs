@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::keys::Rotation;
 use super::profile::ProfileDir;
@@ -41,6 +42,21 @@ impl SealKeys {
         Ok(names.into_iter().map(|name| directory.join(name)).collect())
     }
 
+    /// Which files there are, and when each was written: reading them may cost a passphrase's second, looking does not.
+    pub(super) fn stamp(profile: &ProfileDir) -> Stamp {
+        let earlier = Self::earlier_files(profile).unwrap_or_default();
+        let fixed = [
+            Rotation::of(profile, KeyRole::Seal).new_secret(),
+            profile.secret_key(KeyRole::Seal),
+        ];
+        let files = fixed.into_iter().chain(earlier);
+        let written = |file: PathBuf| {
+            let modified = std::fs::metadata(&file).and_then(|it| it.modified()).ok()?;
+            Some((file, modified))
+        };
+        files.filter_map(written).collect()
+    }
+
     /// Every key once, the current one first.
     pub fn iter(&self) -> impl Iterator<Item = &SealSecretKey> {
         self.0.iter()
@@ -51,6 +67,9 @@ impl SealKeys {
         self.0.is_empty()
     }
 }
+
+/// The files of keys, and when each was written.
+pub(super) type Stamp = Vec<(PathBuf, SystemTime)>;
 
 fn read_if_there(file: &Path) -> Result<Option<SealSecretKey>, KeyFileError> {
     match SealSecretKey::read_from(file) {

@@ -37,6 +37,8 @@ pub struct Sent {
     pub recipients: Vec<RoutedTo>,
     /// The tlog-proof of the acceptance.
     pub receipt: PathBuf,
+    /// Whether its body is sealed.
+    pub sealed: bool,
     /// The relay had it before.
     pub repeated: bool,
 }
@@ -197,6 +199,7 @@ impl Client {
             index,
             recipients,
             receipt,
+            sealed: !submission.wraps.is_empty(),
             repeated: answer.repeated,
         })
     }

@@ -114,10 +114,6 @@ fn three_terminals_are_enough() {
     let temporary = tempfile::tempdir().unwrap();
     let directory = temporary.path().join("world");
     let dev = Dev::start(&directory, "us.ctc,ru.ctc");
-    assert_eq!(
-        dev.serving["notice"],
-        "Bodies are readable by the operator: not for real warnings."
-    );
     let origin = dev.serving["origin"].as_str().unwrap().to_owned();
     assert!(origin.starts_with("dev.wardline.invalid/"));
 

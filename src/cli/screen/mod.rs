@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 
 use crate::client::Content;
 use crate::domain::{
-    AcknowledgementKind, Body, ContentBlock, DeskAddress, Digest, KeyId, Language, Principal, Status,
+    AcknowledgementKind, Body, ContentBlock, DeskAddress, Digest, Form, KeyId, Language, Principal, Status,
     Warning, WarningType,
 };
 use crate::seal::Fingerprint;
@@ -288,6 +288,14 @@ fn verified(page: &mut Page, input: &ScreenInput<'_>, zone: &TimeZone) {
             page.field("", &Fingerprint::of(&root).to_string());
         }
         None => page.alarm("certified", "the root that certified the key is not known here"),
+    }
+    match (warning.body.form, input.content) {
+        (Form::Sealed, Content::Read(_)) => page.checked(
+            "sealed",
+            "to your agency, whoever else it went to, and its sender: the relay could not read it",
+        ),
+        (Form::Sealed, Content::Erased | Content::Closed | Content::Unreadable(_)) => {}
+        (Form::Clear, _) => page.alarm("in clear", "whoever runs the relay could read it too"),
     }
     page.checked(
         "on record",

@@ -76,6 +76,11 @@ impl Collector for Engine {
             meters.seen_alarms.value(),
         )?;
         counter(
+            "parts_damaged",
+            "Damaged bodies, texts and wraps that were read, and shown as absent: a person must look",
+            meters.parts_damaged.value(),
+        )?;
+        counter(
             "sessions_cut",
             "Sessions cut because they did not take what was sent",
             meters.sessions_cut.value(),

@@ -135,6 +135,11 @@ impl MemoryJournal {
         locked(&self.process).full = !room;
     }
 
+    /// Puts other bytes where a part lies, as a disk that fails might.
+    pub fn damage(&self, part: Part) {
+        locked(&self.disk).parts.insert((part.index, part.kind), part);
+    }
+
     fn alive(&self) -> Result<(), ReadError> {
         if locked(&self.process).dead {
             Err(ReadError::Failed)

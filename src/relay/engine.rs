@@ -13,6 +13,7 @@ use super::delivery::SessionTimes;
 use super::delivery::hub::Hub;
 use super::durable::Durable;
 use super::meters::Meters;
+use super::parts::BadPart;
 use super::reads::Reads;
 #[cfg(test)]
 use super::retention::eraser::Eraser;
@@ -182,7 +183,7 @@ impl Engine {
         if erased.map_err(|e| self.broken(&e))? {
             return Ok(None);
         }
-        super::parts::detached(&part, &self.keyring).map_err(|e| self.broken(&e))
+        Ok(self.undamaged(super::parts::detached(&part, &self.keyring)))
     }
 
     /// The key of a sealed body, wrapped for one agency, beside record `index`; none: erased, or there never was one.
@@ -190,7 +191,16 @@ impl Engine {
         let part = self.journal.part(index, PartKind::Wrap).await;
         let part = part.map_err(|e| self.broken(&e))?;
         let Some(part) = part else { return Ok(None) };
-        super::parts::wrap(&part, &self.keyring).map_err(|e| self.broken(&e))
+        Ok(self.undamaged(super::parts::wrap(&part, &self.keyring)))
+    }
+
+    /// A part, unless it cannot be read: a person must look, but one damaged part must not keep anybody from all the others.
+    fn undamaged<T>(&self, read: Result<Option<T>, BadPart>) -> Option<T> {
+        read.unwrap_or_else(|error| {
+            tracing::error!(%error, "what is stored beside a record is damaged: it is shown as absent");
+            self.meters.parts_damaged.add(1);
+            None
+        })
     }
 
     /// Receipts of records that follow each other, against one checkpoint.

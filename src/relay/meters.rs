@@ -106,6 +106,8 @@ pub struct Meters {
     pub handed_over_unrecorded: Counter,
     /// A signer had seen what is not on this log: a person must look.
     pub seen_alarms: Counter,
+    /// Damaged bodies, texts and wraps that were read: a person must look.
+    pub parts_damaged: Counter,
     /// Sessions that were cut because they did not take what was sent.
     pub sessions_cut: Counter,
     /// Blocks appended.
@@ -140,6 +142,7 @@ impl Default for Meters {
             handed_over: Counter::default(),
             handed_over_unrecorded: Counter::default(),
             seen_alarms: Counter::default(),
+            parts_damaged: Counter::default(),
             sessions_cut: Counter::default(),
             blocks: Counter::default(),
             block_records: Histogram::new([1, 2, 5, 10, 50, 100, 500, 4_096]),

@@ -11,8 +11,11 @@ use crate::retention::Keyring;
 
 /// As it is. Bodies and texts of older logs: salt 32 ‖ content. Inbox openings: number u64 big-endian ‖ salt 32.
 const PLAIN: u8 = 1;
-/// Bodies, texts and wraps: what [`PLAIN`] has, or the wrap as it came, encrypted under the key of their bucket, as `retention/at_rest.rs` says.
-const ENCRYPTED: u8 = 2;
+/// Bodies, texts and wraps of earlier versions: what [`PLAIN`] has, or the wrap as it came, encrypted under the key of their bucket, as
+/// `retention/at_rest.rs` says, but without that key's id.
+const NAMELESS: u8 = 2;
+/// The same with the key's id.
+const ENCRYPTED: u8 = 3;
 /// The bucket of what is in none.
 const NO_BUCKET: u32 = 0;
 
@@ -92,7 +95,7 @@ fn salted(part: &DetachedPart) -> Vec<u8> {
     [&part.salt[..], &part.content].concat()
 }
 
-/// Reads a body or a text; none: the key of its bucket was destroyed.
+/// Reads a body or a text; none: the key that it is under was destroyed, or is lost.
 pub(super) fn detached(part: &Part, keyring: &Keyring) -> Result<Option<DetachedPart>, BadPart> {
     let Some(plain) = plain(part, keyring)? else {
         return Ok(None);
@@ -104,7 +107,7 @@ pub(super) fn detached(part: &Part, keyring: &Keyring) -> Result<Option<Detached
     }))
 }
 
-/// Reads a wrap; none: the key of its bucket was destroyed.
+/// Reads a wrap; none: the key that it is under was destroyed, or is lost.
 pub(super) fn wrap(part: &Part, keyring: &Keyring) -> Result<Option<Bytes>, BadPart> {
     plain(part, keyring)
 }
@@ -112,12 +115,17 @@ pub(super) fn wrap(part: &Part, keyring: &Keyring) -> Result<Option<Bytes>, BadP
 fn plain(part: &Part, keyring: &Keyring) -> Result<Option<Bytes>, BadPart> {
     match part.format {
         PLAIN => Ok(Some(part.bytes.clone())),
-        ENCRYPTED => {
+        NAMELESS | ENCRYPTED => {
             let Some(bucket) = Bucket::from_number(part.bucket) else {
                 return Err(bad(part));
             };
             let (index, kind) = (part.index, part.kind);
-            match at_rest::open(keyring, Place { index, kind, bucket }, &part.bytes) {
+            let place = Place { index, kind, bucket };
+            let opened = match part.format {
+                NAMELESS => at_rest::open_nameless(keyring, place, &part.bytes),
+                _ => at_rest::open(keyring, place, &part.bytes),
+            };
+            match opened {
                 Ok(plain) => Ok(Some(plain)),
                 Err(NotOpened::NoKey) => Ok(None),
                 Err(what) => Err(BadPart::Encrypted { index, what }),
@@ -184,7 +192,7 @@ mod tests {
             bytes: [&[7; 32][..], b"body"].concat().into(),
         };
         assert_eq!(detached(&older, &keyring).unwrap().unwrap(), body());
-        for format in [0, 2, 3] {
+        for format in [0, 2, 3, 4] {
             let other = Part {
                 format,
                 ..older.clone()
@@ -212,7 +220,7 @@ mod tests {
             let stored = stored(5, &part, Some(bucket), &keyring).unwrap();
             assert_eq!(
                 (stored.kind, stored.format, stored.bucket),
-                (kind, 2, bucket.number())
+                (kind, 3, bucket.number())
             );
             assert_eq!(stored.bytes.len(), stored_bytes(&part));
             assert!(!stored.bytes.windows(4).any(|window| window == b"body"));
@@ -220,5 +228,22 @@ mod tests {
             keyring.destroy(bucket, 30).unwrap();
             assert_eq!(detached(&stored, &keyring).unwrap(), None);
         }
+    }
+
+    /// What is under a key that is lost is absent, also once its bucket has another; what is damaged is told as that.
+    #[test]
+    fn what_is_under_another_key_is_absent() {
+        let (keyring, other) = (Keyring::in_memory(), Keyring::in_memory());
+        let bucket = Bucket::new(RetentionClass::Ordinary, 20_000).unwrap();
+        let part = NewPart::Body(body());
+        let mut one = stored(5, &part, Some(bucket), &keyring).unwrap();
+        assert_eq!(detached(&one, &other).unwrap(), None);
+        let two = stored(6, &part, Some(bucket), &other).unwrap();
+        assert_eq!(detached(&one, &other).unwrap(), None);
+        assert_eq!(detached(&two, &other).unwrap().unwrap(), body());
+        let mut bytes = one.bytes.to_vec();
+        *bytes.last_mut().unwrap() ^= 1;
+        one.bytes = bytes.into();
+        assert!(detached(&one, &keyring).is_err());
     }
 }

@@ -199,7 +199,7 @@ impl Engine {
         }
         if from.is_none() {
             self.show_warning(sight, durable, room, &mut view).await?;
-            view.wraps = self.wraps(viewer, sight).await?;
+            self.show_wraps(viewer, sight, &mut view).await?;
         }
         for (desk, _) in &sight.threads {
             let from_seq = match from {
@@ -223,10 +223,16 @@ impl Engine {
         Ok(view)
     }
 
-    /// The key of a sealed body, for the caller's own agency: nobody else could open it. Two at most.
-    async fn wraps(&self, viewer: &Principal, sight: &Sight) -> Result<Vec<Wrap>, Failure> {
+    /// The key of a sealed body, for the caller's own agency: nobody else could open it. Two at most. Of body and wraps one may
+    /// be erased after the other was read: then neither is shown.
+    async fn show_wraps(
+        &self,
+        viewer: &Principal,
+        sight: &Sight,
+        view: &mut WarningView,
+    ) -> Result<(), Failure> {
         let Some(agency) = viewer.agency() else {
-            return Ok(Vec::new());
+            return Ok(());
         };
         let mut beside = Vec::new();
         beside.extend((sight.fact.originator == *agency).then_some(sight.fact.accepted));
@@ -236,12 +242,21 @@ impl Engine {
                 .find(|(desk, _)| desk.agency() == agency)
                 .map(|(_, thread)| thread.routed),
         );
-        let mut wraps = Vec::new();
-        for index in beside {
-            let agency = agency.clone();
-            wraps.extend(self.wrap(index).await?.map(|wrapped| Wrap { agency, wrapped }));
+        let (_, first) = self.record_at(sight.fact.accepted.saturating_add(1)).await?;
+        if !is_sealed(&first.kind) {
+            return Ok(());
         }
-        Ok(wraps)
+        for index in &beside {
+            let agency = agency.clone();
+            let wrap = self.wrap(*index).await?;
+            view.wraps.extend(wrap.map(|wrapped| Wrap { agency, wrapped }));
+        }
+        if view.body.is_none() || view.wraps.len() < beside.len() {
+            view.wraps.clear();
+            // Who is no party to it has no wrap to miss.
+            view.body = view.body.take().filter(|_| beside.is_empty());
+        }
+        Ok(())
     }
 
     /// The warning itself. A page has room for it, whatever is in it.
@@ -340,6 +355,11 @@ fn sight_of(viewer: &Principal, whole: Whole, directory: &Directory) -> Option<S
 /// Whoever sees nothing of a warning does not learn that there is one.
 pub(super) fn not_yours() -> Failure {
     Failure::new(ErrorCode::NotFound, "no such warning is yours to see")
+}
+
+/// Whether a `ROUTED` record is of a warning with a sealed body.
+pub(super) fn is_sealed(kind: &RecordKind) -> bool {
+    matches!(kind, RecordKind::Routed(routed) if routed.wrap_digest.is_some())
 }
 
 /// The warning of an `ACCEPTED` record.

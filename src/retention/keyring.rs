@@ -1,28 +1,22 @@
-//! The file of the buckets' keys. A key is durable before the first block that uses it, and destroyed by writing the file
+//! The buckets' keys. A key is durable before the first block that uses it, and destroyed by writing the file
 //! anew without it, in one step with a note of why: what was destroyed is told in the log also if the power fails in
-//! between. Persisted; the format's number never changes its meaning.
+//! between. What the file holds, [`super::entries`] says.
 //!
-//! `wardline buckets v1` and a line feed ‖ id 16 ‖ entries ‖ SHA-256 of all before. An entry is
-//! 1 ‖ bucket u32 ‖ key 32; or 2 ‖ bucket u32 ‖ days u32 (destroyed by the rule "so many days", and not told in the log yet); or
-//! 3 ‖ bucket u32 ‖ key 32 (the key that is to take the place of the bucket's); numbers are big-endian; entries are sorted. The id is also in `keyring.id` of the data directory, so that a data
-//! directory is not used with another's keys, or with none, by mistake.
+//! The file's id and how often it was written are also in `keyring.id` of the data directory (hex, a space, the number), so
+//! that a data directory is not used with another's keys, with none, or with an older copy of its own by mistake.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use sha2::{Digest as _, Sha256};
+use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
+use super::entries::{Entries, decode, encode};
 use crate::domain::Bucket;
 use crate::files::{self, FileError};
 use crate::limits;
 use crate::seal::{RandomError, random_bytes};
 
-const MAGIC: &[u8] = b"wardline buckets v1\n";
-const KEY: u8 = 1;
-const DESTROYED: u8 = 2;
-const NEXT: u8 = 3;
 /// Where a data directory says whose keys it is used with.
 const MARK: &str = "keyring.id";
 
@@ -52,6 +46,20 @@ pub enum KeyringError {
     /// The keys of another relay.
     #[error("{} holds the keys of another data directory than {}", .0.display(), .1.display())]
     Other(PathBuf, PathBuf),
+    /// An older copy of the keys.
+    #[error(
+        "{} is an older copy of the keys that {} was used with: put the newest one back. If there is none, what was said since is \
+         lost: remove {} to go on without it",
+        .file.display(), .data_dir.display(), .mark.display()
+    )]
+    Older {
+        /// The file.
+        file: PathBuf,
+        /// Whose.
+        data_dir: PathBuf,
+        /// What says how new it must be.
+        mark: PathBuf,
+    },
     /// The reading of them did not finish.
     #[error("the keys of what is stored: {0}")]
     Stopped(String),
@@ -63,28 +71,37 @@ pub enum KeyringError {
 /// A bucket's key.
 pub(crate) type BucketKey = Zeroizing<[u8; 32]>;
 
+/// Bytes of what names a key.
+pub(crate) const KEY_ID_BYTES: usize = 8;
+
+/// What names a key and says nothing of it: the first bytes of HMAC-SHA256(the key, "wardline/v1/bucket-key" ‖ 0x00).
+pub(crate) fn key_id(key: &BucketKey) -> [u8; KEY_ID_BYTES] {
+    let tag = hmac::sign(
+        &hmac::Key::new(hmac::HMAC_SHA256, &key[..]),
+        b"wardline/v1/bucket-key\0",
+    );
+    tag.as_ref().first_chunk().copied().unwrap_or_default()
+}
+
 /// The keys of the buckets. One writer, the sequencer; any number of readers.
 pub struct Keyring {
     /// None: in memory, for tests and simulations.
-    path: Option<PathBuf>,
+    files: Option<Files>,
     id: [u8; 16],
     entries: RwLock<Arc<Entries>>,
     writing: Mutex<()>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Entries {
-    keys: BTreeMap<Bucket, BucketKey>,
-    /// Destroyed and not yet told in the log, each with the rule's days.
-    destroyed: BTreeMap<Bucket, u32>,
-    /// What is to take the place of a key, while what is to be kept is encrypted anew.
-    next: BTreeMap<Bucket, BucketKey>,
+#[derive(Debug)]
+struct Files {
+    keys: PathBuf,
+    mark: PathBuf,
 }
 
 impl std::fmt::Debug for Keyring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Keyring")
-            .field("path", &self.path)
+            .field("files", &self.files)
             .finish_non_exhaustive()
     }
 }
@@ -93,7 +110,7 @@ impl Keyring {
     /// A keyring that is nowhere on disk.
     pub fn in_memory() -> Self {
         Self {
-            path: None,
+            files: None,
             id: [0; 16],
             entries: RwLock::default(),
             writing: Mutex::default(),
@@ -127,14 +144,28 @@ impl Keyring {
                 (id, Entries::default())
             }
         };
-        let name = format!("{}\n", hex::encode(id));
-        match marked {
-            Some(marked) if marked == name.as_bytes() => {}
-            Some(_) => return Err(KeyringError::Other(path.to_owned(), data_dir.to_owned())),
-            None => files::replace(&mark, name.as_bytes())?,
+        let now = mark_of(&id, &entries);
+        match marked.as_deref().map(parse_mark) {
+            None => files::replace(&mark, now.as_bytes())?,
+            Some((marked, _)) if marked != hex::encode(id) => {
+                return Err(KeyringError::Other(path.to_owned(), data_dir.to_owned()));
+            }
+            Some((_, written)) if entries.written < written => {
+                return Err(KeyringError::Older {
+                    file: path.to_owned(),
+                    data_dir: data_dir.to_owned(),
+                    mark,
+                });
+            }
+            // The file is written first: a cut between the two leaves it newer than the mark.
+            Some((_, written)) if written < entries.written => files::replace(&mark, now.as_bytes())?,
+            Some(_) => {}
         }
         Ok(Self {
-            path: Some(path.to_owned()),
+            files: Some(Files {
+                keys: path.to_owned(),
+                mark,
+            }),
             id,
             entries: RwLock::new(Arc::new(entries)),
             writing: Mutex::default(),
@@ -185,7 +216,8 @@ impl Keyring {
         self.change(|entries| {
             entries.keys.entry(bucket).or_insert_with(|| key.clone());
         })?;
-        Ok(key)
+        // Another may have made one at the same time.
+        Ok(self.key(bucket).unwrap_or(key))
     }
 
     /// Destroys the key of a bucket by the rule "so many days", and notes that until it is [`told`](Self::told). Durable when
@@ -209,6 +241,33 @@ impl Keyring {
         })
     }
 
+    /// Gives a bucket this key.
+    #[cfg(test)]
+    pub(crate) fn put(&self, bucket: Bucket, key: BucketKey) {
+        self.change(|entries| drop(entries.keys.insert(bucket, key)))
+            .unwrap_or_default();
+    }
+
+    /// The buckets that have a key.
+    pub(crate) fn buckets(&self) -> Vec<Bucket> {
+        self.entries().keys.keys().copied().collect()
+    }
+
+    /// Destroys the keys of buckets of which nothing is kept: there is nothing to tell. Durable when it returns. Blocks the
+    /// thread.
+    pub(crate) fn forget(&self, buckets: &[Bucket]) -> Result<(), KeyringError> {
+        let now = self.entries();
+        if !buckets.iter().any(|bucket| now.keys.contains_key(bucket)) {
+            return Ok(());
+        }
+        self.change(|entries| {
+            for bucket in buckets {
+                entries.keys.remove(bucket);
+                entries.next.remove(bucket);
+            }
+        })
+    }
+
     /// What was destroyed and is not all told in the log, with the rule's days.
     pub(crate) fn destroyed(&self) -> Vec<(Bucket, u32)> {
         let entries = self.entries();
@@ -223,8 +282,13 @@ impl Keyring {
         let _writing = self.one_writer();
         let mut entries = Entries::clone(&self.entries());
         change(&mut entries);
-        if let Some(path) = &self.path {
-            files::wiping::replace(path, &encode(&self.id, &entries))?;
+        if let Some(Files { keys, mark }) = &self.files {
+            entries.written = entries.written.saturating_add(1);
+            files::wiping::replace(keys, &encode(&self.id, &entries))?;
+            // A mark that stays behind says only that an older copy would do.
+            if let Err(error) = files::replace(mark, mark_of(&self.id, &entries).as_bytes()) {
+                tracing::warn!(%error, "how new the file of the keys is could not be noted");
+            }
         }
         *self.entries.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(entries);
         Ok(())
@@ -240,70 +304,19 @@ impl Keyring {
     }
 }
 
-fn encode(id: &[u8; 16], entries: &Entries) -> Zeroizing<Vec<u8>> {
-    // Room for all of it at once: a vector that grows leaves copies of keys behind.
-    let (key_bytes, destroyed_bytes) = (1 + 4 + 32, 1 + 4 + 4);
-    let room = (MAGIC.len() + 16 + 32)
-        .saturating_add(entries.keys.len().saturating_mul(key_bytes))
-        .saturating_add(entries.next.len().saturating_mul(key_bytes))
-        .saturating_add(entries.destroyed.len().saturating_mul(destroyed_bytes));
-    let mut out = Zeroizing::new(Vec::with_capacity(room));
-    out.extend_from_slice(MAGIC);
-    out.extend_from_slice(id);
-    for (bucket, key) in &entries.keys {
-        out.push(KEY);
-        out.extend_from_slice(&bucket.number().to_be_bytes());
-        out.extend_from_slice(&key[..]);
-    }
-    for (bucket, days) in &entries.destroyed {
-        out.push(DESTROYED);
-        out.extend_from_slice(&bucket.number().to_be_bytes());
-        out.extend_from_slice(&days.to_be_bytes());
-    }
-    for (bucket, key) in &entries.next {
-        out.push(NEXT);
-        out.extend_from_slice(&bucket.number().to_be_bytes());
-        out.extend_from_slice(&key[..]);
-    }
-    let sum: [u8; 32] = Sha256::digest(&*out).into();
-    out.extend_from_slice(&sum);
-    out
+/// What a data directory says of its keys.
+fn mark_of(id: &[u8; 16], entries: &Entries) -> String {
+    format!("{} {}\n", hex::encode(id), entries.written)
 }
 
-fn decode(bytes: &[u8]) -> Result<([u8; 16], Entries), &'static str> {
-    let rest = bytes
-        .strip_prefix(MAGIC)
-        .ok_or("it begins as no file of this format")?;
-    let (rest, sum) = rest.split_last_chunk::<32>().ok_or("it is cut short")?;
-    let whole = bytes.len().saturating_sub(32);
-    let computed: [u8; 32] = Sha256::digest(bytes.get(..whole).unwrap_or_default()).into();
-    if computed != *sum {
-        return Err("its checksum is another");
-    }
-    let (id, mut rest) = rest.split_first_chunk::<16>().ok_or("it is cut short")?;
-    let mut entries = Entries::default();
-    while let Some((tag, entry)) = rest.split_first() {
-        let (number, entry) = entry.split_first_chunk::<4>().ok_or("an entry is cut short")?;
-        let bucket = Bucket::from_number(u32::from_be_bytes(*number)).ok_or("it names no bucket")?;
-        rest = match *tag {
-            KEY | NEXT => {
-                let (key, after) = entry.split_first_chunk::<32>().ok_or("a key is cut short")?;
-                let keys = match *tag {
-                    KEY => &mut entries.keys,
-                    _ => &mut entries.next,
-                };
-                keys.insert(bucket, Zeroizing::new(*key));
-                after
-            }
-            DESTROYED => {
-                let (days, after) = entry.split_first_chunk::<4>().ok_or("an entry is cut short")?;
-                entries.destroyed.insert(bucket, u32::from_be_bytes(*days));
-                after
-            }
-            _ => return Err("it has an entry of a later version"),
-        };
-    }
-    Ok((*id, entries))
+/// The id in hex, and how often the file was written at least; earlier versions did not say.
+fn parse_mark(mark: &[u8]) -> (&str, u64) {
+    let mut words = std::str::from_utf8(mark)
+        .unwrap_or_default()
+        .split_ascii_whitespace();
+    let id = words.next().unwrap_or_default();
+    let written = words.next().and_then(|written| written.parse().ok());
+    (id, written.unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -314,36 +327,6 @@ mod tests {
 
     fn bucket(day: u32) -> Bucket {
         Bucket::new(RetentionClass::PersonalData, day).unwrap()
-    }
-
-    /// Golden bytes: the file of two keys, one that was destroyed and one that is to take another's place, with its checksum by another hand (`sha256sum`).
-    #[test]
-    fn the_file_is_golden() {
-        let mut entries = Entries::default();
-        entries.keys.insert(bucket(20_000), Zeroizing::new([7; 32]));
-        entries.keys.insert(bucket(1), Zeroizing::new([8; 32]));
-        entries.destroyed.insert(bucket(2), 30);
-        entries.next.insert(bucket(1), Zeroizing::new([9; 32]));
-        let bytes = encode(&[5; 16], &entries);
-        let text = [
-            "776172646c696e65206275636b6574732076310a",
-            &"05".repeat(16),
-            "0102000001",
-            &"08".repeat(32),
-            "0102004e20",
-            &"07".repeat(32),
-            "02020000020000001e",
-            "0302000001",
-            &"09".repeat(32),
-        ]
-        .concat();
-        assert_eq!(hex::encode(&bytes[..bytes.len() - 32]), text);
-        assert_eq!(decode(&bytes).unwrap(), ([5; 16], entries));
-        for at in 0..bytes.len() {
-            let mut other = bytes.to_vec();
-            other[at] ^= 1;
-            assert!(decode(&other).is_err() && decode(&bytes[..at]).is_err());
-        }
     }
 
     /// A key is on disk when it is given, the same after a restart, and gone from disk and memory when it is destroyed; that
@@ -432,5 +415,40 @@ mod tests {
         std::fs::remove_file(&other).unwrap();
         std::fs::remove_file(data.join(MARK)).unwrap();
         assert_eq!(Keyring::open(&other, &data).unwrap().key(bucket(1)), None);
+    }
+
+    /// An older copy of the file, as a backup brings it back, is refused: what was destroyed since would open again, and what was
+    /// said since would not. A mark that is behind, after a cut between the two, is no obstacle.
+    #[test]
+    fn an_older_copy_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("buckets");
+        let open = || Keyring::open(&path, directory.path());
+        let keyring = open().unwrap();
+        keyring.ensure(bucket(1)).unwrap();
+        let mark = std::fs::read(directory.path().join(MARK)).unwrap();
+        let older = std::fs::read(&path).unwrap();
+        keyring.destroy(bucket(1), 1).unwrap();
+        let newest = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &older).unwrap();
+        assert!(matches!(open(), Err(KeyringError::Older { .. })));
+        std::fs::write(&path, &newest).unwrap();
+        std::fs::write(directory.path().join(MARK), mark).unwrap();
+        assert_eq!(open().unwrap().key(bucket(1)), None);
+        std::fs::write(&path, &older).unwrap();
+        assert!(matches!(open(), Err(KeyringError::Older { .. })));
+        std::fs::remove_file(directory.path().join(MARK)).unwrap();
+        open().unwrap();
+    }
+
+    /// A key of which nothing is kept is destroyed without a note.
+    #[test]
+    fn what_nothing_needs_is_forgotten() {
+        let keyring = Keyring::in_memory();
+        keyring.ensure(bucket(1)).unwrap();
+        keyring.ensure(bucket(2)).unwrap();
+        keyring.forget(&[bucket(1), bucket(3)]).unwrap();
+        assert_eq!(keyring.buckets(), [bucket(2)]);
+        assert_eq!(keyring.destroyed(), []);
     }
 }

@@ -3,9 +3,10 @@
 //! destroying one erases every copy of what it encrypts. [`rules`] say when.
 
 pub(crate) mod cipher;
+mod entries;
 mod keyring;
 mod rules;
 
-pub(crate) use keyring::BucketKey;
+pub(crate) use keyring::{BucketKey, KEY_ID_BYTES, key_id};
 pub use keyring::{Keyring, KeyringError};
 pub use rules::RetentionRules;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::super::answers::{Caller, Delivery, Ending, Failure, SessionEvent, SessionOpened};
 use super::super::engine::Engine;
 use super::super::sequencer::Phase;
-use super::super::warning::envelope_of;
+use super::super::warning::{envelope_of, is_sealed};
 use super::hub::{Mail, Mailbox, Seat};
 use super::session::{Action, Event, Session};
 use crate::domain::{DeskAddress, Digest};
@@ -183,9 +183,14 @@ impl Pump {
         let body = engine.detached(fact.accepted, PartKind::Body).await?;
         let inbox = engine.inbox_opening(routing.index).await?;
         let wrapped = engine.wrap(routing.index).await?;
-        let routed = engine.records(routing.index, 1).await?;
+        let (bytes, routed) = engine.record_at(routing.index).await?;
+        // Of a sealed body and its wrap one may be erased after the other was read: neither is of use alone.
+        let (body, wrapped) = match is_sealed(&routed.kind) && (body.is_none() || wrapped.is_none()) {
+            true => (None, None),
+            false => (body, wrapped),
+        };
         let durable = engine.durable();
-        let receipt = engine.receipts(&durable, routing.index, routed).await?.pop();
+        let receipt = engine.receipts(&durable, routing.index, vec![bytes]).await?.pop();
         Ok(Delivery {
             number: routing.number,
             envelope,

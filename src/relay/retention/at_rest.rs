@@ -1,6 +1,7 @@
 //! A part as it lies on disk: AES-256-GCM under a key that is the part's own, derived from its bucket's key. Persisted.
 //!
-//! Stored is seed 16 ‖ ciphertext ‖ tag 16. The part's key is HMAC-SHA256(the bucket's key, "wardline/v1/part" ‖ 0x00 ‖ seed ‖
+//! Stored is key id 8 ‖ seed 16 ‖ ciphertext ‖ tag 16; the id ([`key_id`]) is that of the bucket's key, so that what is under a key that
+//! is gone is absent, and not damaged (in format 2 there is none). The part's key is HMAC-SHA256(the bucket's key, "wardline/v1/part" ‖ 0x00 ‖ seed ‖
 //! index u64 ‖ kind u8); the nonce is index u64 ‖ kind u8 ‖ chunk u24 (0: a part is one chunk); the additional data is
 //! "wardline/v1/part" ‖ 0x00 ‖ index u64 ‖ kind u8 ‖ bucket u32. The seed is random: an index is given again when a block was
 //! written in part and lost in a power cut, so index and kind alone would use one key and nonce for two parts.
@@ -10,10 +11,11 @@ use bytes::Bytes;
 use crate::domain::Bucket;
 use crate::journal::PartKind;
 use crate::retention::cipher::{self, Failed, Item, SEED_BYTES};
-use crate::retention::{BucketKey, Keyring, KeyringError};
+use crate::retention::{BucketKey, KEY_ID_BYTES, Keyring, KeyringError, key_id};
 use crate::seal::{RandomError, random_bytes};
 
-pub(in crate::relay) use crate::retention::cipher::OVERHEAD_BYTES;
+/// What a part is longer by when it is encrypted.
+pub(in crate::relay) const OVERHEAD_BYTES: usize = KEY_ID_BYTES + cipher::OVERHEAD_BYTES;
 
 const LABEL: &[u8] = b"wardline/v1/part\0";
 
@@ -60,14 +62,35 @@ fn seal_with(
     plain: Vec<u8>,
 ) -> Result<Bytes, NotSealed> {
     let sealed = cipher::seal(bucket_key, seed, item(place, &bytes_of(place)), plain);
-    sealed.map(Bytes::from).map_err(|Failed| NotSealed::Cipher)
+    let sealed = sealed.map_err(|Failed| NotSealed::Cipher)?;
+    Ok([&key_id(bucket_key)[..], &sealed].concat().into())
 }
 
 /// Decrypts a part.
 pub(in crate::relay) fn open(keyring: &Keyring, place: Place, stored: &[u8]) -> Result<Bytes, NotOpened> {
-    let bucket_key = keyring.key(place.bucket).ok_or(NotOpened::NoKey)?;
-    let opened = cipher::open(&bucket_key, item(place, &bytes_of(place)), stored);
+    let (id, sealed) = stored
+        .split_first_chunk::<KEY_ID_BYTES>()
+        .ok_or(NotOpened::Damaged)?;
+    let mut keys = keyring.keys(place.bucket).into_iter();
+    let bucket_key = keys.find(|key| key_id(key) == *id).ok_or(NotOpened::NoKey)?;
+    let opened = cipher::open(&bucket_key, item(place, &bytes_of(place)), sealed);
     opened.map(Bytes::from).map_err(|Failed| NotOpened::Damaged)
+}
+
+/// Decrypts a part that does not say under which key it is. One that is under another key of its bucket is as good as damaged.
+pub(in crate::relay) fn open_nameless(
+    keyring: &Keyring,
+    place: Place,
+    stored: &[u8],
+) -> Result<Bytes, NotOpened> {
+    let mut why = NotOpened::NoKey;
+    for bucket_key in keyring.keys(place.bucket) {
+        match cipher::open(&bucket_key, item(place, &bytes_of(place)), stored) {
+            Ok(opened) => return Ok(opened.into()),
+            Err(Failed) => why = NotOpened::Damaged,
+        }
+    }
+    Err(why)
 }
 
 /// index u64 ‖ kind u8.
@@ -118,9 +141,21 @@ mod tests {
             b"what was said".to_vec(),
         )
         .unwrap();
-        assert_eq!(hex::encode(&sealed), GOLDEN);
+        assert_eq!(hex::encode(&sealed), [KEY_ID, GOLDEN].concat());
+        // As earlier versions stored it.
+        let keyring = Keyring::in_memory();
+        keyring.put(place().bucket, BucketKey::new([1; 32]));
+        for (stored, nameless) in [([KEY_ID, GOLDEN].concat(), false), (GOLDEN.to_owned(), true)] {
+            let stored = hex::decode(stored).unwrap();
+            let opened = match nameless {
+                true => open_nameless(&keyring, place(), &stored),
+                false => open(&keyring, place(), &stored),
+            };
+            assert_eq!(opened.unwrap(), &b"what was said"[..]);
+        }
     }
 
+    const KEY_ID: &str = "c8b73ed5cda26da4";
     const GOLDEN: &str =
         "0202020202020202020202020202020292de521e1194a7fa31da9fd3d5873c98f98a13af84de9f81ee88d0f245";
 
@@ -133,32 +168,41 @@ mod tests {
         assert_eq!(open(&keyring, place(), &sealed).unwrap(), &b"what was said"[..]);
         let bucket = Bucket::new(RetentionClass::Ordinary, 20_001).unwrap();
         keyring.ensure(bucket).unwrap();
-        for other in [
-            Place { index: 6, ..place() },
-            Place {
-                kind: PartKind::Text,
-                ..place()
-            },
-            Place { bucket, ..place() },
+        for (other, why) in [
+            (Place { index: 6, ..place() }, NotOpened::Damaged),
+            (
+                Place {
+                    kind: PartKind::Text,
+                    ..place()
+                },
+                NotOpened::Damaged,
+            ),
+            (Place { bucket, ..place() }, NotOpened::NoKey),
         ] {
-            assert_eq!(open(&keyring, other, &sealed), Err(NotOpened::Damaged));
+            assert_eq!(open(&keyring, other, &sealed), Err(why));
         }
         for at in 0..sealed.len() {
             let mut other = sealed.to_vec();
             other[at] ^= 0x80;
-            assert_eq!(open(&keyring, place(), &other), Err(NotOpened::Damaged));
+            // The id of a key that is not there.
+            let why = match at < KEY_ID_BYTES {
+                true => NotOpened::NoKey,
+                false => NotOpened::Damaged,
+            };
+            assert_eq!(open(&keyring, place(), &other), Err(why));
             assert_eq!(open(&keyring, place(), &sealed[..at]), Err(NotOpened::Damaged));
         }
         keyring.destroy(place().bucket, 1).unwrap();
         assert_eq!(open(&keyring, place(), &sealed), Err(NotOpened::NoKey));
     }
 
-    /// The same part sealed twice, as after a block that was lost, shares nothing with the first.
+    /// The same part sealed twice, as after a block that was lost, shares nothing with the first but the name of the key.
     #[test]
     fn nothing_is_encrypted_twice_alike() {
         let keyring = Keyring::in_memory();
         let one = seal(&keyring, place(), vec![0; 64]).unwrap();
         let two = seal(&keyring, place(), vec![0; 64]).unwrap();
+        let [one, two] = [one, two].map(|sealed| sealed.slice(KEY_ID_BYTES..));
         assert!(
             one.windows(8)
                 .all(|window| !two.windows(8).any(|other| other == window))

@@ -75,7 +75,24 @@ impl Eraser {
             tracing::info!(%bucket, days, "what was said is erased by its rule");
             self.erase(bucket, days, looked).await?;
         }
-        Ok(())
+        self.forget().await
+    }
+
+    /// Destroys the keys of what is due and of which nothing is kept: made ahead, or for a block that was never appended, or come
+    /// back with an older copy of the file.
+    async fn forget(&self) -> Result<(), NotErased> {
+        let (index, keyring) = (self.index.clone(), Arc::clone(&self.keyring));
+        let (rules, now) = (self.rules, self.clock.now());
+        blocking(move || {
+            let kept: BTreeSet<Bucket> = index.kept_buckets()?.into_iter().collect();
+            let due = rules.due(&keyring.buckets(), now).into_iter();
+            let unneeded: Vec<Bucket> = due
+                .map(|(bucket, _)| bucket)
+                .filter(|it| !kept.contains(it))
+                .collect();
+            Ok::<_, NotErased>(keyring.forget(&unneeded)?)
+        })
+        .await
     }
 
     fn directory(&self) -> Arc<Directory> {

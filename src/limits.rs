@@ -229,6 +229,10 @@ pub const HOLD_ITEMS_MAX: usize = 256;
 pub const HOLDS_PER_AUDITOR_MAX: usize = 256;
 /// How often it is looked what is due to be erased.
 pub const RETENTION_EVERY_MS: u64 = 10 * 60 * 1_000;
+/// How long a start waits until all that was destroyed before is told; the rest is told while the relay runs.
+pub const RETENTION_START_MS_MAX: u64 = 60 * 1_000;
+/// Days beyond the longest life of a warning that keys are made ahead: a sender's clock may be ahead, and a day has passed.
+pub const RETENTION_AHEAD_DAYS: u32 = 2;
 /// Erasures that are under way to the log at a time.
 pub const RETENTION_BATCH: usize = 256;
 /// The file of the buckets' keys: of each class those of some 3,000 days, each noted as destroyed too.

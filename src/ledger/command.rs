@@ -72,8 +72,10 @@ pub struct Erasure {
     pub thread: ThreadKey,
     /// What, and by which rule.
     pub erased: Erased,
-    /// The directory by which its whole bucket was looked at: nothing in it was held.
+    /// The directory by which its whole bucket was looked at: what is to be erased of it was not held.
     pub looked: Option<DirectoryPosition>,
+    /// Its key is destroyed already, and no hold brings it back. Known to the engine alone.
+    pub begun: bool,
 }
 
 /// What is decided. Records are in order and meant for the indexes from the one that was asked for on.

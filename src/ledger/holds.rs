@@ -39,6 +39,12 @@ impl HoldEntry {
 }
 
 impl Directory {
+    /// Where the erasure of a bucket began whose key is destroyed: the engine remembers it over a restart, and while another
+    /// bucket is erased.
+    pub fn erasure_began(&mut self, bucket: Bucket, first: u64) {
+        self.erasing = Some((bucket, first));
+    }
+
     /// The holds that have not ended at `time`, in the order of the log.
     pub fn holds_at(&self, time: Timestamp) -> impl Iterator<Item = &HoldEntry> {
         self.holds.iter().filter(move |hold| time < hold.until)

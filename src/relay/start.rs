@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -28,6 +29,7 @@ use crate::error::Refused;
 use crate::fetch::Fetch;
 use crate::journal::{AppendError, Block, Head, Index, IndexError, Journal, ReadError};
 use crate::ledger::{Command, Decision, Directory, Facts, MemoryFacts, apply, decide};
+use crate::limits;
 use crate::retention::{Keyring, RetentionRules};
 use crate::time::{Clock, Timestamp};
 use crate::transparency::{Frontier, LogKey};
@@ -252,6 +254,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
     let phase = watch::Sender::new(Phase::Running);
     let (queue, commands) = sequencer::channel();
     let origin = log_key.origin().clone();
+    let untold = sequencer::untold(journal.as_ref(), &keyring).await?;
     let sequencer = Sequencer {
         journal: Arc::clone(&journal),
         index: index.clone(),
@@ -267,6 +270,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
         directories: directories_sender,
         phase: phase.clone(),
         unrecorded: HashMap::new(),
+        untold,
     };
     sequencer
         .start(commands)
@@ -296,8 +300,15 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
         durable: durable.clone(),
     };
     // What the log owes is told before anybody is served.
-    if let Err(error) = eraser.finish().await {
-        tracing::error!(%error, "what was erased before is not all told yet; it is tried again");
+    let finish_ms = Duration::from_millis(limits::RETENTION_START_MS_MAX);
+    match tokio::time::timeout(finish_ms, eraser.finish()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::error!(%error, "what was erased before is not all told yet; it is tried again");
+        }
+        Err(_) => tracing::warn!(
+            "what was erased before is not all told yet: the rest is told while the relay runs"
+        ),
     }
     let attended = match &witnesses {
         Some(witnesses) => witnesses.attend(&durable).map_err(OpenError::Corrupt)?,

@@ -3,7 +3,7 @@
 //! `wardline buckets v1` and a line feed ‖ id 16 ‖ entries ‖ SHA-256 of all before. An entry is one of these, by their order:
 //! 1 ‖ bucket u32 ‖ key 32; 2 ‖ bucket u32 ‖ days u32 (destroyed by the rule "so many days", and not told in the log yet);
 //! 3 ‖ bucket u32 ‖ key 32 (the key that is to take the place of the bucket's); 4 ‖ number u64 (how often the file was
-//! written). Numbers are big-endian; entries of a kind are sorted.
+//! written); 5 ‖ bucket u32 ‖ days u32 ‖ index u64 (as 2, and the first record that was to tell of it). Numbers are big-endian; entries of a kind are sorted.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,12 +19,22 @@ const KEY: u8 = 1;
 const DESTROYED: u8 = 2;
 const NEXT: u8 = 3;
 const WRITTEN: u8 = 4;
+const DESTROYED_FROM: u8 = 5;
+
+/// Why a key was destroyed, until that is told in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Note {
+    /// The rule's days.
+    pub(crate) days: u32,
+    /// The first record that was to tell; none: none was decided.
+    pub(crate) first: Option<u64>,
+}
 
 #[derive(Clone, PartialEq, Eq, Default)]
 pub(super) struct Entries {
     pub(super) keys: BTreeMap<Bucket, BucketKey>,
-    /// Destroyed and not yet told in the log, each with the rule's days.
-    pub(super) destroyed: BTreeMap<Bucket, u32>,
+    /// Destroyed and not yet told in the log.
+    pub(super) destroyed: BTreeMap<Bucket, Note>,
     /// What is to take the place of a key, while what is to be kept is encrypted anew.
     pub(super) next: BTreeMap<Bucket, BucketKey>,
     /// How often the file was written; 0: by an earlier version, or never.
@@ -45,7 +55,7 @@ impl fmt::Debug for Entries {
 
 pub(super) fn encode(id: &[u8; 16], entries: &Entries) -> Zeroizing<Vec<u8>> {
     // Room for all of it at once: a vector that grows leaves copies of keys behind.
-    let (key_bytes, destroyed_bytes) = (1 + 4 + 32, 1 + 4 + 4);
+    let (key_bytes, destroyed_bytes) = (1 + 4 + 32, 1 + 4 + 4 + 8);
     let room = (MAGIC.len() + 16 + 1 + 8 + 32)
         .saturating_add(entries.keys.len().saturating_mul(key_bytes))
         .saturating_add(entries.next.len().saturating_mul(key_bytes))
@@ -58,10 +68,10 @@ pub(super) fn encode(id: &[u8; 16], entries: &Entries) -> Zeroizing<Vec<u8>> {
         out.extend_from_slice(&bucket.number().to_be_bytes());
         out.extend_from_slice(&key[..]);
     }
-    for (bucket, days) in &entries.destroyed {
+    for (bucket, note) in entries.destroyed.iter().filter(|(_, note)| note.first.is_none()) {
         out.push(DESTROYED);
         out.extend_from_slice(&bucket.number().to_be_bytes());
-        out.extend_from_slice(&days.to_be_bytes());
+        out.extend_from_slice(&note.days.to_be_bytes());
     }
     for (bucket, key) in &entries.next {
         out.push(NEXT);
@@ -71,6 +81,14 @@ pub(super) fn encode(id: &[u8; 16], entries: &Entries) -> Zeroizing<Vec<u8>> {
     if entries.written > 0 {
         out.push(WRITTEN);
         out.extend_from_slice(&entries.written.to_be_bytes());
+    }
+    for (bucket, Note { days, first }) in &entries.destroyed {
+        if let Some(first) = first {
+            out.push(DESTROYED_FROM);
+            out.extend_from_slice(&bucket.number().to_be_bytes());
+            out.extend_from_slice(&days.to_be_bytes());
+            out.extend_from_slice(&first.to_be_bytes());
+        }
     }
     let sum: [u8; 32] = Sha256::digest(&*out).into();
     out.extend_from_slice(&sum);
@@ -100,7 +118,16 @@ pub(super) fn decode(bytes: &[u8]) -> Result<([u8; 16], Entries), &'static str> 
             DESTROYED => {
                 let (bucket, entry) = bucket(entry)?;
                 let (days, entry) = take(entry)?;
-                entries.destroyed.insert(bucket, u32::from_be_bytes(*days));
+                let days = u32::from_be_bytes(*days);
+                entries.destroyed.insert(bucket, Note { days, first: None });
+                entry
+            }
+            DESTROYED_FROM => {
+                let (bucket, entry) = bucket(entry)?;
+                let (days, entry) = take(entry)?;
+                let (first, entry) = take(entry)?;
+                let (days, first) = (u32::from_be_bytes(*days), Some(u64::from_be_bytes(*first)));
+                entries.destroyed.insert(bucket, Note { days, first });
                 entry
             }
             NEXT => {
@@ -147,7 +174,8 @@ mod tests {
         let mut entries = Entries::default();
         entries.keys.insert(bucket(20_000), Zeroizing::new([7; 32]));
         entries.keys.insert(bucket(1), Zeroizing::new([8; 32]));
-        entries.destroyed.insert(bucket(2), 30);
+        let (days, first) = (30, None);
+        entries.destroyed.insert(bucket(2), Note { days, first });
         entries.next.insert(bucket(1), Zeroizing::new([9; 32]));
         let mut text = [
             "776172646c696e65206275636b6574732076310a",
@@ -163,7 +191,9 @@ mod tests {
         .concat();
         golden(&text, &entries);
         entries.written = 258;
-        text.push_str("040000000000000102");
+        let first = Some(259);
+        entries.destroyed.insert(bucket(3), Note { days, first });
+        text.push_str("04000000000000010205020000030000001e0000000000000103");
         golden(&text, &entries);
         assert!(!format!("{entries:?}").contains("7, 7"));
     }

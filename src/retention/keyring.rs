@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
-use super::entries::{Entries, decode, encode};
+use super::entries::{Entries, Note, decode, encode};
 use crate::domain::Bucket;
 use crate::files::{self, FileError};
 use crate::limits;
@@ -220,6 +220,23 @@ impl Keyring {
         Ok(self.key(bucket).unwrap_or(key))
     }
 
+    /// Makes the keys that these buckets lack, in one writing. Durable when it returns. Blocks the thread.
+    pub(crate) fn ensure_all(&self, buckets: &[Bucket]) -> Result<(), KeyringError> {
+        let now = self.entries();
+        let mut made = Vec::new();
+        for bucket in buckets.iter().filter(|bucket| !now.keys.contains_key(bucket)) {
+            made.push((*bucket, Zeroizing::new(random_bytes::<32>()?)));
+        }
+        if made.is_empty() {
+            return Ok(());
+        }
+        self.change(|entries| {
+            for (bucket, key) in made {
+                entries.keys.entry(bucket).or_insert(key);
+            }
+        })
+    }
+
     /// Destroys the key of a bucket by the rule "so many days", and notes that until it is [`told`](Self::told). Durable when
     /// it returns; nothing if it was done before. Blocks the thread.
     pub(crate) fn destroy(&self, bucket: Bucket, days: u32) -> Result<(), KeyringError> {
@@ -230,7 +247,23 @@ impl Keyring {
         self.change(|entries| {
             entries.keys.remove(&bucket);
             entries.next.remove(&bucket);
-            entries.destroyed.insert(bucket, days);
+            entries.destroyed.insert(bucket, Note { days, first: None });
+        })
+    }
+
+    /// The same for what a log tells, with the first record that is to tell it; and the key that is to take the bucket's place
+    /// does, if there is one: what was encrypted anew stays. Blocks the thread.
+    pub(crate) fn retire(&self, bucket: Bucket, days: u32, first: u64) -> Result<(), KeyringError> {
+        let first = Some(first);
+        self.change(|entries| {
+            let begun = entries.destroyed.insert(bucket, Note { days, first }).is_some();
+            // Noted before, and not told: its key is gone, and one that there is now is of what stays.
+            if !begun {
+                entries.keys.remove(&bucket);
+                if let Some(next) = entries.next.remove(&bucket) {
+                    entries.keys.insert(bucket, next);
+                }
+            }
         })
     }
 
@@ -274,8 +307,13 @@ impl Keyring {
         entries
             .destroyed
             .iter()
-            .map(|(bucket, days)| (*bucket, *days))
+            .map(|(bucket, note)| (*bucket, note.days))
             .collect()
+    }
+
+    /// Why the key of a bucket was destroyed, if that is not all told in the log.
+    pub(crate) fn note(&self, bucket: Bucket) -> Option<Note> {
+        self.entries().destroyed.get(&bucket).copied()
     }
 
     fn change(&self, change: impl FnOnce(&mut Entries)) -> Result<(), KeyringError> {

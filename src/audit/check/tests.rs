@@ -379,6 +379,7 @@ fn erasures_are_told_with_their_rule() {
         thread,
         erased,
         looked,
+        begun: false,
     }));
     // Who replays keeps no warnings, and sees only a part.
     for viewer in ["us.ctc", "ru.ctc"] {

@@ -12,6 +12,7 @@ pub(super) fn record(context: &mut Context<'_>, erasure: Erasure) -> Result<Deci
         thread: key,
         erased,
         looked,
+        begun,
     } = erasure;
     let Some(thread) = context.facts.thread(&key)? else {
         return refuse(
@@ -26,13 +27,14 @@ pub(super) fn record(context: &mut Context<'_>, erasure: Erasure) -> Result<Deci
         );
     }
     let retry = |sentence: String| refuse(ErrorCode::Unavailable, sentence);
-    let began = holds::began(context.directory, erased.bucket, context.index) < context.index;
-    if !began && looked != context.directory.position() {
-        return retry("a hold may have come since the bucket was looked at".to_owned());
-    }
-    let at = (erased.bucket, context.index);
-    if let Some(hold) = holds::holding(context.directory, context.facts, &key, at, context.time)? {
-        return retry(format!("record {} holds it", hold.index));
+    // What is destroyed is told, whatever holds came since: the log says what is so.
+    if !begun {
+        if looked != context.directory.position() {
+            return retry("a hold may have come since the bucket was looked at".to_owned());
+        }
+        if let Some(hold) = holds::held(context.directory, context.facts, &key, context.time)? {
+            return retry(format!("record {} holds it", hold.index));
+        }
     }
     let link = ThreadLink {
         warning: key.warning,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::{join_all, try_join_all};
 use tokio::sync::watch;
 
-use crate::domain::{Bucket, Digest, DirectoryPosition, Erased};
+use crate::domain::{Bucket, Digest, DirectoryPosition, Erased, RetentionClass};
 use crate::error::Refused;
 use crate::journal::{AppendError, Index, IndexError, Journal, KeptPart, PartKind};
 use crate::ledger::{Command, Directory, Erasure, Facts as _, FactsError, held};
@@ -18,7 +18,7 @@ use crate::relay::durable::Durable;
 use crate::relay::sequencer::{Answer, Queue};
 use crate::retention::RetentionRules;
 use crate::retention::{Keyring, KeyringError};
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 
 /// Why something was not erased; it is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -53,36 +53,65 @@ pub(in crate::relay) struct Eraser {
 impl Eraser {
     /// Tells what was destroyed and is not all told yet: the process ended in between.
     pub(in crate::relay) async fn finish(&self) -> Result<(), NotErased> {
+        let mut finished = Ok(());
         for (bucket, days) in self.keyring.destroyed() {
             let looked = self.directory().position();
-            self.erase(bucket, days, looked).await?;
+            finished = and(finished, bucket, self.erase(bucket, days, looked).await);
         }
-        Ok(())
+        finished
     }
 
-    /// Erases what is due now.
+    /// Erases what is due now. What fails with one bucket keeps no other; it is tried again.
     pub(in crate::relay) async fn run(&self) -> Result<(), NotErased> {
-        self.finish().await?;
+        let now = self.clock.now();
+        let mut erased = self.finish().await;
+        erased = erased.and(self.make_ahead(now).await);
         let index = self.index.clone();
         let buckets = blocking(move || index.kept_buckets()).await?;
-        for (bucket, days) in self.rules.due(&buckets, self.clock.now()) {
-            let directory = self.directory();
-            let looked = directory.position();
-            if let Some(hold) = self.held(bucket, directory).await? {
-                tracing::info!(%bucket, hold, "what was said is due to be erased, and an auditor holds it");
-                continue;
+        for (bucket, days) in self.rules.due(&buckets, now) {
+            // What is not told yet comes first.
+            if self.keyring.note(bucket).is_none() {
+                erased = and(erased, bucket, self.erase_due(bucket, days).await);
             }
-            tracing::info!(%bucket, days, "what was said is erased by its rule");
-            self.erase(bucket, days, looked).await?;
         }
-        self.forget().await
+        erased.and(self.forget(now).await)
+    }
+
+    async fn erase_due(&self, bucket: Bucket, days: u32) -> Result<(), NotErased> {
+        let directory = self.directory();
+        let looked = directory.position();
+        if let Some(hold) = self.held(bucket, directory).await? {
+            tracing::info!(%bucket, hold, "what was said is due to be erased, and an auditor holds it");
+            return Ok(());
+        }
+        tracing::info!(%bucket, days, "what was said is erased by its rule");
+        self.erase(bucket, days, looked).await
+    }
+
+    /// Makes the keys of all days that a warning may expire on, so that no sender makes the sequencer write them.
+    async fn make_ahead(&self, now: Timestamp) -> Result<(), NotErased> {
+        const DAY_MS: i64 = 24 * 3_600_000;
+        let keyring = Arc::clone(&self.keyring);
+        let today = now.unix_ms().div_euclid(DAY_MS);
+        let last = limits::LIFETIME_MS_MAX.div_euclid(DAY_MS);
+        let last = last.saturating_add(i64::from(limits::RETENTION_AHEAD_DAYS));
+        let days = (0..=last).filter_map(|ahead| u32::try_from(today.saturating_add(ahead)).ok());
+        let buckets: Vec<Bucket> = days
+            .flat_map(|day| {
+                RetentionClass::ALL
+                    .iter()
+                    .map(move |class| Bucket::new(*class, day))
+            })
+            .flatten()
+            .collect();
+        blocking(move || keyring.ensure_all(&buckets)).await
     }
 
     /// Destroys the keys of what is due and of which nothing is kept: made ahead, or for a block that was never appended, or come
     /// back with an older copy of the file.
-    async fn forget(&self) -> Result<(), NotErased> {
+    async fn forget(&self, now: Timestamp) -> Result<(), NotErased> {
         let (index, keyring) = (self.index.clone(), Arc::clone(&self.keyring));
-        let (rules, now) = (self.rules, self.clock.now());
+        let rules = self.rules;
         blocking(move || {
             let kept: BTreeSet<Bucket> = index.kept_buckets()?.into_iter().collect();
             let due = rules.due(&keyring.buckets(), now).into_iter();
@@ -193,6 +222,8 @@ impl Eraser {
                 days,
             },
             looked,
+            // The sequencer knows.
+            begun: false,
         };
         match self.queue.ask(Command::Erase(erasure), 0).await {
             Ok(Answer::Recorded { .. } | Answer::Existing { .. } | Answer::Unrecorded) => Ok(()),
@@ -201,6 +232,14 @@ impl Eraser {
             }
         }
     }
+}
+
+/// The first failure, and a line for each.
+fn and(before: Result<(), NotErased>, bucket: Bucket, now: Result<(), NotErased>) -> Result<(), NotErased> {
+    if let Err(error) = &now {
+        tracing::error!(%bucket, %error, "what is due was not all erased");
+    }
+    before.and(now)
 }
 
 async fn blocking<T: Send + 'static, E: Into<NotErased> + Send + 'static>(

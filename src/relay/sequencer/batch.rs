@@ -1,6 +1,6 @@
 //! A block under construction: what was decided, applied to a state that is not durable yet.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::super::delivery::hub::News;
 use super::super::parts;
 use super::queue::{Answer, Answering, Meter, Outcome};
-use crate::domain::{Bucket, Digest, Hash, RecordKind};
+use crate::domain::{Bucket, Digest, Erased, Hash, RecordKind};
 use crate::journal::{Index, Part};
 use crate::ledger::{Change, Decision, Directory, Facts, NewRecord, Overlay, apply};
 use crate::limits;
@@ -19,11 +19,31 @@ use crate::transparency::Frontier;
 pub(super) struct Decided {
     decision: Decision,
     answering: Answering,
+    /// Of what lies beside its records.
+    bucket: Option<Bucket>,
 }
 
 impl Decided {
-    pub(super) fn new(decision: Decision, answering: Answering) -> Self {
-        Self { decision, answering }
+    pub(super) fn new(decision: Decision, answering: Answering, bucket: Option<Bucket>) -> Self {
+        Self {
+            decision,
+            answering,
+            bucket,
+        }
+    }
+
+    /// The bucket whose key what is stored is to be encrypted under.
+    pub(super) fn bucket(&self) -> Option<Bucket> {
+        let stores = self.records().iter().any(|record| !record.parts.is_empty());
+        self.bucket.filter(|_| stores)
+    }
+
+    /// What it tells the erasure of.
+    pub(super) fn erases(&self) -> Option<Erased> {
+        self.records().iter().find_map(|new| match &new.record.kind {
+            RecordKind::Erased(erased) => Some(*erased),
+            _ => None,
+        })
     }
 
     pub(super) fn answer(self, answer: Answer) {
@@ -49,8 +69,8 @@ pub(super) struct Batch {
     pub(super) hashes: Vec<Hash>,
     /// What they change.
     pub(super) changes: Vec<Change>,
-    /// Whose keys are destroyed before the block is appended, each by how many days.
-    pub(super) erasing: BTreeMap<Bucket, u32>,
+    /// Whose keys were destroyed for it: it is the first to tell.
+    pub(super) erasing: BTreeSet<Bucket>,
     pub(super) news: News,
     /// In the order of the commands.
     pub(super) outcomes: Vec<(Outcome, Answering)>,
@@ -67,7 +87,7 @@ impl Batch {
             frontier,
             hashes: Vec::new(),
             changes: Vec::new(),
-            erasing: BTreeMap::new(),
+            erasing: BTreeSet::new(),
             news: News::default(),
             outcomes: Vec::new(),
             facts: Overlay::new(index.clone()),
@@ -101,7 +121,9 @@ impl Batch {
 
     /// Adds what was decided, and applies its records. An error is the rules' own: they refuse what they decided.
     pub(super) fn add(&mut self, decided: Decided, directory: &mut Directory) -> Result<(), String> {
-        let Decided { decision, answering } = decided;
+        let Decided {
+            decision, answering, ..
+        } = decided;
         let first = self.next_index();
         let outcome = match decision {
             Decision::Append { records, digest } => Outcome::Recorded {
@@ -145,9 +167,6 @@ impl Batch {
             self.changes.extend(changes.iter().cloned());
             self.facts.put(changes);
             self.bytes = self.bytes.saturating_add(bytes_of(&new));
-            if let RecordKind::Erased(erased) = &new.record.kind {
-                self.erasing.insert(erased.bucket, erased.days);
-            }
             let bucket = match new.parts.is_empty() {
                 true => None,
                 false => self.bucket_of(&new)?,

@@ -6,12 +6,14 @@
 //! a retry over it.
 
 mod batch;
+mod keys;
 mod queue;
 mod share;
 
+pub(super) use keys::untold;
 pub(super) use queue::{Answer, Queue, channel};
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,11 +25,12 @@ use self::queue::{Request, Work};
 use super::delivery::hub::Hub;
 use super::durable::Durable;
 use super::meters::Meters;
+use crate::domain::Bucket;
 use crate::error::{ErrorCode, Refused};
 use crate::journal::{AppendError, Block, Derived, Index, IndexError, Journal, Position};
 use crate::ledger::{Command, Decision, Directory, FactsError, Nonces, ThreadKey, decide};
 use crate::limits;
-use crate::retention::{Keyring, KeyringError};
+use crate::retention::Keyring;
 use crate::seal::random_bytes;
 use crate::time::Clock;
 use crate::transparency::{Frontier, LogKey};
@@ -52,8 +55,6 @@ enum Fault {
     Append(AppendError),
     #[error(transparent)]
     Index(#[from] IndexError),
-    #[error(transparent)]
-    Keyring(#[from] KeyringError),
     #[error("the rules do not take their own record: {0}")]
     Ledger(String),
 }
@@ -75,6 +76,8 @@ pub(super) struct Sequencer {
     pub(super) directories: watch::Sender<Arc<Directory>>,
     pub(super) phase: watch::Sender<Phase>,
     pub(super) unrecorded: HashMap<ThreadKey, u32>,
+    /// Whose keys are destroyed while no record tells it.
+    pub(super) untold: BTreeSet<Bucket>,
 }
 
 impl Sequencer {
@@ -139,18 +142,28 @@ impl Sequencer {
     /// Decides one command on the state that the batch leaves.
     fn take(&mut self, batch: &mut Batch, request: Request) -> Result<Option<Decided>, Fault> {
         let (mut command, answering) = request.split();
+        let now = self.clock.now();
+        if let Some(refused) = self.waits_for_erasure(batch, &command) {
+            answering.answer(Answer::Refused(refused));
+            return Ok(None);
+        }
         let handover = match &mut command {
             Command::HandOver(handover) => {
                 handover.unrecorded = self.unrecorded.get(&handover.thread).copied().unwrap_or(0);
                 Some(handover.thread.clone())
             }
+            Command::Erase(erasure) => {
+                erasure.begun = self.keyring.note(erasure.erased.bucket).is_some();
+                None
+            }
             _ => None,
         };
+        let bucket = keys::bucket_of(batch.facts(), &command, now);
         let decision = decide(
             &self.directory,
             batch.facts(),
             command,
-            self.clock.now(),
+            now,
             batch.next_index(),
             &mut SystemNonces,
         );
@@ -158,7 +171,7 @@ impl Sequencer {
             self.count_unrecorded(thread, &decision);
         }
         match decision {
-            Ok(decision) => self.stage(batch, Decided::new(decision, answering)),
+            Ok(decision) => self.stage(batch, Decided::new(decision, answering, bucket)),
             Err(error) => {
                 tracing::error!(%error, "a command could not be decided");
                 answering.answer(Answer::Refused(Refused::new(
@@ -206,6 +219,12 @@ impl Sequencer {
             )));
             return Ok(None);
         }
+        // Before anything is applied: a file that cannot be written refuses this one command, and ends nothing.
+        if let Err(error) = self.prepare(batch, &decided) {
+            tracing::error!(%error, "the keys of what is stored could not be written: nothing was recorded");
+            decided.answer(Answer::Refused(keys::not_written()));
+            return Ok(None);
+        }
         batch.add(decided, &mut self.directory).map_err(Fault::Ledger)?;
         Ok(None)
     }
@@ -236,10 +255,6 @@ impl Sequencer {
             root: frontier.root(),
         };
         let (count, bytes) = (block.records.len(), block.bytes());
-        // Before the log tells of it: what it tells is so. If the log then does not, the keyring remembers that it must.
-        for (bucket, days) in erasing {
-            self.keyring.destroy(bucket, days)?;
-        }
         let begun = Instant::now();
         let appended = self.runtime.block_on(self.journal.append(block, before.head));
         let head = match appended {
@@ -259,6 +274,7 @@ impl Sequencer {
                 | AppendError::Malformed(_)),
             ) => return Err(Fault::Append(error)),
         };
+        self.untold.retain(|bucket| !erasing.contains(bucket));
         self.meters.appended(count, bytes, begun.elapsed());
         if (head.size, head.root) != (frontier.size(), frontier.root()) {
             return Err(Fault::Ledger(

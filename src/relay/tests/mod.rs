@@ -12,6 +12,7 @@
 mod budgets;
 mod commands;
 mod delivery;
+mod erasing;
 mod lost_keys;
 mod paging;
 mod queue;

@@ -11,12 +11,12 @@ use crate::limits;
 use crate::transparency::leaf_hash;
 use crate::world::parsed;
 
-const DAY_MS: i64 = 24 * 3_600_000;
+pub(super) const DAY_MS: i64 = 24 * 3_600_000;
 /// After every rule.
-const LATE_MS: i64 = (limits::RETENTION_ORDINARY_DAYS as i64 + 400) * DAY_MS;
+pub(super) const LATE_MS: i64 = (limits::RETENTION_ORDINARY_DAYS as i64 + 400) * DAY_MS;
 
 /// A stage on which a warning went to two desks and one answered with a text: the warning, and the answer's record.
-async fn said() -> (Stage, Submission, u64) {
+pub(super) async fn said() -> (Stage, Submission, u64) {
     let mut stage = Stage::new().await;
     let sent = stage.accepted("us.ctc", &["ru.ctc/aviation", "fr.ctc"]).await;
     let (part, reference) = stage.world.text("Seen, and not believed.");
@@ -31,7 +31,7 @@ async fn said() -> (Stage, Submission, u64) {
 }
 
 /// The body and the text, as the originator sees them, and the `ERASED` records of each thread.
-async fn seen(stage: &Stage, sent: &Submission) -> (bool, bool, Vec<(String, u64)>) {
+pub(super) async fn seen(stage: &Stage, sent: &Submission) -> (bool, bool, Vec<(String, u64)>) {
     let name = WarningName::Digest(sent.envelope.digest());
     let view = stage
         .relay
@@ -78,7 +78,7 @@ fn not_erased(erased: &Erased, index: u64) -> Vec<Erased> {
 }
 
 /// All records are applied from nothing, each verified, as an auditor does.
-async fn replayed(stage: &Stage) {
+pub(super) async fn replayed(stage: &Stage) {
     let (mut directory, mut facts) = (Directory::default(), MemoryFacts::new());
     let size = stage.size();
     let records = stage.journal.read(0, usize::MAX, usize::MAX).await.unwrap();
@@ -167,7 +167,7 @@ async fn what_lay_plain_is_absent_once_told() {
 }
 
 /// Places a hold of `us.audit`, whom `ru.ctc` has admitted.
-async fn hold(
+pub(super) async fn hold(
     stage: &mut Stage,
     until_ms: i64,
     warnings: &[Digest],

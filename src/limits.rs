@@ -233,6 +233,10 @@ pub const RETENTION_EVERY_MS: u64 = 10 * 60 * 1_000;
 pub const RETENTION_START_MS_MAX: u64 = 60 * 1_000;
 /// Days beyond the longest life of a warning that keys are made ahead: a sender's clock may be ahead, and a day has passed.
 pub const RETENTION_AHEAD_DAYS: u32 = 2;
+/// Parts that are moved under another key at a time.
+pub const RETENTION_MOVES: usize = 16;
+/// How long a bucket of which something is held rests before it is looked at again: each time all that is held is moved.
+pub const RETENTION_REST_MS: i64 = 24 * 3600 * 1000;
 /// Erasures that are under way to the log at a time.
 pub const RETENTION_BATCH: usize = 256;
 /// The file of the buckets' keys: of each class those of some 3,000 days, each noted as destroyed too.

@@ -35,6 +35,7 @@ macro_rules! suite {
             an_empty_journal blocks_are_read_back_in_order_after_a_restart a_wrong_head_writes_nothing
             an_identical_retry_succeeds read_keeps_its_bounds records_of_every_length
             only_ends_of_blocks_have_heads parts_of_every_length an_erased_part_stays_erased
+            a_rewritten_part_is_the_new_one
             an_erasure_is_no_obstacle_to_a_retry malformed_blocks_write_nothing too_large_blocks_write_nothing
             the_largest_blocks blocks_sent_ahead_are_written_in_order the_tail_shows_what_is_durable
             readers_see_a_whole_prefix);
@@ -349,6 +350,43 @@ pub(super) async fn an_erased_part_stays_erased(fixture: impl Fixture) {
         }
         assert_eq!(read_all(&journal).await, [(0, bytes(0, 10)), (1, bytes(1, 20))]);
     }
+}
+
+/// A part that is rewritten is the new one whole, longer or shorter, also after a restart; its neighbours and its record stay;
+/// one that is erased, or never was, is not made.
+pub(super) async fn a_rewritten_part_is_the_new_one(fixture: impl Fixture) {
+    let journal = fixture.open();
+    let mut with_parts = block(Head::EMPTY, &[10, 20]);
+    with_parts.parts = vec![
+        part(0, PartKind::Body, 20_000),
+        part(0, PartKind::Text, 30),
+        part(1, PartKind::Body, 30),
+        part(1, PartKind::Wrap, 1),
+    ];
+    let kept = [with_parts.parts[1].clone(), with_parts.parts[3].clone()];
+    journal.append(with_parts, Head::EMPTY).await.unwrap();
+    let changed = [part(0, PartKind::Body, 31), part(1, PartKind::Body, 40_000)];
+    let changed = changed.map(|part| Part { format: 9, ..part });
+    for part in &changed {
+        journal.rewrite(part.clone()).await.unwrap();
+    }
+    journal.rewrite(part(1, PartKind::Text, 5)).await.unwrap();
+    let mut journal = journal;
+    for restart in [false, true] {
+        if restart {
+            drop(journal);
+            journal = fixture.open();
+        }
+        for part in kept.iter().chain(&changed) {
+            let stored = journal.part(part.index, part.kind).await.unwrap();
+            assert_eq!(stored.as_ref(), Some(part));
+        }
+        assert_eq!(journal.part(1, PartKind::Text).await.unwrap(), None);
+        assert_eq!(read_all(&journal).await, [(0, bytes(0, 10)), (1, bytes(1, 20))]);
+    }
+    journal.erase(0, PartKind::Body).await.unwrap();
+    journal.rewrite(changed[0].clone()).await.unwrap();
+    assert_eq!(journal.part(0, PartKind::Body).await.unwrap(), None);
 }
 
 /// A retry of a block whose part was erased in the meantime succeeds, and does not bring the part back.

@@ -103,7 +103,7 @@ impl MemoryJournal {
         Self::over(Arc::clone(&self.disk))
     }
 
-    /// Fails the next append or erasure for which no fault was queued yet.
+    /// Fails the next append, erasure or rewriting for which no fault was queued yet.
     pub fn fail_next(&self, fault: Fault) {
         locked(&self.process).faults.push_back(Some(fault));
     }
@@ -257,6 +257,16 @@ impl Journal for MemoryJournal {
         let (persist, report) = self.next_fault()?;
         if persist {
             disk.parts.remove(&(index, kind));
+        }
+        report.map_or(Ok(()), Err)
+    }
+
+    async fn rewrite(&self, part: Part) -> Result<(), AppendError> {
+        let mut disk = locked(&self.disk);
+        let (persist, report) = self.next_fault()?;
+        let key = (part.index, part.kind);
+        if persist && disk.parts.contains_key(&key) {
+            disk.parts.insert(key, part);
         }
         report.map_or(Ok(()), Err)
     }

@@ -62,6 +62,10 @@ pub trait Journal: Send + Sync + 'static {
     /// Erases a detached part, durably; one that is not there is a success. Records are never erased.
     async fn erase(&self, index: u64, kind: PartKind) -> Result<(), AppendError>;
 
+    /// Puts other bytes where a detached part lies, durably; where none lies there is none after. Readers see one or the other
+    /// whole, also after a power cut.
+    async fn rewrite(&self, part: Part) -> Result<(), AppendError>;
+
     /// The durable head as it moves. Followers [`read`](Journal::read) from their own position when it changes;
     /// intermediate heads may be skipped.
     fn tail(&self) -> watch::Receiver<Head>;

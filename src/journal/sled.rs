@@ -15,8 +15,8 @@
 //! | `b` ‖ size u64 | the head whose size it is, as in `h` | for ever, one a block |
 //! | `r` ‖ first index u64 ‖ 0 u16 | (length u32 ‖ record)⁺: as many whole records of one block as fit, the first one at that index | for ever |
 //! | `r` ‖ index u64 ‖ n u16 | a record too large for one value is alone: this is its n-th continuation | for ever |
-//! | `p` ‖ index u64 ‖ kind u8 ‖ 0 u16 | a detached part: format u8 ‖ bucket u32 ‖ length u32 ‖ bytes | until erased |
-//! | `p` ‖ index u64 ‖ kind u8 ‖ n u16 | its n-th continuation | until erased |
+//! | `p` ‖ index u64 ‖ kind u8 ‖ 0 u16 | a detached part: format u8 ‖ bucket u32 ‖ length u32 ‖ bytes | until erased or rewritten |
+//! | `p` ‖ index u64 ‖ kind u8 ‖ n u16 | its n-th continuation | until erased or rewritten |
 //!
 //! New keys of each prefix come in ascending order, so sled writes next to where it wrote last.
 
@@ -193,6 +193,10 @@ impl Journal for SledJournal {
         self.writer.erase(index, kind).await
     }
 
+    async fn rewrite(&self, part: Part) -> Result<(), AppendError> {
+        self.writer.rewrite(part).await
+    }
+
     fn tail(&self) -> watch::Receiver<Head> {
         self.writer.tail()
     }
@@ -213,7 +217,7 @@ struct SledStore {
     db: ::sled::Db,
     /// Our own descriptor of sled's log.
     log: File,
-    /// Written by an erasure, which readers would otherwise see half done (sled's batches are atomic on disk only).
+    /// Written by an erasure or a rewriting, which readers would otherwise see half done (sled's batches are atomic on disk only).
     parts: RwLock<()>,
     directory: PathBuf,
     tuning: Tuning,
@@ -267,6 +271,29 @@ impl writer::Store for SledStore {
             .keys()
         {
             batch.remove(key.map_err(|e| e.to_string())?);
+        }
+        let _alone = self.parts.write().unwrap_or_else(PoisonError::into_inner);
+        self.db.apply_batch(batch).map_err(|e| e.to_string())
+    }
+
+    fn stage_rewrite(&self, part: &Part) -> Result<(), String> {
+        let (index, kind) = (part.index, part.kind);
+        let mut batch = ::sled::Batch::default();
+        let mut there = false;
+        for key in self
+            .db
+            .range(layout::part_key(index, kind, 0)..=layout::part_key(index, kind, u16::MAX))
+            .keys()
+        {
+            batch.remove(key.map_err(|e| e.to_string())?);
+            there = true;
+        }
+        if !there {
+            return Ok(());
+        }
+        // Of one key a batch does what it was told last.
+        for (key, value) in layout::encode_part(part) {
+            batch.insert(key, value);
         }
         let _alone = self.parts.write().unwrap_or_else(PoisonError::into_inner);
         self.db.apply_batch(batch).map_err(|e| e.to_string())

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{AppendError, Block, Head, PartKind};
+use super::{AppendError, Block, Head, Part, PartKind};
 use crate::limits;
 
 /// Where the writer writes. Nothing is promised before [`sync`](Store::sync) returns, and all of it after.
@@ -23,6 +23,8 @@ pub(super) trait Store: Send + Sync + 'static {
     fn sync_bytes_max(&self) -> usize;
     /// Removes a part.
     fn stage_erasure(&self, index: u64, kind: PartKind) -> Result<(), String>;
+    /// Puts other bytes where a part lies, atomically; nothing where none lies.
+    fn stage_rewrite(&self, part: &Part) -> Result<(), String>;
     /// Puts all that was staged on stable storage.
     fn sync(&self) -> Result<(), String>;
     /// Why nothing must be written now, if so.
@@ -38,6 +40,10 @@ enum Command {
     Erase {
         index: u64,
         kind: PartKind,
+        answer: oneshot::Sender<Result<(), AppendError>>,
+    },
+    Rewrite {
+        part: Part,
         answer: oneshot::Sender<Result<(), AppendError>>,
     },
 }
@@ -98,6 +104,14 @@ impl Writer {
 
     pub(super) async fn erase(&self, index: u64, kind: PartKind) -> Result<(), AppendError> {
         self.ask(|answer| Command::Erase { index, kind, answer }).await
+    }
+
+    pub(super) async fn rewrite(&self, part: Part) -> Result<(), AppendError> {
+        let (what, actual, max) = ("bytes of a part", part.bytes.len(), limits::BLOCK_BYTES_MAX);
+        if actual > max {
+            return Err(AppendError::TooLarge { what, actual, max });
+        }
+        self.ask(|answer| Command::Rewrite { part, answer }).await
     }
 
     async fn ask<T>(
@@ -195,6 +209,7 @@ impl<S: Store> Thread<S> {
             let bytes = match command {
                 Command::Append { block, .. } => block.bytes(),
                 Command::Erase { .. } => limits::BODY_BYTES_MAX,
+                Command::Rewrite { part, .. } => part.bytes.len(),
             };
             if staged && staged_bytes.saturating_add(bytes) > self.store.sync_bytes_max() {
                 self.store.sync()?;
@@ -206,6 +221,10 @@ impl<S: Store> Thread<S> {
                 Command::Erase { index, kind, .. } => match self.store.refusal() {
                     Some(reason) => Err(AppendError::NotApplied { reason }),
                     None => self.store.stage_erasure(*index, *kind).map(|()| Ok(self.head))?,
+                },
+                Command::Rewrite { part, .. } => match self.store.refusal() {
+                    Some(reason) => Err(AppendError::NotApplied { reason }),
+                    None => self.store.stage_rewrite(part).map(|()| Ok(self.head))?,
                 },
             };
             staged |= result.is_ok();
@@ -238,7 +257,9 @@ impl<S: Store> Thread<S> {
 fn answer(command: Command, result: Result<Head, AppendError>) {
     match command {
         Command::Append { answer, .. } => drop(answer.send(result)),
-        Command::Erase { answer, .. } => drop(answer.send(result.map(|_| ()))),
+        Command::Erase { answer, .. } | Command::Rewrite { answer, .. } => {
+            drop(answer.send(result.map(|_| ())))
+        }
     }
 }
 
@@ -294,6 +315,9 @@ mod tests {
         }
         fn stage_erasure(&self, _: u64, _: PartKind) -> Result<(), String> {
             self.call("erasure")
+        }
+        fn stage_rewrite(&self, _: &Part) -> Result<(), String> {
+            self.call("rewrite")
         }
         fn sync(&self) -> Result<(), String> {
             if let Some(gate) = &self.gate {

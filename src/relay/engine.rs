@@ -22,7 +22,7 @@ use super::witnesses::Witnesses;
 use crate::alarm::Alarms;
 use crate::domain::{DetachedPart, KeyId, Origin, Principal, Receipt, Record};
 use crate::error::{ErrorCode, Refused};
-use crate::journal::{Index, IndexError, Journal, PartKind};
+use crate::journal::{Index, IndexError, Journal, Part, PartKind};
 use crate::ledger::Directory;
 use crate::limits;
 use crate::retention::Keyring;
@@ -169,29 +169,39 @@ impl Engine {
 
     /// A body or a text, unless it was erased.
     pub(super) async fn detached(&self, index: u64, kind: PartKind) -> Result<Option<DetachedPart>, Failure> {
-        let part = self
-            .journal
-            .part(index, kind)
-            .await
-            .map_err(|e| self.broken(&e))?;
-        let Some(part) = part else {
-            return Ok(None);
-        };
         // What an older version stored plain may still lie there when the log tells already that it is erased.
-        let index = self.index.clone();
-        let erased = self.blocking(move || index.is_erased(part.index)).await?;
+        let erased = self.index.clone();
+        let erased = self.blocking(move || erased.is_erased(index)).await?;
         if erased.map_err(|e| self.broken(&e))? {
             return Ok(None);
         }
-        Ok(self.undamaged(super::parts::detached(&part, &self.keyring)))
+        self.stored(index, kind, super::parts::detached).await
+    }
+
+    /// What lies beside a record, as it is read. It may be moved under another key between the reading and the looking for the
+    /// key: then it is read once more.
+    async fn stored<T>(
+        &self,
+        index: u64,
+        kind: PartKind,
+        read: impl Fn(&Part, &Keyring) -> Result<Option<T>, BadPart>,
+    ) -> Result<Option<T>, Failure> {
+        let part = || async { self.journal.part(index, kind).await.map_err(|e| self.broken(&e)) };
+        let Some(first) = part().await? else {
+            return Ok(None);
+        };
+        let mut found = read(&first, &self.keyring);
+        if !matches!(found, Ok(Some(_)))
+            && let Some(second) = part().await?.filter(|second| *second != first)
+        {
+            found = read(&second, &self.keyring);
+        }
+        Ok(self.undamaged(found))
     }
 
     /// The key of a sealed body, wrapped for one agency, beside record `index`; none: erased, or there never was one.
     pub(super) async fn wrap(&self, index: u64) -> Result<Option<Bytes>, Failure> {
-        let part = self.journal.part(index, PartKind::Wrap).await;
-        let part = part.map_err(|e| self.broken(&e))?;
-        let Some(part) = part else { return Ok(None) };
-        Ok(self.undamaged(super::parts::wrap(&part, &self.keyring)))
+        self.stored(index, PartKind::Wrap, super::parts::wrap).await
     }
 
     /// A part, unless it cannot be read: a person must look, but one damaged part must not keep anybody from all the others.

@@ -7,7 +7,7 @@ use super::retention::at_rest::{self, NotOpened, NotSealed, OVERHEAD_BYTES, Plac
 use crate::domain::{Bucket, DetachedPart, InboxOpening};
 use crate::journal::{Part, PartKind};
 use crate::ledger::NewPart;
-use crate::retention::Keyring;
+use crate::retention::{BucketKey, Keyring};
 
 /// As it is. Bodies and texts of older logs: salt 32 ‖ content. Inbox openings: number u64 big-endian ‖ salt 32.
 const PLAIN: u8 = 1;
@@ -133,6 +133,32 @@ fn plain(part: &Part, keyring: &Keyring) -> Result<Option<Bytes>, BadPart> {
         }
         _ => Err(bad(part)),
     }
+}
+
+/// Whether a part is under this key.
+pub(super) fn is_under(part: &Part, key: &BucketKey) -> bool {
+    part.format == ENCRYPTED && at_rest::is_under(key, &part.bytes)
+}
+
+/// The part under another key of its bucket; what cannot be read any more is nothing there, too.
+pub(super) fn moved(
+    part: &Part,
+    bucket: Bucket,
+    key: &BucketKey,
+    keyring: &Keyring,
+) -> Result<Part, NotStored> {
+    let (index, kind) = (part.index, part.kind);
+    let bytes = match plain(part, keyring) {
+        Ok(Some(plain)) => at_rest::seal_under(key, Place { index, kind, bucket }, plain.to_vec())?,
+        Ok(None) | Err(_) => at_rest::nothing_under(key),
+    };
+    Ok(Part {
+        index,
+        kind,
+        format: ENCRYPTED,
+        bucket: bucket.number(),
+        bytes,
+    })
 }
 
 /// Reads an inbox opening.

@@ -21,6 +21,7 @@ use super::heartbeat;
 use super::meters::Meters;
 use super::reads::Reads;
 use super::retention::eraser::Eraser;
+use super::retention::held::Resting;
 use super::sequencer::{self, Answer, Phase, Sequencer, SystemNonces};
 use super::witnesses::{BehindWitnesses, WitnessOptions, Witnesses, WitnessesError};
 use crate::alarm::Alarms;
@@ -298,6 +299,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
         clock: Arc::clone(&clock),
         rules: retention,
         durable: durable.clone(),
+        resting: Resting::default(),
     };
     // What the log owes is told before anybody is served.
     let finish_ms = Duration::from_millis(limits::RETENTION_START_MS_MAX);

@@ -224,7 +224,9 @@ impl Keyring {
     pub(crate) fn ensure_all(&self, buckets: &[Bucket]) -> Result<(), KeyringError> {
         let now = self.entries();
         let mut made = Vec::new();
-        for bucket in buckets.iter().filter(|bucket| !now.keys.contains_key(bucket)) {
+        // Nothing new comes into a bucket whose end is being told.
+        let lacks = |it: &&Bucket| !now.keys.contains_key(it) && !now.destroyed.contains_key(it);
+        for bucket in buckets.iter().filter(lacks) {
             made.push((*bucket, Zeroizing::new(random_bytes::<32>()?)));
         }
         if made.is_empty() {
@@ -299,6 +301,16 @@ impl Keyring {
                 entries.next.remove(bucket);
             }
         })
+    }
+
+    /// The key of what stays of a bucket when its key is destroyed, or was; none: nothing stays.
+    pub(crate) fn staying(&self, bucket: Bucket) -> Option<BucketKey> {
+        let entries = self.entries();
+        let keys = match entries.destroyed.contains_key(&bucket) {
+            true => &entries.keys,
+            false => &entries.next,
+        };
+        keys.get(&bucket).cloned()
     }
 
     /// What was destroyed and is not all told in the log, with the rule's days.

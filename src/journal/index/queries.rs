@@ -42,6 +42,16 @@ fn kept(key: &[u8]) -> Result<(Bucket, u64, DeskAddress), IndexError> {
     keys::of_kept(key).ok_or_else(|| IndexError::Corrupt("a key of what is kept does not read".into()))
 }
 
+fn kept_part((key, value): &(Vec<u8>, Vec<u8>)) -> Result<KeptPart, IndexError> {
+    let (bucket, index, desk) = kept(key)?;
+    let warning = Digest::decode(value)?;
+    Ok(KeptPart {
+        bucket,
+        index,
+        thread: ThreadKey { warning, desk },
+    })
+}
+
 fn number_of(key: &[u8]) -> Result<u64, IndexError> {
     keys::last_number(key).ok_or_else(|| IndexError::Corrupt("a key is too short".into()))
 }
@@ -61,17 +71,25 @@ impl Index {
 
     /// What is kept of a bucket, in the order of the log; at most `limit`.
     pub fn kept(&self, bucket: Bucket, limit: usize) -> Result<Vec<KeptPart>, IndexError> {
-        let mut found = Vec::new();
-        for (key, value) in self.all(&keys::kept_of(bucket), limit)? {
-            let (bucket, index, desk) = kept(&key)?;
-            let warning = Digest::decode(&value)?;
-            found.push(KeptPart {
-                bucket,
-                index,
-                thread: ThreadKey { warning, desk },
-            });
-        }
-        Ok(found)
+        let entries = self.all(&keys::kept_of(bucket), limit)?;
+        entries.iter().map(kept_part).collect()
+    }
+
+    /// The same after one of them.
+    pub fn kept_after(
+        &self,
+        bucket: Bucket,
+        after: Option<&KeptPart>,
+        limit: usize,
+    ) -> Result<Vec<KeptPart>, IndexError> {
+        let Some(after) = after else {
+            return self.kept(bucket, limit);
+        };
+        let mut from = keys::kept(bucket, after.index, &after.thread.desk);
+        from.push(0);
+        let end = keys::end_of(&keys::kept_of(bucket));
+        let entries = self.store.range(&from, &end, Order::Ascending, limit)?;
+        entries.iter().map(kept_part).collect()
     }
 
     /// Whether the log tells that what lay beside this record is erased.

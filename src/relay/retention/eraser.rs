@@ -9,16 +9,19 @@ use std::time::Duration;
 use futures_util::future::{join_all, try_join_all};
 use tokio::sync::watch;
 
-use crate::domain::{Bucket, Digest, DirectoryPosition, Erased, RetentionClass};
+use super::held::{Left, Resting};
+use crate::domain::{Bucket, DirectoryPosition, Erased, RecordKind, RetentionClass};
 use crate::error::Refused;
-use crate::journal::{AppendError, Index, IndexError, Journal, KeptPart, PartKind};
-use crate::ledger::{Command, Directory, Erasure, Facts as _, FactsError, held};
+use crate::journal::{AppendError, Index, IndexError, Journal, KeptPart, PartKind, ReadError};
+use crate::ledger::{Command, Directory, Erasure, Facts as _, FactsError, ThreadKey};
 use crate::limits;
 use crate::relay::durable::Durable;
+use crate::relay::parts::NotStored;
 use crate::relay::sequencer::{Answer, Queue};
 use crate::retention::RetentionRules;
 use crate::retention::{Keyring, KeyringError};
 use crate::time::{Clock, Timestamp};
+use crate::wire;
 
 /// Why something was not erased; it is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +34,10 @@ pub(in crate::relay) enum NotErased {
     Facts(#[from] FactsError),
     #[error("the journal: {0}")]
     Journal(#[from] AppendError),
+    #[error(transparent)]
+    Records(#[from] ReadError),
+    #[error(transparent)]
+    Moved(#[from] NotStored),
     #[error("it was not recorded: {0}")]
     Refused(Refused),
     #[error("a read of the index did not finish")]
@@ -48,6 +55,8 @@ pub(in crate::relay) struct Eraser {
     pub(in crate::relay) rules: RetentionRules,
     /// Where auditors' holds stand.
     pub(in crate::relay) durable: watch::Receiver<Arc<Durable>>,
+    /// Buckets of which something is held, each with when it is looked at again.
+    pub(in crate::relay) resting: Resting,
 }
 
 impl Eraser {
@@ -56,9 +65,43 @@ impl Eraser {
         let mut finished = Ok(());
         for (bucket, days) in self.keyring.destroyed() {
             let looked = self.directory().position();
-            finished = and(finished, bucket, self.erase(bucket, days, looked).await);
+            let told = match self.sweep(bucket).await {
+                Ok(()) => self.erase(bucket, days, looked).await,
+                Err(error) => Err(error),
+            };
+            finished = and(finished, bucket, told);
         }
         finished
+    }
+
+    /// Removes from the journal what is told already: the process may have ended between the two. What an older version stored
+    /// plain would lie there for ever.
+    async fn sweep(&self, bucket: Bucket) -> Result<(), NotErased> {
+        let mut next = self.keyring.note(bucket).and_then(|note| note.first);
+        while let Some(from) = next {
+            let read = self
+                .journal
+                .read(from, limits::RETENTION_BATCH, limits::BLOCK_BYTES_MAX);
+            let read = read.await?;
+            next = read.last().map(|(last, _)| last.saturating_add(1));
+            let told = read
+                .iter()
+                .filter_map(|(_, bytes)| told_of(bytes, bucket))
+                .collect();
+            self.remove(told).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes what lay beside these from the journal.
+    async fn remove(&self, told: Vec<KeptPart>) -> Result<(), NotErased> {
+        let parts = self.parts_of(told).await?;
+        let erased = join_all(
+            parts
+                .into_iter()
+                .map(|(index, kind)| self.journal.erase(index, kind)),
+        );
+        Ok(erased.await.into_iter().collect::<Result<(), _>>()?)
     }
 
     /// Erases what is due now. What fails with one bucket keeps no other; it is tried again.
@@ -71,21 +114,27 @@ impl Eraser {
         for (bucket, days) in self.rules.due(&buckets, now) {
             // What is not told yet comes first.
             if self.keyring.note(bucket).is_none() {
-                erased = and(erased, bucket, self.erase_due(bucket, days).await);
+                erased = and(erased, bucket, self.erase_due(bucket, days, now).await);
             }
         }
         erased.and(self.forget(now).await)
     }
 
-    async fn erase_due(&self, bucket: Bucket, days: u32) -> Result<(), NotErased> {
+    async fn erase_due(&self, bucket: Bucket, days: u32, now: Timestamp) -> Result<(), NotErased> {
         let directory = self.directory();
         let looked = directory.position();
-        if let Some(hold) = self.held(bucket, directory).await? {
-            tracing::info!(%bucket, hold, "what was said is due to be erased, and an auditor holds it");
+        if directory.holds_at(now).next().is_some() && self.rests(bucket, now) {
             return Ok(());
         }
-        tracing::info!(%bucket, days, "what was said is erased by its rule");
-        self.erase(bucket, days, looked).await
+        let left = self.keep_held(bucket, directory, now).await?;
+        if left != Left::Nothing {
+            tracing::info!(%bucket, days, "what was said is erased by its rule");
+            self.erase(bucket, days, looked).await?;
+        }
+        if left != Left::All {
+            self.rest(bucket, now);
+        }
+        Ok(())
     }
 
     /// Makes the keys of all days that a warning may expire on, so that no sender makes the sequencer write them.
@@ -128,27 +177,6 @@ impl Eraser {
         Arc::clone(&self.durable.borrow().directory)
     }
 
-    /// The record of a hold that reaches anything of the bucket: it is one key, and so all of it stays.
-    async fn held(&self, bucket: Bucket, directory: Arc<Directory>) -> Result<Option<u64>, NotErased> {
-        let (index, now) = (self.index.clone(), self.clock.now());
-        blocking(move || {
-            if directory.holds_at(now).next().is_none() {
-                return Ok(None);
-            }
-            let mut last: Option<Digest> = None;
-            for part in index.kept(bucket, usize::MAX)? {
-                if last.replace(part.thread.warning) == Some(part.thread.warning) {
-                    continue;
-                }
-                if let Some(hold) = held(&directory, &index, &part.thread, now)? {
-                    return Ok(Some(hold.index));
-                }
-            }
-            Ok::<_, NotErased>(None)
-        })
-        .await
-    }
-
     /// The same again and again, until it is dropped.
     pub(in crate::relay) fn start(self) -> tokio::task::JoinHandle<()> {
         tokio::spawn(async move {
@@ -169,29 +197,40 @@ impl Eraser {
         days: u32,
         looked: Option<DirectoryPosition>,
     ) -> Result<(), NotErased> {
+        let staying = self.keyring.staying(bucket);
+        let mut after = None;
         loop {
-            let index = self.index.clone();
-            let kept = blocking(move || index.kept(bucket, limits::RETENTION_BATCH)).await?;
-            if kept.is_empty() {
+            let page = self.page(bucket, after).await?;
+            after = page.last().cloned();
+            if after.is_none() {
                 break;
             }
-            try_join_all(kept.iter().map(|part| self.tell(part, days, looked))).await?;
+            let going = self.going(page, staying.as_ref()).await?;
+            try_join_all(going.iter().map(|part| self.tell(part, days, looked))).await?;
             // What is encrypted cannot be read any more: this frees its room. What an older version stored plain, it removes.
-            let parts = self.parts_of(kept).await?;
-            let erased = join_all(
-                parts
-                    .into_iter()
-                    .map(|(index, kind)| self.journal.erase(index, kind)),
-            )
-            .await;
-            erased.into_iter().collect::<Result<(), _>>()?;
+            self.remove(going).await?;
         }
         let keyring = Arc::clone(&self.keyring);
-        blocking(move || keyring.told(bucket)).await
+        blocking(move || match keyring.note(bucket) {
+            Some(_) => keyring.told(bucket),
+            // All that there is stays.
+            None => keyring.renewed(bucket),
+        })
+        .await
+    }
+
+    /// What is kept of a bucket after one of it, in bounds.
+    pub(super) async fn page(
+        &self,
+        bucket: Bucket,
+        after: Option<KeptPart>,
+    ) -> Result<Vec<KeptPart>, NotErased> {
+        let index = self.index.clone();
+        blocking(move || index.kept_after(bucket, after.as_ref(), limits::RETENTION_BATCH)).await
     }
 
     /// What lies in the journal of these: beside their records, and each recipient's wrap of a sealed body's key.
-    async fn parts_of(&self, kept: Vec<KeptPart>) -> Result<BTreeSet<(u64, PartKind)>, NotErased> {
+    pub(super) async fn parts_of(&self, kept: Vec<KeptPart>) -> Result<BTreeSet<(u64, PartKind)>, NotErased> {
         let index = self.index.clone();
         blocking(move || {
             let mut parts = BTreeSet::new();
@@ -234,6 +273,23 @@ impl Eraser {
     }
 }
 
+/// What a record tells to be erased of a bucket.
+fn told_of(bytes: &[u8], bucket: Bucket) -> Option<KeptPart> {
+    let record = wire::record(bytes).ok()?;
+    let link = record.thread?;
+    match record.kind {
+        RecordKind::Erased(erased) if erased.bucket == bucket => Some(KeptPart {
+            bucket,
+            index: erased.index,
+            thread: ThreadKey {
+                warning: link.warning,
+                desk: link.desk,
+            },
+        }),
+        _ => None,
+    }
+}
+
 /// The first failure, and a line for each.
 fn and(before: Result<(), NotErased>, bucket: Bucket, now: Result<(), NotErased>) -> Result<(), NotErased> {
     if let Err(error) = &now {
@@ -242,7 +298,7 @@ fn and(before: Result<(), NotErased>, bucket: Bucket, now: Result<(), NotErased>
     before.and(now)
 }
 
-async fn blocking<T: Send + 'static, E: Into<NotErased> + Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static, E: Into<NotErased> + Send + 'static>(
     run: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, NotErased> {
     let ran = tokio::task::spawn_blocking(run).await;

@@ -5,3 +5,4 @@
 
 pub(super) mod at_rest;
 pub(super) mod eraser;
+pub(super) mod held;

@@ -13,6 +13,7 @@ mod budgets;
 mod commands;
 mod delivery;
 mod erasing;
+mod held;
 mod lost_keys;
 mod paging;
 mod queue;

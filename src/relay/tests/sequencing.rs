@@ -503,6 +503,9 @@ mod counting {
         async fn erase(&self, index: u64, kind: PartKind) -> Result<(), AppendError> {
             self.journal.erase(index, kind).await
         }
+        async fn rewrite(&self, part: Part) -> Result<(), AppendError> {
+            self.journal.rewrite(part).await
+        }
         fn tail(&self) -> tokio::sync::watch::Receiver<Head> {
             self.journal.tail()
         }

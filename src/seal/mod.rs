@@ -53,7 +53,9 @@ pub use payload_kind::{PayloadKind, UnknownPayloadType};
 pub use random::{RandomError, random_bytes};
 pub use seal_key::{BadSealKey, SEAL_SECRET_BYTES, SealPublicKey, SealSecretKey, SealSuite};
 pub use sealed_body::{BodyKey, SEALED_BODY_SUITE, SealedBody, is_sealed_body_length, open_body, seal_body};
-pub use sealed_text::{SealedText, TextPlace, open_text, seal_text, sealed_text_shape};
+pub use sealed_text::{
+    SealedText, TextPlace, is_sealed_text_length, open_text, seal_text, sealed_text_shape,
+};
 pub use signer::{FileSigner, Signer, SignerError, add_signature, sign_envelope};
 pub use verify::{Verified, VerifyError, verify_envelope, verify_envelope_as};
 pub use wrap::{OpenedWrap, WrapKind, open_wrap, wrap_key, wrap_shape};

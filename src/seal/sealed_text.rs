@@ -60,12 +60,16 @@ pub fn open_text(
 /// The suite of a sealed text whose length can be one: whoever cannot open it can see that much.
 pub fn sealed_text_shape(content: &[u8]) -> Result<SealSuite, OpenError> {
     let (suite, _) = split_suite(content)?;
-    let plaintext = content.len().checked_sub(suite.overhead());
-    if SEALED_TEXT_CLASSES.iter().any(|class| Some(*class) == plaintext) {
-        Ok(suite)
-    } else {
-        Err(OpenError::Length(content.len()))
+    match is_sealed_text_length(suite, content.len()) {
+        true => Ok(suite),
+        false => Err(OpenError::Length(content.len())),
     }
+}
+
+/// Whether a text that is sealed by a suite can be this long.
+pub fn is_sealed_text_length(suite: SealSuite, length: usize) -> bool {
+    let plaintext = length.checked_sub(suite.overhead());
+    SEALED_TEXT_CLASSES.iter().any(|class| Some(*class) == plaintext)
 }
 
 impl TextPlace<'_> {

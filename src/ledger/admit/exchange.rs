@@ -18,10 +18,11 @@ use crate::error::{ErrorCode, Refused};
 use crate::ledger::directory::Directory;
 use crate::ledger::facts::IdKey;
 use crate::ledger::refusal::{Leaves, leaves};
+use crate::ledger::rules;
 use crate::limits;
 use crate::seal::{
-    OpenedAudience, PayloadKind, SEALED_BODY_SUITE, Verified, WrapKind, body_digest, is_sealed_body_length,
-    open_audience, sealed_text_shape, text_digest, wrap_shape,
+    OpenedAudience, PayloadKind, Verified, WrapKind, body_digest, open_audience, sealed_text_shape,
+    text_digest, wrap_shape,
 };
 use crate::wire;
 
@@ -135,7 +136,7 @@ pub fn warning(
     check_lane(hint, Lane::of(header.status, header.precedence))?;
     let wraps = sorted(wraps, &key.principal, header.body.form)?;
     let judged = check_origin(directory, &header.common)
-        .and_then(|()| check_form(&header))
+        .and_then(|()| rules::body_form(&header.body))
         .and_then(|()| open(&header, openings))
         .and_then(|audience| {
             let bounds = Bounds {
@@ -321,34 +322,6 @@ fn sorted(wraps: Vec<Wrap>, signer: &Principal, form: Form) -> Result<SentWraps,
     Ok(sorted)
 }
 
-/// What a sealed or clear body asks of the header.
-fn check_form(header: &Warning) -> Result<(), Refused> {
-    let invalid = |sentence: &str, field: &str| {
-        Err(Refused::new(ErrorCode::InvalidValue, sentence.to_owned()).about(field))
-    };
-    let body = &header.body;
-    match body.form {
-        Form::Clear => clear_form(body, "body"),
-        Form::Sealed if body.suite != SEALED_BODY_SUITE => invalid("there is no such suite", "body.suite"),
-        Form::Sealed if body.plaintext_commitment.is_none() => invalid(
-            "a sealed body has a commitment to its plaintext",
-            "body.plaintext_commitment",
-        ),
-        Form::Sealed if !usize::try_from(body.length).is_ok_and(is_sealed_body_length) => {
-            invalid("no sealed body has this length", "body.length")
-        }
-        Form::Sealed => Ok(()),
-    }
-}
-
-fn clear_form(reference: &PartReference, name: &str) -> Result<(), Refused> {
-    if reference.suite != 0 || reference.plaintext_commitment.is_some() {
-        let sentence = format!("a clear {name} has no suite and no plaintext commitment");
-        return Err(Refused::new(ErrorCode::InvalidValue, sentence).about(name));
-    }
-    Ok(())
-}
-
 fn check_text(reference: Option<&PartReference>, part: Option<&DetachedPart>) -> Result<(), Refused> {
     let mismatch = |sentence: &str| Err(Refused::new(ErrorCode::TextMismatch, sentence).about("text"));
     match (reference, part) {
@@ -362,11 +335,9 @@ fn check_text(reference: Option<&PartReference>, part: Option<&DetachedPart>) ->
                 name: "text",
             };
             bounds.check(reference, part)?;
+            rules::text_form(reference)?;
             match reference.form {
-                Form::Clear => {
-                    clear_form(reference, "text")?;
-                    wire::text(&part.content).map(drop)
-                }
+                Form::Clear => wire::text(&part.content).map(drop),
                 Form::Sealed => sealed_text(reference, part),
             }
         }
@@ -377,9 +348,6 @@ fn check_text(reference: Option<&PartReference>, part: Option<&DetachedPart>) ->
 
 fn sealed_text(reference: &PartReference, part: &DetachedPart) -> Result<(), Refused> {
     let invalid = |sentence: String| Err(Refused::new(ErrorCode::InvalidValue, sentence).about("text"));
-    if reference.plaintext_commitment.is_none() {
-        return invalid("a sealed text has a commitment to its plaintext".to_owned());
-    }
     match sealed_text_shape(&part.content) {
         Ok(suite) if u32::from(suite.byte()) == reference.suite => Ok(()),
         Ok(suite) => invalid(format!(

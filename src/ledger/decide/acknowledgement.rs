@@ -120,6 +120,9 @@ pub(in crate::ledger) fn kind_rules(acknowledgement: &Acknowledgement) -> Result
     if kind == Kind::Received && acknowledgement.text.is_some() {
         return invalid("a machine's RECEIVED has no text".to_owned(), "text");
     }
+    if let Some(text) = &acknowledgement.text {
+        rules::text_form(text)?;
+    }
     if acknowledgement.assessment.is_some() && !kind.is_answer() {
         return invalid(format!("{kind} carries no assessment"), "assessment");
     }

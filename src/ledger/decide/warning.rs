@@ -14,7 +14,7 @@ use crate::ledger::directory::Directory;
 use crate::ledger::resolve::Recipient;
 use crate::ledger::rules;
 use crate::limits;
-use crate::seal::{SealPublicKey, SealSuite, inbox_commitment, wrap_digest};
+use crate::seal::{SealPublicKey, inbox_commitment, wrap_digest};
 use crate::time::Timestamp;
 
 /// `ACCEPTED`, then a `ROUTED` for each recipient, sorted by desk.
@@ -137,6 +137,7 @@ pub(in crate::ledger) fn header_rules(
         ));
     }
     rules::desk_of_signer(directory, &header.common)?;
+    rules::body_form(&header.body)?;
     expiry(header, time)?;
     type_rules(header)
 }
@@ -146,6 +147,7 @@ pub(in crate::ledger) fn header_rules(
 pub fn offline_rules(header: &Warning, time: Timestamp) -> Result<(), Refused> {
     supported(header)?;
     rules::no_critical_extension(&header.extensions)?;
+    rules::body_form(&header.body)?;
     expiry(header, time)?;
     type_rules(header)
 }
@@ -219,8 +221,7 @@ fn supported(header: &Warning) -> Result<(), Refused> {
 }
 
 fn reply_key(reply: &ReplyKey) -> Result<(), Refused> {
-    let suite = u8::try_from(reply.suite).ok().and_then(SealSuite::from_byte);
-    let suite = suite.ok_or_else(|| {
+    let suite = rules::suite(reply.suite).ok_or_else(|| {
         Refused::new(ErrorCode::InvalidValue, "there is no such suite").about("reply_key.suite")
     })?;
     SealPublicKey::of(suite, &reply.key)

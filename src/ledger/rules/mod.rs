@@ -2,9 +2,11 @@
 //! was before the record, with the index that the record has or is to have.
 
 mod entries;
+mod forms;
 mod keys;
 
 pub(super) use entries::{agency_enrolment, auditor_of, desks, hold, mandate, state_enrolment, suspension};
+pub(super) use forms::{body_form, suite, text_form};
 pub(super) use keys::{agency_certificate, genesis_certificate, key_statement, operator_key_statement};
 pub use keys::{certified_keyid, keyid_of};
 

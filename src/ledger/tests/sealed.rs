@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::appended;
 use crate::domain::*;
 use crate::error::ErrorCode as E;
-use crate::ledger::{Decision, NewPart};
+use crate::ledger::{Decision, NewPart, verify_record};
 use crate::seal::{self, SEALED_BODY_SUITE};
 use crate::world::{Scene, World, code_of, parsed};
 
@@ -185,6 +185,125 @@ fn a_text_may_be_sealed() {
         let decision = scene.acknowledge("ru.ctc", submission);
         let expected = spoilt.then_some((E::InvalidValue, true));
         assert_eq!(code_of(&decision), expected, "{decision:?}");
+    }
+}
+
+/// What no honest relay takes stands in no log either: whoever verifies a record holds what was signed of a body or text to what
+/// such a part can be, without it. Each row is signed well, and spoilt in one value.
+#[test]
+fn the_shapes_of_parts_are_verified_in_a_log() {
+    use crate::limits::{BODY_BYTES_MAX, TEXT_BYTES_MAX};
+    let stands = |scene: &Scene, kind, thread| {
+        let record = Record {
+            nonce: [1; 16],
+            time: scene.world.now,
+            thread,
+            directory: None,
+            kind,
+        };
+        verify_record(&scene.log.directory, scene.log.next_index(), &record)
+    };
+    let bodies: [(bool, fn(&mut PartReference)); 8] = [
+        (true, |_| ()),
+        (false, |body| body.plaintext_commitment = None),
+        (false, |body| body.suite += 1),
+        (false, |body| body.length -= 1),
+        (false, |body| body.form = Form::Clear),
+        (true, |body| *body = in_clear(BODY_BYTES_MAX)),
+        (false, |body| *body = in_clear(BODY_BYTES_MAX + 1)),
+        (false, |body| {
+            *body = PartReference {
+                suite: 1,
+                ..in_clear(9)
+            }
+        }),
+    ];
+    for (row, (good, change)) in bodies.into_iter().enumerate() {
+        let mut scene = Scene::new();
+        let draft = scene.world.draft("us.ctc", &["ru.ctc"], &[]).sealed();
+        let draft = draft.with(|header| {
+            change(&mut header.body);
+            if row > 4 {
+                header.reply_key = None;
+            }
+        });
+        let Submission {
+            envelope, openings, ..
+        } = draft.sign("us.ctc");
+        let accepted = Accepted {
+            warning: envelope,
+            openings,
+            routed: Vec::new(),
+        };
+        let checked = stands(&scene, RecordKind::Accepted(accepted), None);
+        assert_eq!(checked.is_ok(), good, "body {row}: {checked:?}");
+    }
+    let sealed = |length| PartReference {
+        form: Form::Sealed,
+        suite: 1,
+        plaintext_commitment: Some([5; 32]),
+        ..in_clear(length)
+    };
+    let texts = [
+        (true, sealed(256 + 49)),
+        (false, sealed(256 + 48)),
+        (
+            false,
+            PartReference {
+                suite: 2,
+                ..sealed(256 + 49)
+            },
+        ),
+        (
+            false,
+            PartReference {
+                suite: 9,
+                ..sealed(256 + 49)
+            },
+        ),
+        (
+            false,
+            PartReference {
+                plaintext_commitment: None,
+                ..sealed(256 + 49)
+            },
+        ),
+        (true, in_clear(TEXT_BYTES_MAX)),
+        (false, in_clear(TEXT_BYTES_MAX + 1)),
+        (
+            false,
+            PartReference {
+                suite: 1,
+                ..in_clear(9)
+            },
+        ),
+    ];
+    for (row, (good, text)) in texts.into_iter().enumerate() {
+        let mut scene = Scene::new();
+        let warning = scene.world.warning("us.ctc", &["ru.ctc"]);
+        let link = ThreadLink {
+            warning: warning.envelope.digest(),
+            desk: parsed("ru.ctc"),
+            seq: 1,
+            prev: Some(Hash([1; 32])),
+        };
+        let kind = AcknowledgementKind::Opened;
+        let answer = scene
+            .world
+            .acknowledgement("ru.ctc", &warning, kind, |it| it.text = Some(text));
+        let checked = stands(&scene, RecordKind::Acknowledged(answer.envelope), Some(link));
+        assert_eq!(checked.is_ok(), good, "text {row}: {checked:?}");
+    }
+}
+
+/// What is signed of a part in clear of this length.
+fn in_clear(length: usize) -> PartReference {
+    PartReference {
+        form: Form::Clear,
+        suite: 0,
+        length: u32::try_from(length).unwrap(),
+        digest: [7; 32],
+        plaintext_commitment: None,
     }
 }
 

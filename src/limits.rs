@@ -548,6 +548,8 @@ pub const REPLAY_BATCH_MAX: usize = 256;
 pub const DIRECTORY_PAGE_MAX: usize = 512;
 /// Near names offered with `UNKNOWN_RECIPIENT`.
 pub const NEAR_NAMES_MAX: usize = 5;
+/// Names in a gRPC status, in bytes: it travels in a trailer, in base64, and clients take 16 KiB of headers.
+pub const STATUS_NAMES_BYTES_MAX: usize = 9 * 1024;
 /// Names that are compared when near ones are looked for.
 pub const NEAR_NAMES_SEARCHED_MAX: usize = 4096;
 /// How long a drain on SIGTERM may take before what is left is cut.
@@ -646,7 +648,10 @@ const _: () =
 const _: () = assert!(JOURNAL_FREE_BYTES_MIN < DISK_FREE_BYTES_MIN);
 const _: () = assert!((2 * JOURNAL_QUEUE_MAX * BLOCK_BYTES_MAX) as u64 <= JOURNAL_FREE_BYTES_MIN);
 const _: () = assert!(
-    ((BODY_BYTES_MAX + PAYLOAD_BYTES_MAX + AUDIENCE_MAX * (ADDRESS_BYTES_MAX + 64 + RECIPIENT_BYTES)) as u64)
+    ((BODY_BYTES_MAX
+        + PAYLOAD_BYTES_MAX
+        + AUDIENCE_MAX * (ADDRESS_BYTES_MAX + 64 + RECIPIENT_BYTES)
+        + WRAPS_MAX * (WRAP_BYTES_MAX + 64)) as u64)
         < WARNING_BYTES_PER_HOUR_MIN - WARNING_BYTES_PER_HOUR_MIN / QUOTA_KEPT_FOR_ACTUAL
 );
 const _: () = assert!(

@@ -9,6 +9,7 @@ use tonic::{Code, Status};
 use tonic_types::pb;
 
 use crate::error::{ErrorCode, Refused, SideEffect};
+use crate::limits;
 use crate::relay::Failure;
 use crate::wire::{self, v1};
 
@@ -87,7 +88,17 @@ impl From<Failure> for Status {
         if let Some(ms) = failure.refused.retry_after_ms {
             details.push(any("google.rpc.RetryInfo", retry_info(ms).encode_to_vec()));
         }
-        let refusal = refusal(failure);
+        let mut refusal = refusal(failure);
+        if refusal
+            .near
+            .iter()
+            .map(|name| name.len().saturating_add(4))
+            .sum::<usize>()
+            > limits::STATUS_NAMES_BYTES_MAX
+        {
+            // A client whose headers overflow learns nothing at all.
+            refusal.near.clear();
+        }
         details.push(any("wardline.v1.Refusal", refusal.encode_to_vec()));
         let status = pb::Status {
             code: code.into(),
@@ -136,7 +147,8 @@ fn metadata(failure: &Failure) -> HashMap<String, String> {
     if !refused.field.is_empty() {
         metadata.insert("field".to_owned(), refused.field.clone());
     }
-    if !refused.near.is_empty() {
+    // A long list stands once, in the refusal.
+    if !refused.near.is_empty() && refused.near.len() <= limits::NEAR_NAMES_MAX {
         metadata.insert("near".to_owned(), refused.near.join(","));
     }
     if let Some(rejection) = &failure.rejection {
@@ -194,6 +206,33 @@ mod tests {
                 Code::Unavailable | Code::ResourceExhausted | Code::Internal
             );
             assert_eq!(retried_by_tools, code.retryable(), "{code}");
+        }
+    }
+
+    /// The names in a refusal stand where a tool looks if they are few, once if they are many, and not at all in a status where
+    /// they would not fit a client's headers (16 KiB, of base64); a table.
+    #[test]
+    fn names_fit_a_status() {
+        for (names, chars, listed, for_tools) in [
+            (5usize, 12usize, 5usize, true),
+            (limits::AUDIENCE_MAX, 12, limits::AUDIENCE_MAX, false),
+            (limits::AUDIENCE_MAX, 28, limits::AUDIENCE_MAX, false),
+            (limits::AUDIENCE_MAX, 60, 0, false),
+        ] {
+            let mut refused = Refused::new(ErrorCode::WrapsMismatch, "for others");
+            refused.near = (0..names).map(|n| format!("{n:0chars$}")).collect();
+            let status = Status::from(refused);
+            let base64 = status.details().len().div_ceil(3) * 4;
+            assert!(base64 < 14 * 1024, "{names} of {chars}: {base64}");
+            let info = status.get_details_error_info().unwrap();
+            assert_eq!(
+                info.metadata.contains_key("near"),
+                for_tools,
+                "{names} of {chars}"
+            );
+            let details = pb::Status::decode(status.details()).unwrap();
+            let refusal = v1::Refusal::decode(details.details.last().unwrap().value.as_slice()).unwrap();
+            assert_eq!(refusal.near.len(), listed, "{names} of {chars}");
         }
     }
 

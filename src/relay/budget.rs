@@ -290,7 +290,8 @@ impl Level {
     }
 }
 
-/// About what a warning takes in the journal and the index if it is accepted: what was sent, and each recipient's routing.
+/// About what a warning takes in the journal and the index if it is accepted: what was sent, each wrap of a sealed body's key, and each
+/// recipient's routing.
 pub(super) fn bytes_of(submission: &Submission) -> usize {
     let openings = submission.openings.iter().map(|opening| {
         let routing = match opening.kind {
@@ -299,7 +300,12 @@ pub(super) fn bytes_of(submission: &Submission) -> usize {
         };
         opening.address.len().saturating_add(64).saturating_add(routing)
     });
+    let wraps = submission
+        .wraps
+        .iter()
+        .map(|wrap| wrap.wrapped.len().saturating_add(64));
     openings
+        .chain(wraps)
         .fold(0usize, usize::saturating_add)
         .saturating_add(submission.body.content.len())
         .saturating_add(submission.envelope.payload.len())

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use super::Admitted;
 use super::signed::{Signed, check_origin, check_session, check_signer, single_signer};
 use crate::domain::{
-    Acknowledgement, AcknowledgementSubmission, AgencyId, AudienceOpening, Common, DetachedPart, Digest,
-    Form, Hint, KeyId, KeyRole, Lane, PartReference, PayloadId, Principal, SignedEnvelope, Submission,
-    Warning, Wrap,
+    Acknowledgement, AcknowledgementSubmission, AgencyId, AudienceKind, AudienceOpening, Common,
+    DetachedPart, Digest, Form, Hint, KeyId, KeyRole, Lane, PartReference, PayloadId, Principal,
+    SignedEnvelope, Submission, Warning, Wrap,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::ledger::directory::Directory;
@@ -117,6 +117,7 @@ pub fn warning(
         body,
         wraps,
     } = submission;
+    few_enough(&wraps, &openings)?;
     let signed = single_signer(directory, envelope, PayloadKind::Warning)?;
     let header = match wire::warning(&signed.verified) {
         Ok(header) => header,
@@ -293,15 +294,26 @@ fn open(header: &Warning, openings: Vec<AudienceOpening>) -> Result<OpenedAudien
         .map_err(|error| Refused::new(error.code(), error.to_string()).about("audience"))
 }
 
+/// An address leads to one agency, so there is a wrap for each at most, and the originator's. What is more is refused before anything
+/// is verified or queued.
+fn few_enough(wraps: &[Wrap], openings: &[AudienceOpening]) -> Result<(), Refused> {
+    let addressed = openings.iter().filter(|it| it.kind == AudienceKind::To).count();
+    if wraps.len() <= addressed.saturating_add(1) {
+        return Ok(());
+    }
+    let sentence = format!(
+        "{} wraps for {addressed} addresses and the originator",
+        wraps.len()
+    );
+    Err(Refused::new(ErrorCode::WrapsMismatch, sentence).about("wraps"))
+}
+
 /// Those for the agencies and that for the originator. They are not signed, so whatever is wrong with them is not recorded:
 /// the same signed bytes may come again with others.
 fn sorted(wraps: Vec<Wrap>, signer: &Principal, form: Form) -> Result<SentWraps, Refused> {
     let mismatch = |sentence: String| Err(Refused::new(ErrorCode::WrapsMismatch, sentence).about("wraps"));
     if form == Form::Clear && !wraps.is_empty() {
         return mismatch("a body in clear has no key that could be wrapped".to_owned());
-    }
-    if wraps.len() > limits::WRAPS_MAX {
-        return mismatch(format!("more than {} wraps", limits::WRAPS_MAX));
     }
     let mut sorted = SentWraps::default();
     for Wrap { agency, wrapped } in wraps {

@@ -117,6 +117,23 @@ fn the_wraps_are_those_of_the_recipients() {
     );
 }
 
+/// More wraps than there are addresses, and the originator's, are refused before the signature is looked at: junk costs nothing but
+/// its reading.
+#[test]
+fn more_wraps_than_addresses_are_not_looked_at() {
+    let mut scene = Scene::new();
+    let mut sent = scene
+        .world
+        .draft("us.ctc", &["ru.ctc"], &[])
+        .sealed()
+        .sign("us.ctc");
+    sent.envelope.signatures[0].sig[7] ^= 1;
+    let refused = |scene: &mut Scene, sent: &Submission| code_of(&scene.submit("us.ctc", sent.clone()));
+    assert_eq!(refused(&mut scene, &sent), Some((E::BadSignature, false)));
+    sent.wraps.push(sent.wraps[1].clone());
+    assert_eq!(refused(&mut scene, &sent), Some((E::WrapsMismatch, false)));
+}
+
 /// What a header says of a sealed body is held to what a sealed body is; what is wrong is recorded.
 #[test]
 fn a_sealed_header_says_what_a_sealed_body_needs() {

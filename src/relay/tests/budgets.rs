@@ -112,6 +112,26 @@ async fn bytes_and_recipients_are_counted() {
     stage.submit("us.ctc", one).await.unwrap();
 }
 
+/// The wraps of a sealed body's key are counted: of two warnings with equal bodies, the one with five more of them is over the quota.
+#[tokio::test]
+async fn wraps_are_counted() {
+    let size = |sent: &Submission| crate::relay::budget::bytes_of(sent);
+    let mut stage = Stage::new().await;
+    let sent = stage
+        .world
+        .draft("us.ctc", &["ru.ctc", "fr.ctc"], &[])
+        .sealed()
+        .sign("us.ctc");
+    let without = Submission {
+        wraps: Vec::new(),
+        ..sent.clone()
+    };
+    let wraps: usize = sent.wraps.iter().map(|wrap| wrap.wrapped.len() + 64).sum();
+    assert_eq!((sent.wraps.len(), size(&sent)), (3, size(&without) + wraps));
+    let stage = granting(1 << 30, size(&without) as u64 * 4 / 3 + 300).await;
+    over_quota(stage.submit("us.ctc", sent).await);
+}
+
 /// What is not accepted uses up nothing: refused with a record, refused beside the signature, the same bytes again and
 /// again, at once too.
 #[tokio::test]

@@ -34,6 +34,15 @@ pub(super) enum Beside {
 }
 
 impl Beside {
+    /// A body or text was signed, and is not shown.
+    pub(super) fn is_absent(&self) -> bool {
+        match self {
+            Self::Warning { shown, .. } => !shown,
+            Self::Acknowledgement { said, shown, .. } => said.text.is_some() && !shown,
+            Self::Nothing => false,
+        }
+    }
+
     /// Without what only a timeline tells.
     pub(super) fn without_content(self) -> Self {
         match self {

@@ -2,12 +2,16 @@
 //! bounded by the directory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::report::Counts;
+use super::state::StateError;
 use super::withheld::Withheld;
-use crate::domain::{AcknowledgementKind, KeyRole, Step};
+use crate::domain::{AcknowledgementKind, Bucket, KeyRole, RetentionClass, Step};
+use crate::ledger::Retained;
+use crate::time::Timestamp;
 
 /// The log up to a size, as it was verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +38,7 @@ pub(super) struct Verified {
     pub(super) mandators: Vec<String>,
 }
 
-/// Facts of which there are no more than the directory has principals and desks.
+/// Facts of which there are no more than the directory has principals and desks, or the log has days.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Few {
@@ -48,6 +52,44 @@ pub(super) struct Few {
     pub(super) threads: u64,
     /// Threads by their step's number.
     pub(super) steps: BTreeMap<i32, u64>,
+    /// The rules that stood, by class and days, each with the time until when; none: it stands.
+    pub(super) rules: Vec<(i32, u32, Option<i64>)>,
+    /// Each bucket's first record of its erasure.
+    pub(super) began: Vec<(u32, u64)>,
+    /// Warnings whose body is told to be erased in some of their threads: the acceptance, and in how many.
+    pub(super) told: BTreeMap<u64, u32>,
+}
+
+impl Few {
+    /// With what the log has said of how long things are kept.
+    pub(super) fn retaining(mut self, retained: &Retained) -> Self {
+        let rules = retained.rules.iter();
+        self.rules = rules
+            .map(|((class, days), until)| (class.number(), *days, until.map(Timestamp::unix_ms)))
+            .collect();
+        let began = retained.began.iter();
+        self.began = began.map(|(bucket, index)| (bucket.number(), *index)).collect();
+        self
+    }
+
+    /// The same again, for who goes on from here.
+    pub(super) fn retained(&self) -> Result<Retained, StateError> {
+        let unreadable = || StateError::damaged("what was said of how long things are kept does not read");
+        let rule = |(class, days, until): &(i32, u32, Option<i64>)| {
+            let class = RetentionClass::from_number(*class).ok_or_else(unreadable)?;
+            Ok(((class, *days), until.map(Timestamp::from_unix_ms)))
+        };
+        let bucket = |(bucket, index): &(u32, u64)| {
+            let bucket = Bucket::from_number(*bucket).ok_or_else(unreadable)?;
+            Ok::<_, StateError>((bucket, *index))
+        };
+        let began: BTreeMap<Bucket, u64> = self.began.iter().map(bucket).collect::<Result<_, _>>()?;
+        Ok(Retained {
+            whole: true,
+            rules: self.rules.iter().map(rule).collect::<Result<_, StateError>>()?,
+            began: Arc::new(began),
+        })
+    }
 }
 
 /// Reads a map whose keys are words of ours.

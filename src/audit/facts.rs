@@ -11,7 +11,9 @@ use super::state::{State, StateError};
 use super::store::{DirectoryRecord, Gathered};
 use super::tree::Tree;
 use crate::domain::{DeskAddress, Digest, DirectoryLink, Hash, PayloadId, Principal, Step};
-use crate::ledger::{Change, Facts, FactsError, Hourly, IdFact, IdKey, ThreadFact, ThreadKey, WarningFact};
+use crate::ledger::{
+    AcceptanceFact, Change, Facts, FactsError, Hourly, IdFact, IdKey, ThreadFact, ThreadKey, WarningFact,
+};
 use crate::limits;
 use crate::time::Timestamp;
 
@@ -33,6 +35,8 @@ pub(super) struct AuditFacts {
     rejected: BTreeMap<Principal, Hourly>,
     begun: u64,
     steps: BTreeMap<Step, u64>,
+    /// Warnings whose body is told to be erased in some of their threads and not yet in all: by acceptance, in how many.
+    told: BTreeMap<u64, u32>,
     partial: bool,
     /// The most new facts that were in front at once.
     #[cfg(test)]
@@ -73,6 +77,7 @@ impl AuditFacts {
             let step = Step::from_number(*step).ok_or_else(unreadable)?;
             self.steps.insert(step, *count);
         }
+        self.told.clone_from(&few.told);
         Ok(())
     }
 
@@ -92,7 +97,25 @@ impl AuditFacts {
                 .iter()
                 .map(|(step, count)| (step.number(), *count))
                 .collect(),
+            told: self.told.clone(),
+            ..Few::default()
         }
+    }
+
+    /// One more of a warning's threads tells that its body is erased; whether it is the first of them.
+    pub(super) fn body_told(&mut self, of: &AcceptanceFact) -> bool {
+        let told = self.told.entry(of.accepted).or_default();
+        *told = told.saturating_add(1);
+        let first = *told == 1;
+        if *told >= of.routed {
+            self.told.remove(&of.accepted);
+        }
+        first
+    }
+
+    /// Bodies that some of their warning's threads tell to be erased and others do not.
+    pub(super) fn told_in_part(&self) -> u64 {
+        self.told.len() as u64
     }
 
     pub(super) fn tree(&self) -> &Tree {

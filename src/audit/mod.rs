@@ -56,6 +56,8 @@ pub use verify::{Verdict, Verifier};
 #[cfg(test)]
 mod copy_tests;
 #[cfg(test)]
+mod erasure_tests;
+#[cfg(test)]
 mod network_tests;
 #[cfg(test)]
 mod scale_tests;

@@ -81,6 +81,15 @@ pub struct Counts {
     /// Records that tell that something was erased: of a body, one a recipient.
     #[serde(default)]
     pub erasures: u64,
+    /// Bodies and texts that were not shown, and that no such record tells of: lost, withheld, or erased since.
+    #[serde(default)]
+    pub absent_untold: u64,
+    /// Bodies and texts that were shown to the very run that found a record which says that they are erased.
+    #[serde(default)]
+    pub shown_though_erased: u64,
+    /// Bodies that are told to be erased in the threads of some recipients, and not of others.
+    #[serde(default)]
+    pub erased_in_part: u64,
     /// Times that the relay began.
     pub starts: u64,
     /// Of these, after an outage.
@@ -133,18 +142,33 @@ impl Counts {
         }
     }
 
+    /// A body or text is told to be erased: it was absent, or shown `now`, or shown to an earlier run.
+    pub(super) fn erased(&mut self, absent: bool, now: bool) {
+        if absent {
+            self.absent_untold = self.absent_untold.saturating_sub(1);
+        } else if now {
+            self.shown_though_erased = self.shown_though_erased.saturating_add(1);
+        }
+    }
+
     pub(super) fn beside(&mut self, beside: &Beside) {
         let one = |count: &mut u64| *count = count.saturating_add(1);
         match beside {
             Beside::Nothing => {}
             Beside::Warning { shown: true, .. } => one(&mut self.bodies_kept),
-            Beside::Warning { shown: false, .. } => one(&mut self.bodies_absent),
+            Beside::Warning { shown: false, .. } => {
+                one(&mut self.bodies_absent);
+                one(&mut self.absent_untold);
+            }
             Beside::Acknowledgement { said, shown, .. } => {
                 Self::add(&mut self.acknowledgements, said.kind.word());
                 match (&said.text, shown) {
                     (None, _) => {}
                     (Some(_), true) => one(&mut self.texts_kept),
-                    (Some(_), false) => one(&mut self.texts_absent),
+                    (Some(_), false) => {
+                        one(&mut self.texts_absent);
+                        one(&mut self.absent_untold);
+                    }
                 }
             }
         }

@@ -208,6 +208,7 @@ fn shown_or_not(report: &super::Report) -> super::Report {
     counts.bodies_kept += std::mem::take(&mut counts.bodies_absent);
     counts.texts_kept += std::mem::take(&mut counts.texts_absent);
     counts.inbox_numbers += std::mem::take(&mut counts.inbox_numbers_absent);
+    counts.absent_untold = 0;
     report
 }
 

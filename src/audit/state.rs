@@ -20,7 +20,7 @@ use crate::limits;
 use crate::seal::random_bytes;
 use crate::transparency::LogVerifier;
 
-const FORMAT: &str = "wardline-audit-state/v1";
+const FORMAT: &str = "wardline-audit-state/v2";
 const CURRENT: &str = "current";
 const LOCK: &str = ".lock";
 const FACTS: &str = "facts.redb";
@@ -50,6 +50,9 @@ pub enum StateError {
     /// It is torn or altered.
     #[error("the state is torn or altered: {0}")]
     Damaged(String),
+    /// An earlier version kept less of each thread, or a later one more.
+    #[error("the state is of another version: begin it anew")]
+    OtherVersion,
     /// Another run writes it.
     #[error("another audit is under way with this state")]
     InUse,
@@ -100,7 +103,7 @@ impl About {
     /// Whether the one that was found may be continued, or replaced, as this one.
     fn check(&self, found: &Self) -> Result<(), StateError> {
         if found.format != FORMAT {
-            return Err(StateError::damaged("it is of another version"));
+            return Err(StateError::OtherVersion);
         }
         if found.log != self.log {
             return Err(StateError::OtherLog {
@@ -192,7 +195,7 @@ impl StateDir {
             let store = Store::open(&self.root.join(current).join(FACTS));
             match store.and_then(|store| about_of(&store)) {
                 Ok(found) => match about.check(&found) {
-                    Err(StateError::Damaged(_)) | Ok(()) => {}
+                    Err(StateError::Damaged(_) | StateError::OtherVersion) | Ok(()) => {}
                     Err(error) => return Err(error),
                 },
                 Err(StateError::Damaged(_) | StateError::Failed(_)) => {}

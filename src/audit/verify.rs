@@ -22,7 +22,8 @@ use crate::domain::{
     AgencyId, AgencyKind, DeskAddress, Hash, Record, RecordKind, ReplayedContent, ReplayedRecord, Step,
 };
 use crate::ledger::{
-    ApplyError, Change, Directory, Facts, KeyEntry, Prepared, apply_prepared, seen, verify_prepared,
+    ApplyError, Change, Directory, Facts, KeyEntry, Prepared, ThreadFact, ThreadKey, apply_prepared, seen,
+    verify_prepared,
 };
 use crate::seal::PublicKey;
 use crate::transparency::{Checkpoint, LogVerifier, SignedCheckpoint};
@@ -41,6 +42,8 @@ pub struct Verifier {
     changes: Vec<Change>,
     /// The acceptance whose `ROUTED` records are due, and their leaf hashes.
     routings: Option<(u64, VecDeque<Hash>)>,
+    /// Its body was not shown.
+    body_absent: bool,
     inboxes: HashMap<DeskAddress, u64>,
     withheld: Withheld,
     counts: Counts,
@@ -96,6 +99,7 @@ impl Verifier {
             facts: AuditFacts::default(),
             changes: Vec::new(),
             routings: None,
+            body_absent: false,
             inboxes: HashMap::new(),
             withheld: Withheld::default(),
             counts: Counts::default(),
@@ -127,6 +131,7 @@ impl Verifier {
         }
         self.facts = AuditFacts::kept_in(state, tree, front_max);
         self.facts.take_up(&verified.few, verified.withheld.is_some())?;
+        self.directory.retained = verified.few.retained()?;
         for (desk, number) in &verified.inboxes {
             let desk = desk
                 .parse()
@@ -315,7 +320,7 @@ impl Verifier {
                 .iter()
                 .map(|(desk, number)| (desk.to_string(), *number))
                 .collect(),
-            few: self.facts.few(),
+            few: self.facts.few().retaining(&self.directory.retained),
             mandators: self.mandators(),
         };
         match self.facts.state_mut() {
@@ -422,12 +427,20 @@ impl Verifier {
         };
         let beside = beside.as_ref().map_err(|wrong| at(wrong.clone()))?;
         self.check_inbox(record, shown, inbox.as_ref()).map_err(at)?;
+        let erased = self.to_be_erased(record)?;
         let room = std::mem::take(&mut self.changes);
         let changes = apply_prepared(&mut self.directory, &self.facts, index, leaf, prepared, room);
         let mut changes = changes.map_err(|error| match error {
             ApplyError::Corrupt(corrupt) => Stop::Fault(at(Wrong::Misplaced(corrupt.what))),
             ApplyError::Facts(error) => Stop::State(StateError::Failed(error.0)),
         })?;
+        if self.leaves_absent(record, beside) {
+            for change in &mut changes {
+                if let Change::Thread(_, fact) = change {
+                    fact.mark_absent();
+                }
+            }
+        }
         self.facts
             .put(&mut changes)
             .map_err(|error| StateError::Failed(error.0))?;
@@ -436,11 +449,54 @@ impl Verifier {
             self.facts.put_directory(link, index, leaf, bytes);
         }
         self.follow_routings(index, leaf, record).map_err(at)?;
+        if let (Some(thread), RecordKind::Erased(erased)) = (&erased, &record.kind) {
+            self.count_erased(thread, erased.index);
+        }
         self.count(record, beside);
         if let Some(gathering) = &mut self.gathering {
             gathering.record(index, record, beside);
         }
         Ok(())
+    }
+
+    /// Whether the thread of this record begins without the body of its warning, or goes on with an answer without its text.
+    fn leaves_absent(&mut self, record: &Record, beside: &Beside) -> bool {
+        if matches!(record.kind, RecordKind::Accepted(_)) {
+            self.body_absent = beside.is_absent();
+            return false;
+        }
+        let begins = matches!(record.kind, RecordKind::Routed(_));
+        beside.is_absent() || (begins && self.body_absent && self.routings.is_some())
+    }
+
+    /// The thread as it is before an `ERASED` record; none of any other.
+    fn to_be_erased(&self, record: &Record) -> Result<Option<ThreadFact>, StateError> {
+        let (RecordKind::Erased(_), Some(link)) = (&record.kind, &record.thread) else {
+            return Ok(None);
+        };
+        let key = ThreadKey {
+            warning: link.warning,
+            desk: link.desk.clone(),
+        };
+        let thread = self.facts.thread(&key);
+        thread.map_err(|error| StateError::Failed(error.0))
+    }
+
+    /// What is told to be erased was shown all the same, or is absent as it should be: a text, or a body, which each recipient's thread
+    /// tells of.
+    fn count_erased(&mut self, thread: &ThreadFact, index: u64) {
+        let now = index >= self.resumed_at().unwrap_or_default();
+        let text = thread.texts.iter().find(|text| text.index == index);
+        match (text, &thread.acceptance) {
+            (Some(text), _) => self.counts.erased(text.absent, now),
+            (None, Some(of)) => {
+                if self.facts.body_told(of) {
+                    self.counts.erased(thread.body_absent, now);
+                }
+            }
+            // Only the recipient's part is seen: the body lies beside a record that is not.
+            (None, None) => {}
+        }
     }
 
     /// Record 0 is the genesis of the pinned log, and no other record is one.
@@ -569,6 +625,7 @@ impl Verifier {
         counts.silent = silent.map(|(_, count)| *count).sum();
         counts.keys = u64::try_from(self.directory.keys().count()).unwrap_or(u64::MAX);
         let ended = self.directory.keys().filter(|key| key.until.is_some()).count();
+        counts.erased_in_part = self.facts.told_in_part();
         counts.keys_ended = u64::try_from(ended).unwrap_or(u64::MAX);
         let principals = self
             .directory

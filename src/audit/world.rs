@@ -176,11 +176,21 @@ impl World {
 
     /// The relay began, having been down since some time.
     pub(crate) fn start(&mut self, stopped_at: Option<Timestamp>) -> u64 {
+        self.start_with(stopped_at, None)
+    }
+
+    /// The same, and says the rules by which it erases.
+    pub(crate) fn start_with(
+        &mut self,
+        stopped_at: Option<Timestamp>,
+        retention: Option<RetentionRules>,
+    ) -> u64 {
         self.does(Command::RelayStarted(RelayStarted {
             version: "0.1.0".to_owned(),
             configuration_digest: [7; 32],
             stopped_at,
             witnesses_reached: 0,
+            retention,
         }))
     }
 
@@ -435,6 +445,28 @@ impl World {
         let envelope = envelope(PayloadKind::Mandate, wire::encode_mandate(&mandate), &[key]);
         let admitted = admit::mandate(&self.directory, &parsed(agency), envelope).unwrap();
         self.does(Command::PublishMandate(admitted))
+    }
+
+    /// The auditor, who now has an officer's key, holds all that it may, for so long.
+    pub(crate) fn hold(&mut self, until_ms: i64) -> u64 {
+        let root = format!("root:{}", parsed::<AgencyId>(AUDITOR).state());
+        let certificate = self.certificate(AUDITOR, KeyRole::Officer, &root, KeyRole::Root);
+        let admitted = admit::key_statement(&self.directory, certificate).unwrap();
+        self.does(Command::PublishKey(admitted));
+        let seen = self.seen();
+        let common = self.common(AUDITOR, KeyRole::Officer, "inspector", Some(seen));
+        let hold = Hold {
+            until: common.sent.saturating_add_ms(until_ms),
+            common,
+            reason: "an inquiry".to_owned(),
+            warnings: Vec::new(),
+            agencies: Vec::new(),
+            extensions: Vec::new(),
+        };
+        let key = secret(AUDITOR, KeyRole::Officer, 0);
+        let envelope = envelope(PayloadKind::Hold, wire::encode_hold(&hold), &[key]);
+        let admitted = admit::hold(&self.directory, &parsed(AUDITOR), envelope).unwrap();
+        self.does(Command::PlaceHold(admitted))
     }
 
     fn genesis(&mut self) {

@@ -188,14 +188,16 @@ impl From<AuditError> for Fault {
             AuditError::State(ref state) => {
                 let exit = match state {
                     StateError::OtherLog { .. } | StateError::OtherViewer { .. } => Exit::Usage,
-                    StateError::Damaged(_) => Exit::Refused,
+                    StateError::Damaged(_) | StateError::OtherVersion => Exit::Refused,
                     StateError::InUse | StateError::Failed(_) => Exit::Retry,
                 };
                 let advice = match state {
                     StateError::OtherLog { .. } | StateError::OtherViewer { .. } => {
                         "Name another directory with --state."
                     }
-                    StateError::Damaged(_) => "It is derived: begin anew with --from-start.",
+                    StateError::Damaged(_) | StateError::OtherVersion => {
+                        "It is derived: begin anew with --from-start."
+                    }
                     StateError::InUse => "Wait for it, or name another directory with --state.",
                     StateError::Failed(_) => "Look at the disk. What was verified before is kept.",
                 };

@@ -11,6 +11,7 @@ mod key_role;
 mod origin;
 mod record;
 mod retention;
+mod retention_rules;
 mod submission;
 mod view;
 mod visible;
@@ -35,6 +36,7 @@ pub use record::{
     RelayStarted, Routed, ThreadLink,
 };
 pub use retention::Bucket;
+pub use retention_rules::RetentionRules;
 pub use submission::{
     AcknowledgementSubmission, Hint, InboxOpening, Receipt, RecipientStep, Submission, WarningSummary, Wrap,
 };

@@ -2,7 +2,7 @@
 
 use super::{
     AudienceOpening, Bucket, Deadlines, DeskAddress, Digest, Hash, KeyId, Origin, PayloadId, Precedence,
-    Principal, SignedEnvelope,
+    Principal, RetentionRules, SignedEnvelope,
 };
 use crate::time::Timestamp;
 
@@ -130,6 +130,8 @@ pub struct RelayStarted {
     pub stopped_at: Option<Timestamp>,
     /// Witnesses that answered at start.
     pub witnesses_reached: u32,
+    /// The rules by which it erases from here on; none: a version that said none, and erased nothing.
+    pub retention: Option<RetentionRules>,
 }
 
 /// A warning was accepted.

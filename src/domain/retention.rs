@@ -57,6 +57,13 @@ impl Bucket {
         }
     }
 
+    /// The bucket of what is recorded later about the same warning.
+    #[must_use]
+    pub fn at(self, recorded: Timestamp) -> Self {
+        let day = self.day.max(Self::of(self.class, recorded, recorded).day);
+        Self { day, ..self }
+    }
+
     /// The number that is stored with a part; never 0, which is none. Format.
     pub fn number(self) -> u32 {
         let class = u32::try_from(self.class.number()).unwrap_or_default();

@@ -4,12 +4,15 @@
 //! [`crate::ledger::apply`] and [`Directory::follow`] change it; a key's validity is an interval of log indexes.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
+use super::facts::AcceptanceFact;
 use super::holds::HoldEntry;
 use super::resolve::Recipient;
+use super::retained::Retained;
 use crate::domain::{
-    AgencyId, AgencyKind, Bucket, Deadlines, Desk, DeskAddress, Digest, DirectoryPosition, Hash, KeyId,
-    KeyRole, Origin, Precedence, Principal, StateId,
+    AgencyId, AgencyKind, Deadlines, Desk, DeskAddress, Digest, DirectoryPosition, Hash, KeyId, KeyRole,
+    Origin, Precedence, Principal, StateId,
 };
 use crate::seal::{PublicKey, SealPublicKey};
 
@@ -23,8 +26,8 @@ pub struct Directory {
     pub(super) agencies: BTreeMap<AgencyId, AgencyEntry>,
     /// Auditors' holds that had not ended when the last one was recorded.
     pub(super) holds: Vec<HoldEntry>,
-    /// The bucket that was erased last, and the first record that tells of it.
-    pub(super) erasing: Option<(Bucket, u64)>,
+    /// What the log has said of how long things are kept.
+    pub(crate) retained: Retained,
     /// What the last record began and the next ones must finish; none between blocks.
     pub(super) open: Option<Open>,
 }
@@ -145,7 +148,7 @@ pub(super) enum Open {
         warning: Digest,
         expected: VecDeque<(Hash, Recipient)>,
         next: u64,
-        sealed: bool,
+        fact: Arc<AcceptanceFact>,
     },
     /// The keys of an agency's enrolment, by digest.
     Enrolment { expected: VecDeque<Digest>, next: u64 },

@@ -1,16 +1,25 @@
-//! Facts and their keys as bytes, for an index on disk. Derived data: no version, because whoever changes this drops
-//! the index and rebuilds it from the log.
+//! Facts and their keys as bytes, for an index and an auditor's state on disk. Derived data: who changes these bytes gives both another
+//! version (`journal::index::FORMAT`, `audit::state::FORMAT`), and they are built anew from the log.
 //!
 //! Integers are big-endian and fixed; the one text of a value or key stands last. Keys of ids begin with the UUIDv7, so
 //! that new ones sort near each other.
 
-use super::facts::{Hourly, IdFact, IdKey, ThreadFact, ThreadKey, WarningFact};
+use std::sync::Arc;
+
+use super::facts::{AcceptanceFact, Hourly, IdFact, IdKey, TextFact, ThreadFact, ThreadKey, WarningFact};
 use crate::domain::{
-    AcknowledgementKind, Digest, Hash, PayloadId, Precedence, RetentionClass, Status, Step, WarningType,
+    AcknowledgementKind, Bucket, Digest, Hash, PayloadId, Precedence, RetentionClass, Status, Step,
+    WarningType,
 };
 use crate::error::ErrorCode;
-use crate::seal::PayloadKind;
+use crate::seal::{PayloadKind, SealSuite};
 use crate::time::Timestamp;
+
+/// Flags of a thread: what follows, and what became of the body.
+const RECEIVED: u8 = 1;
+const ACCEPTANCE: u8 = 2;
+const BODY_ABSENT: u8 = 4;
+const BODY_ERASED: u8 = 8;
 
 /// Not the bytes of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -133,9 +142,32 @@ impl ThreadFact {
         out.push(self.answer.map_or(0, |answer| byte(answer.number())));
         out.extend_from_slice(&self.acknowledgements.to_be_bytes());
         out.extend_from_slice(&self.handovers.to_bytes());
+        let flags = [
+            (RECEIVED, self.received.is_some()),
+            (ACCEPTANCE, self.acceptance.is_some()),
+            (BODY_ABSENT, self.body_absent),
+            (BODY_ERASED, self.body_erased),
+        ];
+        out.push(flags.iter().filter(|(_, set)| *set).map(|(flag, _)| flag).sum());
         if let Some((index, digest)) = &self.received {
             out.extend_from_slice(&index.to_be_bytes());
             out.extend_from_slice(digest.as_bytes());
+        }
+        if let Some(fact) = &self.acceptance {
+            // Both numbers are of one audience.
+            for number in [self.routed.saturating_sub(fact.accepted), u64::from(fact.routed)] {
+                out.extend_from_slice(&u16::try_from(number).unwrap_or(u16::MAX).to_be_bytes());
+            }
+            out.extend_from_slice(&fact.bucket.number().to_be_bytes());
+            out.push(fact.sealed.map_or(0, SealSuite::byte));
+            let originator = fact.originator.as_str().as_bytes();
+            out.push(u8::try_from(originator.len()).unwrap_or_default());
+            out.extend_from_slice(originator);
+        }
+        for text in &self.texts {
+            out.extend_from_slice(&text.index.to_be_bytes());
+            out.extend_from_slice(&text.day.to_be_bytes());
+            out.push(text.absent.into());
         }
         out
     }
@@ -155,11 +187,27 @@ impl ThreadFact {
             hour: read.i64()?,
             count: read.u32()?,
         };
-        let received = match read.0 {
-            [] => None,
-            _ => Some((read.u64()?, Digest(read.array()?))),
+        let flags = read.u8()?;
+        if flags & !(RECEIVED | ACCEPTANCE | BODY_ABSENT | BODY_ERASED) != 0 {
+            return Err(InvalidFact);
+        }
+        let received = match flags & RECEIVED != 0 {
+            true => Some((read.u64()?, Digest(read.array()?))),
+            false => None,
         };
-        read.end(Self {
+        let acceptance = match flags & ACCEPTANCE != 0 {
+            true => Some(Arc::new(read.acceptance(routed)?)),
+            false => None,
+        };
+        let mut texts = Vec::new();
+        while !read.0.is_empty() {
+            texts.push(TextFact {
+                index: read.u64()?,
+                day: read.u32()?,
+                absent: read.bool()?,
+            });
+        }
+        Ok(Self {
             routed,
             inbox_number,
             seq,
@@ -169,6 +217,10 @@ impl ThreadFact {
             acknowledgements,
             received,
             handovers,
+            acceptance,
+            body_absent: flags & BODY_ABSENT != 0,
+            body_erased: flags & BODY_ERASED != 0,
+            texts,
         })
     }
 }
@@ -209,6 +261,39 @@ impl Read<'_> {
 
     fn u8(&mut self) -> Result<u8, InvalidFact> {
         self.array().map(u8::from_be_bytes)
+    }
+
+    fn bool(&mut self) -> Result<bool, InvalidFact> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(InvalidFact),
+        }
+    }
+
+    /// What an acceptance says to the thread that begins at `routed`.
+    fn acceptance(&mut self, routed: u64) -> Result<AcceptanceFact, InvalidFact> {
+        let before = u64::from(self.u16()?);
+        let count = self.u16()?.into();
+        let bucket = Bucket::from_number(self.u32()?).ok_or(InvalidFact)?;
+        let sealed = match self.u8()? {
+            0 => None,
+            byte => Some(SealSuite::from_byte(byte).ok_or(InvalidFact)?),
+        };
+        let length = usize::from(self.u8()?);
+        let (originator, rest) = self.0.split_at_checked(length).ok_or(InvalidFact)?;
+        self.0 = rest;
+        Ok(AcceptanceFact {
+            accepted: routed.checked_sub(before).ok_or(InvalidFact)?,
+            routed: count,
+            originator: Read(originator).text()?,
+            bucket,
+            sealed,
+        })
+    }
+
+    fn u16(&mut self) -> Result<u16, InvalidFact> {
+        self.array().map(u16::from_be_bytes)
     }
 
     fn u32(&mut self) -> Result<u32, InvalidFact> {

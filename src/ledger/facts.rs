@@ -3,12 +3,14 @@
 //! [`Facts`] is the contract of whoever keeps them (memory, the index on disk, an overlay of both). Facts are derived:
 //! they come only from the [`Change`](super::Change)s of `apply`, and can be dropped and rebuilt from the log.
 
+use std::sync::Arc;
+
 use crate::domain::{
     AcknowledgementKind, AgencyId, Bucket, DeskAddress, Digest, Hash, Lane, PayloadId, Precedence, Principal,
     RetentionClass, Status, Step, WarningType,
 };
 use crate::error::ErrorCode;
-use crate::seal::PayloadKind;
+use crate::seal::{PayloadKind, SealSuite};
 use crate::time::Timestamp;
 
 /// The facts could not be read (or nothing random could be had): nothing was decided.
@@ -86,6 +88,32 @@ pub struct ThreadKey {
     pub desk: DeskAddress,
 }
 
+/// What an acceptance says to the threads of its warning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptanceFact {
+    /// The `ACCEPTED` record; the `ROUTED` ones follow at once.
+    pub accepted: u64,
+    /// How many `ROUTED` records follow.
+    pub routed: u32,
+    /// Who sent it.
+    pub originator: AgencyId,
+    /// Where its body belongs, until it is erased.
+    pub bucket: Bucket,
+    /// What texts of answers are sealed by; none: the warning is in clear, and so are they.
+    pub sealed: Option<SealSuite>,
+}
+
+/// The text of an answer, until it is erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextFact {
+    /// The `ACKNOWLEDGED` record.
+    pub index: u64,
+    /// The day of its bucket; of a warning whose acceptance was not seen, the earliest that it can be.
+    pub day: u32,
+    /// Whoever replays was not shown it.
+    pub absent: bool,
+}
+
 /// A thread as its newest record leaves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ThreadFact {
@@ -107,6 +135,24 @@ pub struct ThreadFact {
     pub received: Option<(u64, Digest)>,
     /// `HANDED_OVER` records in one hour of the relay's clock.
     pub handovers: Hourly,
+    /// Of its warning; none: only the recipient's part is seen.
+    pub acceptance: Option<Arc<AcceptanceFact>>,
+    /// Whoever replays was not shown the warning's body.
+    pub body_absent: bool,
+    /// This thread tells that the body is erased.
+    pub body_erased: bool,
+    /// The texts of its answers that are not erased.
+    pub texts: Vec<TextFact>,
+}
+
+impl ThreadFact {
+    /// What lies beside its newest record, or beside the acceptance if that is its first, was not shown.
+    pub fn mark_absent(&mut self) {
+        match self.texts.last_mut() {
+            Some(text) => text.absent = true,
+            None => self.body_absent = true,
+        }
+    }
 }
 
 /// A count within one hour of the relay's clock (hours since 1970).

@@ -72,8 +72,9 @@ pub(super) fn holding<'d>(
     find(directory, facts, key, time, began(directory, bucket, index))
 }
 
-/// The same, where it is certain: whoever sees a part of the log, or goes on in the middle, may not have seen where the erasure
-/// began. It takes seconds, and a start after a power cut.
+/// The same for whoever replays. Who has followed the log from its genesis and sees all of it knows where each erasure began; who sees
+/// a part may not have seen it, and leaves a day for it (it takes seconds, and a start after a power cut). The relay goes on in the
+/// middle, has decided, and does not accuse itself.
 pub(super) fn broken<'d>(
     directory: &'d Directory,
     facts: &dyn Facts,
@@ -88,12 +89,9 @@ pub(super) fn broken<'d>(
 /// A day.
 const CERTAIN_AFTER_MS: i64 = 24 * 3_600 * 1_000;
 
-/// Where the erasure of the bucket began that a record at `index` belongs to. Buckets are erased one after another.
+/// Where the erasure of the bucket began that a record at `index` belongs to.
 pub(super) fn began(directory: &Directory, bucket: Bucket, index: u64) -> u64 {
-    match directory.erasing {
-        Some((erasing, first)) if erasing == bucket => first,
-        Some(_) | None => index,
-    }
+    directory.retained.began.get(&bucket).copied().unwrap_or(index)
 }
 
 fn find<'d>(
@@ -110,16 +108,14 @@ fn find<'d>(
     if holds.peek().is_none() {
         return Ok(None);
     }
-    // One thread's erasure takes the body from all of them. Who delivers nothing keeps none of the others.
     let mut between = BTreeSet::from([key.desk.agency().clone()]);
+    let acceptance = facts.thread(key)?.and_then(|thread| thread.acceptance);
+    between.extend(acceptance.map(|fact| fact.originator.clone()));
+    // One thread's erasure takes the body from all of them. Who delivers nothing does not look for the others: each is judged by its own
+    // ERASED, and told of without one.
     if facts.is_for_delivery() {
-        between.extend(
-            facts
-                .desks(&key.warning)?
-                .iter()
-                .map(|desk| desk.agency().clone()),
-        );
-        between.extend(facts.warning(&key.warning)?.map(|fact| fact.originator));
+        let desks = facts.desks(&key.warning)?;
+        between.extend(desks.iter().map(|desk| desk.agency().clone()));
     }
     Ok(holds.find(|hold| hold.reaches(&key.warning, between.iter())))
 }

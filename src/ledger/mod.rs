@@ -18,6 +18,7 @@ mod memory_facts;
 mod prepared;
 mod refusal;
 mod resolve;
+mod retained;
 mod rules;
 mod scope;
 mod verify;
@@ -29,12 +30,15 @@ pub use command::{Command, Decision, Erasure, Existing, HandOver, NewPart, NewRe
 pub use decide::{decide, offline_rules, original};
 pub use directory::{AgencyEntry, Directory, KeyEntry, Log, StateEntry};
 pub use fact_codec::InvalidFact;
-pub use facts::{Facts, FactsError, Hourly, IdFact, IdKey, ThreadFact, ThreadKey, WarningFact};
+pub use facts::{
+    AcceptanceFact, Facts, FactsError, Hourly, IdFact, IdKey, TextFact, ThreadFact, ThreadKey, WarningFact,
+};
 pub use holds::{HoldEntry, held};
 pub use memory_facts::{MemoryFacts, Overlay};
 pub use prepared::Prepared;
 pub use refusal::{Leaves, leaves};
 pub use resolve::Recipient;
+pub use retained::Retained;
 pub use rules::{certified_keyid, keyid_of};
 pub use scope::{Visibility, is_visible, visibility};
 pub use verify::{

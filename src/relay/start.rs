@@ -281,6 +281,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
         configuration_digest,
         stopped_at,
         witnesses_reached,
+        retention: Some(retention),
     });
     match queue.ask(began, 0).await {
         Ok(Answer::Recorded { .. }) => {}

@@ -8,7 +8,7 @@ use super::fields::unix_ms_or_zero;
 use super::v1;
 use crate::domain::{
     Accepted, AudienceOpening, DirectoryLink, Erased, Genesis, HandedOver, Hash, Record, RecordKind,
-    Rejected, RelayStarted, Routed, SignedEnvelope, ThreadLink,
+    Rejected, RelayStarted, RetentionClass, Routed, SignedEnvelope, ThreadLink,
 };
 
 /// The bytes of a record. Of an [`RecordKind::Unknown`] kind there is nothing to write but its links.
@@ -132,11 +132,15 @@ impl From<&Genesis> for v1::Genesis {
 
 impl From<&RelayStarted> for v1::RelayStarted {
     fn from(started: &RelayStarted) -> Self {
+        let days = |class| started.retention.map_or(0, |rules| rules.days(class));
         Self {
             version: started.version.clone(),
             configuration_digest: Bytes::copy_from_slice(&started.configuration_digest),
             stopped_at_unix_ms: unix_ms_or_zero(started.stopped_at),
             witnesses_reached: started.witnesses_reached,
+            ordinary_days: days(RetentionClass::Ordinary),
+            personal_data_days: days(RetentionClass::PersonalData),
+            exercise_days: days(RetentionClass::Exercise),
         }
     }
 }

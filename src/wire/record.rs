@@ -12,7 +12,8 @@ use super::schema::Root;
 use super::walker::{Fields, Of, read};
 use crate::domain::{
     Accepted, Bucket, Deadlines, Digest, DirectoryLink, DirectoryPosition, Erased, Genesis, HandedOver, Hash,
-    Origin, Precedence, Record, RecordKind, Rejected, RelayStarted, RetentionClass, Routed, ThreadLink,
+    Origin, Precedence, Record, RecordKind, Rejected, RelayStarted, RetentionClass, RetentionRules, Routed,
+    ThreadLink,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::limits;
@@ -179,7 +180,20 @@ fn relay_started(started: &Fields<'_>) -> Result<RelayStarted, Refused> {
         configuration_digest: started.exactly(at::CONFIGURATION_DIGEST)?,
         stopped_at: started.optional_time(at::STOPPED_AT_UNIX_MS),
         witnesses_reached: started.uint32(at::WITNESSES_REACHED),
+        retention: retention(started),
     })
+}
+
+/// None is of a version that erased nothing.
+fn retention(started: &Fields<'_>) -> Option<RetentionRules> {
+    use super::at::relay_started as at;
+    let rules = RetentionRules {
+        ordinary_days: started.uint32(at::ORDINARY_DAYS),
+        personal_data_days: started.uint32(at::PERSONAL_DATA_DAYS),
+        exercise_days: started.uint32(at::EXERCISE_DAYS),
+    };
+    let said = RetentionClass::ALL.iter().any(|class| rules.days(*class) > 0);
+    said.then_some(rules)
 }
 
 fn accepted(accepted: &Fields<'_>) -> Result<Accepted, Refused> {

@@ -362,6 +362,11 @@ fn erasures_are_told_with_their_rule() {
         warning,
         notes,
     } = story();
+    let rules = RetentionRules {
+        exercise_days: 90,
+        ..RetentionRules::default()
+    };
+    world.start_with(None, Some(rules));
     world.clock.advance_ms(400 * 24 * 3_600_000);
     let thread = ThreadKey {
         warning,

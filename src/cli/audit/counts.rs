@@ -98,6 +98,24 @@ pub(super) fn render(report: &Report) -> String {
             ),
         ),
     ];
+    for (count, what) in [
+        (
+            counts.absent_untold,
+            "bodies or texts are absent, and no ERASED tells of them: erased since, lost or withheld",
+        ),
+        (
+            counts.shown_though_erased,
+            "bodies or texts are shown, and the relay says that they are erased",
+        ),
+        (
+            counts.erased_in_part,
+            "bodies are told to be erased to some of their recipients, and not to others",
+        ),
+    ] {
+        if count > 0 {
+            rows.push(("FINDING", format!("{count} {what}")));
+        }
+    }
     if counts.unknown_kinds > 0 {
         rows.push((
             "unknown",

@@ -187,6 +187,11 @@ fn details(kind: &RecordKind) -> Value {
             "configuration_digest": hex::encode(start.configuration_digest),
             "stopped_at_by_relay": start.stopped_at.map(|time| time.to_string()),
             "witnesses_reached": start.witnesses_reached,
+            "retention_days": start.retention.map(|rules| json!({
+                "ordinary": rules.ordinary_days,
+                "personal_data": rules.personal_data_days,
+                "exercise": rules.exercise_days,
+            })),
         }),
         RecordKind::AgencyEnrolled(envelope) => match wire::agency_enrolment(&Recorded(envelope)) {
             Ok(it) => json!({ "agency": it.agency.as_str(), "agency_kind": it.kind.word(), "name": it.name }),

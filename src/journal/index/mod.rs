@@ -51,7 +51,7 @@ use crate::domain::Hash;
 use crate::ledger::FactsError;
 
 /// Changes with every change of what is stored or what it means.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Hashes of the tree in one value: 2 KiB.
 const HASHES_PER_PAGE: u64 = 64;
 const HASH_BYTES: usize = 32;

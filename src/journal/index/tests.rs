@@ -197,6 +197,10 @@ impl World {
                 acknowledgements: 0,
                 received: None,
                 handovers: Hourly::default(),
+                acceptance: None,
+                body_absent: false,
+                body_erased: false,
+                texts: Vec::new(),
             };
             self.threads.push(thread.clone());
             self.record(

@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use super::super::change::Change;
 use super::super::directory::Open;
-use super::super::facts::{Hourly, IdFact, IdKey, ThreadFact, ThreadKey, WarningFact};
+use super::super::facts::{
+    AcceptanceFact, Hourly, IdFact, IdKey, TextFact, ThreadFact, ThreadKey, WarningFact,
+};
 use super::super::holds;
 use super::super::rules;
 use super::{ApplyError, Applying, Corrupt, used_id};
 use crate::domain::{
-    Accepted, AcknowledgementKind, Erased, Form, HandedOver, Rejected, RetentionClass, Routed,
-    SignedEnvelope, Step, ThreadLink,
+    Accepted, AcknowledgementKind, Bucket, Erased, Form, HandedOver, Rejected, RetentionClass, Routed,
+    SignedEnvelope, Step, ThreadLink, Warning,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::limits;
-use crate::seal::PayloadKind;
+use crate::seal::{PayloadKind, SealSuite};
 use crate::wire::{self, Recorded};
 
 impl<'a> Applying<'a> {
@@ -46,6 +48,14 @@ impl<'a> Applying<'a> {
         let originator = originator.ok_or_else(|| self.corrupt("its signer is no agency"))?;
         let expires = header.expires.ok_or_else(|| self.corrupt("it never expires"))?;
         let id = key.id;
+        let retention = RetentionClass::of(header.status, &header.handling);
+        let acceptance = AcceptanceFact {
+            accepted: self.index,
+            routed,
+            originator: originator.clone(),
+            bucket: Bucket::of(retention, expires, self.record.time),
+            sealed: self.answered_by(&header)?,
+        };
         // One warning has one id and signer, so the id's fact also tells whether the warning was accepted before.
         match self.facts.id(&key)? {
             Some(before) if before.digest == warning && before.rejected.is_none() => {
@@ -64,7 +74,7 @@ impl<'a> Applying<'a> {
             precedence: header.precedence,
             sent: header.common.sent,
             expires,
-            retention: RetentionClass::of(header.status, &header.handling),
+            retention,
         };
         let index = self.index;
         self.changes.push(Change::Warning(warning, fact));
@@ -80,7 +90,7 @@ impl<'a> Applying<'a> {
             warning,
             expected,
             next: self.index.saturating_add(1),
-            sealed: header.body.form == Form::Sealed,
+            fact: Arc::new(acceptance),
         });
         Ok(())
     }
@@ -126,7 +136,7 @@ impl<'a> Applying<'a> {
                 .corrupt("it was resolved by another directory than the newest")
                 .into());
         }
-        self.expected(routed)?;
+        let acceptance = self.expected(routed)?;
         let key = ThreadKey {
             warning: routed.warning,
             desk: routed.desk.clone(),
@@ -145,6 +155,10 @@ impl<'a> Applying<'a> {
             acknowledgements: 0,
             received: None,
             handovers: Hourly::default(),
+            acceptance,
+            body_absent: false,
+            body_erased: false,
+            texts: Vec::new(),
         };
         let (desk, warning, number) = (routed.desk.clone(), routed.warning, inbox_number);
         self.changes.push(Change::Inbox {
@@ -174,19 +188,19 @@ impl<'a> Applying<'a> {
     }
 
     /// The next record of an acceptance, by its leaf hash and by what the routing gives.
-    fn expected(&mut self, routed: &Routed) -> Result<(), Corrupt> {
+    fn expected(&mut self, routed: &Routed) -> Result<Option<Arc<AcceptanceFact>>, Corrupt> {
         let corrupt = |what: &str| Corrupt::new(self.index, what);
         let Some(Open::Acceptance {
             warning,
             expected,
             next,
-            sealed,
+            fact,
         }) = &mut self.directory.open
         else {
             // Who sees the recipient's part only sees no acceptance.
             return match self.facts.is_whole() {
                 true => Err(corrupt("no acceptance stands before it")),
-                false => Ok(()),
+                false => Ok(None),
             };
         };
         let Some((leaf, recipient)) = expected.pop_front() else {
@@ -202,15 +216,27 @@ impl<'a> Applying<'a> {
         if recipient.desk != routed.desk || recipient.openings != routed.openings {
             return Err(corrupt("the audience and the directory give another recipient"));
         }
-        if routed.wrap_digest.is_some() != *sealed {
+        if routed.wrap_digest.is_some() != fact.sealed.is_some() {
             return Err(corrupt(
                 "a sealed body has a wrap for each recipient, one in clear has none",
             ));
         }
+        let fact = Arc::clone(fact);
         if expected.is_empty() {
             self.directory.open = None;
         }
-        Ok(())
+        Ok(Some(fact))
+    }
+
+    /// What the answers to a warning are sealed by; none: it is in clear.
+    fn answered_by(&self, header: &Warning) -> Result<Option<SealSuite>, Corrupt> {
+        if header.body.form == Form::Clear {
+            return Ok(None);
+        }
+        let suite = header.reply_key.as_ref().and_then(|key| rules::suite(key.suite));
+        suite
+            .map(Some)
+            .ok_or_else(|| self.corrupt("it is sealed, and has no reply key that answers could be sealed to"))
     }
 
     pub(super) fn handed_over(&mut self, _handed_over: &HandedOver) -> Result<(), ApplyError> {
@@ -264,15 +290,8 @@ impl<'a> Applying<'a> {
             thread.received = Some((self.index, fact.digest));
         }
         self.use_up(id, fact)?;
-        if content.text.is_some()
-            && self.facts.is_for_delivery()
-            && let Some(fact) = self.facts.warning(&key.warning)?
-        {
-            self.changes.push(Change::Kept {
-                bucket: fact.bucket(self.record.time),
-                index: self.index,
-                thread: key.clone(),
-            });
+        if content.text.is_some() {
+            self.text_said(&key, &mut thread);
         }
         let waited = thread.step < Step::Received;
         thread.acknowledgements = thread.acknowledgements.saturating_add(1);
@@ -295,30 +314,41 @@ impl<'a> Applying<'a> {
         Ok(())
     }
 
-    /// What is said was due by its own rule, and is of the thread's warning, as far as that is seen.
+    /// An answer has a text, which is kept in the warning's bucket.
+    fn text_said(&mut self, key: &ThreadKey, thread: &mut ThreadFact) {
+        let acceptance = thread.acceptance.as_ref();
+        let bucket = acceptance.map(|acceptance| acceptance.bucket.at(self.record.time));
+        if let Some(bucket) = bucket.filter(|_| self.facts.is_for_delivery()) {
+            self.changes.push(Change::Kept {
+                bucket,
+                index: self.index,
+                thread: key.clone(),
+            });
+        }
+        // Any class: the day is that of the record, and nothing else is known.
+        let earliest = || Bucket::of(RetentionClass::Ordinary, self.record.time, self.record.time);
+        thread.texts.push(TextFact {
+            index: self.index,
+            day: bucket.unwrap_or_else(earliest).day(),
+            absent: false,
+        });
+    }
+
+    /// What is erased lay beside a record of the thread and was there until now; it belonged to that bucket, and was due by a rule that
+    /// stood. As far as that is seen.
     pub(super) fn erased(&mut self, erased: &Erased) -> Result<(), ApplyError> {
         let Erased { index, bucket, days } = *erased;
-        let (key, thread) = self.next_in_thread(self.link()?)?;
-        if index >= self.index {
-            return Err(self.corrupt("it erases what did not stand before it").into());
-        }
-        if self.record.time < bucket.due(days) {
+        let (key, mut thread) = self.next_in_thread(self.link()?)?;
+        if days == 0 || self.record.time < bucket.due(days) {
             return Err(self.corrupt("it erases before its own rule would").into());
         }
-        // Who delivers nothing keeps no warnings.
-        let fact = match self.facts.is_for_delivery() {
-            true => self.facts.warning(&key.warning)?,
-            false => None,
-        };
-        if let Some(fact) = fact {
-            if bucket.class() != fact.retention || bucket < fact.bucket(fact.expires) {
-                return Err(self.corrupt("its bucket is not the warning's").into());
-            }
-            let routed = fact.accepted.saturating_add(u64::from(fact.routed));
-            if index != fact.accepted && index <= routed {
-                return Err(self.corrupt("it erases what is not the warning's").into());
-            }
+        let retained = &self.directory.retained;
+        if retained.whole && !retained.stood(bucket, days) {
+            return Err(self
+                .corrupt("it erases by a rule that stood in no RELAY_STARTED when it was due")
+                .into());
         }
+        self.no_more_kept(&mut thread, index, bucket)?;
         let (time, facts) = (self.record.time, self.facts);
         if let Some(hold) = holds::broken(self.directory, facts, &key, (bucket, self.index), time)? {
             let at = hold.index;
@@ -326,7 +356,7 @@ impl<'a> Applying<'a> {
                 .corrupt(format!("it erases what an auditor holds by record {at}"))
                 .into());
         }
-        self.directory.erasing = Some((bucket, holds::began(self.directory, bucket, self.index)));
+        self.directory.retained.begin(bucket, self.index);
         if self.facts.is_for_delivery() {
             let thread = key.clone();
             self.changes.push(Change::Erased {
@@ -336,6 +366,29 @@ impl<'a> Applying<'a> {
             });
         }
         self.thread_record(key, thread);
+        Ok(())
+    }
+
+    /// The body of the thread's warning or the text of one of its answers is gone; each once.
+    fn no_more_kept(&self, thread: &mut ThreadFact, index: u64, bucket: Bucket) -> Result<(), Corrupt> {
+        let text = thread.texts.iter().position(|text| text.index == index);
+        let acceptance = thread.acceptance.as_deref();
+        let belongs = match (text.and_then(|at| thread.texts.get(at)), acceptance) {
+            (Some(text), Some(of)) => (of.bucket.class(), text.day) == (bucket.class(), bucket.day()),
+            (Some(text), None) => text.day <= bucket.day(),
+            (None, Some(of)) => of.accepted == index && of.bucket == bucket,
+            (None, None) => index < thread.routed,
+        };
+        match text {
+            _ if !belongs => {
+                return Err(self.corrupt("its record or bucket is not that of a body or text of its thread"));
+            }
+            Some(at) => drop(thread.texts.remove(at)),
+            None if std::mem::replace(&mut thread.body_erased, true) => {
+                return Err(self.corrupt("it erases what its thread tells to be erased"));
+            }
+            None => {}
+        }
         Ok(())
     }
 

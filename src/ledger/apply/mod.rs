@@ -12,6 +12,7 @@ use super::change::Change;
 use super::directory::{Directory, Open};
 use super::facts::{Facts, FactsError, IdFact, IdKey};
 use super::prepared::{Ahead, Prepared};
+use super::retained::Retained;
 use crate::domain::{Common, Digest, Hash, PayloadId, Record, RecordKind};
 use crate::seal::PayloadKind;
 
@@ -153,7 +154,11 @@ impl Applying<'_> {
             | RecordKind::AgencySuspended(_)
             | RecordKind::AgencyReinstated(_)
             | RecordKind::OperatorKeyPublished(_) => self.directory_record(),
-            RecordKind::RelayStarted(_) => Ok(()),
+            RecordKind::RelayStarted(started) => {
+                let retained = &mut self.directory.retained;
+                retained.started(started.retention, self.record.time);
+                Ok(())
+            }
             RecordKind::Accepted(accepted) => self.accepted(accepted),
             RecordKind::Rejected(rejected) => self.rejected(rejected),
             RecordKind::Routed(routed) => self.routed(routed),
@@ -180,6 +185,9 @@ impl Applying<'_> {
 
     fn directory_record(&mut self) -> Result<(), ApplyError> {
         let used = self.directory.follow_record(self.index, self.leaf, self.record)?;
+        if matches!(self.record.kind, RecordKind::Genesis(_)) && !self.facts.is_for_delivery() {
+            self.directory.retained = Retained::from_genesis();
+        }
         for (key, fact) in used {
             self.use_up(key, fact)?;
         }

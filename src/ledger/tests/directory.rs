@@ -73,6 +73,7 @@ fn the_daemon_begins_after_the_genesis() {
         configuration_digest: [1; 32],
         stopped_at: None,
         witnesses_reached: 0,
+        retention: None,
     };
     let mut log = crate::world::Log::default();
     let early = log.run(Command::RelayStarted(started.clone()), crate::world::BEGINNING);

@@ -15,6 +15,7 @@ fn each_sees_its_own() {
         configuration_digest: [1; 32],
         stopped_at: None,
         witnesses_reached: 0,
+        retention: None,
     };
     scene.run(crate::ledger::Command::RelayStarted(started));
     let warning = scene.accepted("us.ctc", &["fr.ctc", "ru.ctc"]);

@@ -366,6 +366,7 @@ pub(crate) fn records() -> Vec<(&'static str, Record)> {
                 configuration_digest: [0xcf; 32],
                 stopped_at: Some(at(-5)),
                 witnesses_reached: 2,
+                retention: None,
             }),
         ),
         (

@@ -1,6 +1,6 @@
 //! The rules by which what was said is erased: so many whole days after the day of its bucket, by class. Pure.
 
-use crate::domain::{Bucket, RetentionClass};
+use super::{Bucket, RetentionClass};
 use crate::limits;
 use crate::time::Timestamp;
 

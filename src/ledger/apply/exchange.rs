@@ -11,8 +11,8 @@ use super::super::holds;
 use super::super::rules;
 use super::{ApplyError, Applying, Corrupt, used_id};
 use crate::domain::{
-    Accepted, AcknowledgementKind, Bucket, Erased, Form, HandedOver, Rejected, RetentionClass, Routed,
-    SignedEnvelope, Step, ThreadLink, Warning,
+    Accepted, AcknowledgementKind, Bucket, Erased, Form, HandedOver, PartReference, Rejected, RetentionClass,
+    Routed, SignedEnvelope, Step, ThreadLink, Warning,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::limits;
@@ -290,8 +290,8 @@ impl<'a> Applying<'a> {
             thread.received = Some((self.index, fact.digest));
         }
         self.use_up(id, fact)?;
-        if content.text.is_some() {
-            self.text_said(&key, &mut thread);
+        if let Some(text) = &content.text {
+            self.text_said(&key, &mut thread, text)?;
         }
         let waited = thread.step < Step::Received;
         thread.acknowledgements = thread.acknowledgements.saturating_add(1);
@@ -314,9 +314,17 @@ impl<'a> Applying<'a> {
         Ok(())
     }
 
-    /// An answer has a text, which is kept in the warning's bucket.
-    fn text_said(&mut self, key: &ThreadKey, thread: &mut ThreadFact) {
+    /// An answer has a text: of the warning's form, and kept in its bucket.
+    fn text_said(
+        &mut self,
+        key: &ThreadKey,
+        thread: &mut ThreadFact,
+        text: &PartReference,
+    ) -> Result<(), ApplyError> {
         let acceptance = thread.acceptance.as_ref();
+        if let Some(acceptance) = acceptance {
+            rules::text_answers(acceptance.sealed, text).map_err(|refused| self.refused(&refused))?;
+        }
         let bucket = acceptance.map(|acceptance| acceptance.bucket.at(self.record.time));
         if let Some(bucket) = bucket.filter(|_| self.facts.is_for_delivery()) {
             self.changes.push(Change::Kept {
@@ -332,6 +340,7 @@ impl<'a> Applying<'a> {
             day: bucket.unwrap_or_else(earliest).day(),
             absent: false,
         });
+        Ok(())
     }
 
     /// What is erased lay beside a record of the thread and was there until now; it belonged to that bucket, and was due by a rule that

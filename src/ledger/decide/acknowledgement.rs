@@ -5,12 +5,13 @@
 
 use super::{Context, Stop, refuse};
 use crate::domain::{
-    Acknowledgement, AcknowledgementKind, AgencyId, Assessment, DeskAddress, RecordKind, ThreadLink,
+    Acknowledgement, AcknowledgementKind, AgencyId, Assessment, DeskAddress, RecordKind, RefusalReason,
+    ThreadLink,
 };
 use crate::error::{ErrorCode, Refused};
 use crate::ledger::admit::{Admitted, SentAcknowledgement};
 use crate::ledger::command::{Decision, Existing, NewPart};
-use crate::ledger::facts::{ThreadFact, ThreadKey};
+use crate::ledger::facts::{AcceptanceFact, ThreadFact, ThreadKey};
 use crate::ledger::rules;
 use crate::limits;
 
@@ -31,6 +32,9 @@ pub(super) fn record(
     };
     let thread = thread(context, agency, acknowledgement, &key)?;
     kind_rules(acknowledgement)?;
+    if let Some(acceptance) = &thread.acceptance {
+        answers(acceptance, acknowledgement)?;
+    }
     if acknowledgement.kind == AcknowledgementKind::Received
         && let Some((index, digest)) = thread.received
     {
@@ -108,6 +112,19 @@ fn thread(
         ErrorCode::NotYours,
         format!("no such warning was routed to {}", key.desk),
     )
+}
+
+/// An answer is of its warning's form.
+fn answers(acceptance: &AcceptanceFact, acknowledgement: &Acknowledgement) -> Result<(), Refused> {
+    // Earlier versions recorded this one: it is refused, and held against no log.
+    if acceptance.sealed.is_none() && acknowledgement.reason == Some(RefusalReason::Unreadable) {
+        let sentence = "the warning is in clear: there is nothing that could not be opened";
+        return Err(Refused::new(ErrorCode::InvalidAnswer, sentence).about("reason"));
+    }
+    match &acknowledgement.text {
+        Some(text) => rules::text_answers(acceptance.sealed, text),
+        None => Ok(()),
+    }
 }
 
 /// What each kind needs and may have: all rules that need no past.

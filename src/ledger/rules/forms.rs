@@ -37,6 +37,19 @@ pub(in crate::ledger) fn text_form(text: &PartReference) -> Result<(), Refused> 
     }
 }
 
+/// The text of an answer has the form that its warning asks for: sealed to the reply key of a sealed one, in clear to one in clear.
+/// `asked`: the suite of that key.
+pub(in crate::ledger) fn text_answers(asked: Option<SealSuite>, text: &PartReference) -> Result<(), Refused> {
+    let sentence = match (asked, text.form) {
+        (None, Form::Clear) => return Ok(()),
+        (Some(asked), Form::Sealed) if suite(text.suite) == Some(asked) => return Ok(()),
+        (None, Form::Sealed) => "the text is sealed, and the warning is in clear",
+        (Some(_), Form::Clear) => "the warning is sealed, and the text is in clear",
+        (Some(_), Form::Sealed) => "the text is sealed by another suite than the reply key's",
+    };
+    Err(Refused::new(ErrorCode::InvalidAnswer, sentence).about("text"))
+}
+
 /// A suite by the number that a payload gives it.
 pub(in crate::ledger) fn suite(number: u32) -> Option<SealSuite> {
     u8::try_from(number).ok().and_then(SealSuite::from_byte)

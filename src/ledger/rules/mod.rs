@@ -6,7 +6,7 @@ mod forms;
 mod keys;
 
 pub(super) use entries::{agency_enrolment, auditor_of, desks, hold, mandate, state_enrolment, suspension};
-pub(super) use forms::{body_form, suite, text_form};
+pub(super) use forms::{body_form, suite, text_answers, text_form};
 pub(super) use keys::{agency_certificate, genesis_certificate, key_statement, operator_key_statement};
 pub use keys::{certified_keyid, keyid_of};
 

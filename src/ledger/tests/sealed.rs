@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::appended;
 use crate::domain::*;
 use crate::error::ErrorCode as E;
-use crate::ledger::{Decision, NewPart, verify_record};
+use crate::ledger::{Decision, Facts as _, NewPart, ThreadKey, apply, verify_record};
 use crate::seal::{self, SEALED_BODY_SUITE};
 use crate::world::{Scene, World, code_of, parsed};
 
@@ -321,6 +321,87 @@ fn in_clear(length: usize) -> PartReference {
         length: u32::try_from(length).unwrap(),
         digest: [7; 32],
         plaintext_commitment: None,
+    }
+}
+
+/// The text of an answer has its warning's form: sealed by the reply key's suite, or in clear. The relay takes no other, and in a log
+/// none stands; that a body could not be opened is said of sealed ones only. A table.
+#[test]
+fn an_answer_is_of_its_warnings_form() {
+    let sealed = |suite: u32, length| PartReference {
+        form: Form::Sealed,
+        suite,
+        plaintext_commitment: Some([5; 32]),
+        ..in_clear(length)
+    };
+    for (row, (warning_sealed, text, good)) in [
+        (true, Some(sealed(1, 256 + 49)), true),
+        (true, Some(sealed(2, 256 + 1137)), false),
+        (true, Some(in_clear(9)), false),
+        (true, None, true),
+        (false, Some(in_clear(9)), true),
+        (false, Some(sealed(1, 256 + 49)), false),
+        (false, None, true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut scene = Scene::new();
+        let draft = scene.world.draft("us.ctc", &["ru.ctc"], &[]);
+        let warning = match warning_sealed {
+            true => draft.sealed(),
+            false => draft,
+        };
+        let warning = warning.sign("us.ctc");
+        assert_eq!(appended(&scene.submit("us.ctc", warning.clone())), 2);
+        let kind = AcknowledgementKind::Opened;
+        let change = |it: &mut Acknowledgement| it.text = text;
+        let envelope = scene
+            .world
+            .acknowledgement("ru.ctc", &warning, kind, change)
+            .envelope;
+        let key = ThreadKey {
+            warning: warning.envelope.digest(),
+            desk: parsed("ru.ctc"),
+        };
+        let thread = scene.log.facts.thread(&key).unwrap().unwrap();
+        let record = Record {
+            nonce: [1; 16],
+            time: scene.world.now,
+            thread: Some(ThreadLink {
+                warning: key.warning,
+                desk: key.desk,
+                seq: 1,
+                prev: Some(thread.prev),
+            }),
+            directory: None,
+            kind: RecordKind::Acknowledged(envelope),
+        };
+        let index = scene.log.next_index();
+        let mut directory = scene.log.directory.clone();
+        let applied = apply(&mut directory, &scene.log.facts, index, Hash([1; 32]), &record);
+        assert_eq!(applied.is_ok(), good, "row {row}: {applied:?}");
+        let (part, reference) = scene.world.text("In clear.");
+        let mut answer = scene
+            .world
+            .acknowledgement("ru.ctc", &warning, kind, |it| it.text = Some(reference));
+        answer.text = Some(part);
+        let expected = warning_sealed.then_some((E::InvalidAnswer, true));
+        assert_eq!(
+            code_of(&scene.acknowledge("ru.ctc", answer)),
+            expected,
+            "row {row}"
+        );
+        let unreadable = AcknowledgementKind::Refused;
+        let answer = scene.world.acknowledgement("ru.ctc", &warning, unreadable, |it| {
+            it.reason = Some(RefusalReason::Unreadable);
+        });
+        let expected = (!warning_sealed).then_some((E::InvalidAnswer, true));
+        assert_eq!(
+            code_of(&scene.acknowledge("ru.ctc", answer)),
+            expected,
+            "row {row}"
+        );
     }
 }
 

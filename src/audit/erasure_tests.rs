@@ -488,3 +488,41 @@ fn an_erasure_between_two_runs_is_no_finding() {
     let last = told.log().erases("ru.ctc", now, told.erased());
     assert_eq!(found(&told, last.erases("ru.ctc", now, text), "3").2, 0);
 }
+
+/// What an auditor holds is not erased while it lasts, from its first second: also what an agency that admits the auditor sent to one that
+/// does not. A bucket whose erasure the log had begun to tell is told to its end. A table.
+#[test]
+fn a_hold_is_a_hold_from_its_first_second() {
+    const SECOND_MS: i64 = 1_000;
+    let table = [
+        ("at once", "us.ctc", false, SECOND_MS, false),
+        ("after days", "us.ctc", false, 9 * DAY_MS, false),
+        ("when it has ended", "us.ctc", false, 11 * DAY_MS, true),
+        ("begun before", "us.ctc", true, SECOND_MS, true),
+        ("of its recipient", "ru.ctc", false, SECOND_MS, false),
+        ("of nobody in this thread", "fr.ctc", false, SECOND_MS, true),
+    ];
+    for (what, admits, begun, after_ms, stands) in table {
+        let mut world = World::unmandated();
+        world.mandate(admits);
+        let mut told = Told::in_world(world, Some(RULES));
+        let now = crate::time::Clock::now(&told.world.clock);
+        told.world.clock.advance_ms(told.due().ms_since(now));
+        if begun {
+            let now = crate::time::Clock::now(&told.world.clock);
+            let log = told.log().erases("fr.ctc", now, told.erased());
+            let ReplayedContent::Record(bytes) = log.shown.last().unwrap().content.clone() else {
+                panic!()
+            };
+            told.world.smuggle(bytes);
+        }
+        told.world.hold(10 * DAY_MS);
+        let now = crate::time::Clock::now(&told.world.clock);
+        let at = now.saturating_add_ms(after_ms);
+        let verdict = told.log().erases("ru.ctc", at, told.erased()).verified();
+        assert_eq!(verdict.is_ok(), stands, "{what}: {:?}", verdict.err());
+        if let Err(fault) = verdict {
+            assert!(fault.to_string().contains("an auditor holds"), "{fault}");
+        }
+    }
+}

@@ -42,7 +42,7 @@ impl Directory {
     /// Where the erasure of a bucket began whose key is destroyed: the engine remembers it over a restart, and while another
     /// bucket is erased.
     pub fn erasure_began(&mut self, bucket: Bucket, first: u64) {
-        self.erasing = Some((bucket, first));
+        self.retained.begin(bucket, first);
     }
 
     /// The holds that have not ended at `time`, in the order of the log.
@@ -82,8 +82,12 @@ pub(super) fn broken<'d>(
     of: (Bucket, u64),
     time: Timestamp,
 ) -> Result<Option<&'d HoldEntry>, FactsError> {
+    if facts.is_for_delivery() {
+        return Ok(None);
+    }
+    let certain = facts.is_whole() && directory.retained.whole;
     let hold = holding(directory, facts, key, of, time)?;
-    Ok(hold.filter(|hold| time.ms_since(hold.recorded) > CERTAIN_AFTER_MS))
+    Ok(hold.filter(|hold| certain || time.ms_since(hold.recorded) > CERTAIN_AFTER_MS))
 }
 
 /// A day.

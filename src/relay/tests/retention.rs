@@ -233,6 +233,23 @@ async fn what_an_auditor_holds_is_kept() {
     }
 }
 
+/// While a key is destroyed of which the log says nothing yet, no hold is recorded: it would stand before the erasure that it came too
+/// late for, and whoever replays would take the relay for one that breaks it.
+#[tokio::test]
+async fn no_hold_comes_between_an_erasure_and_its_telling() {
+    let (mut stage, sent, _) = said().await;
+    stage.clock.advance_ms(LATE_MS);
+    stage.world.now = crate::time::Clock::now(&stage.clock);
+    stage.journal.fail_next(Fault::NotApplied);
+    stage.relay.engine.eraser.run().await.unwrap_err();
+    let refused = hold(&mut stage, DAY_MS, &[], &[]).await;
+    assert_eq!(refused, Err(ErrorCode::Unavailable));
+    stage.relay.engine.eraser.run().await.unwrap();
+    hold(&mut stage, DAY_MS, &[], &[]).await.unwrap();
+    assert!(!seen(&stage, &sent).await.0);
+    replayed(&stage).await;
+}
+
 /// Only an auditor holds, only of agencies that admit it, to a time that is to come and not too far, and for a reason.
 #[tokio::test]
 async fn holds_have_bounds() {

@@ -233,14 +233,17 @@ pub const RETENTION_EVERY_MS: u64 = 10 * 60 * 1_000;
 pub const RETENTION_START_MS_MAX: u64 = 60 * 1_000;
 /// Days beyond the longest life of a warning that keys are made ahead: a sender's clock may be ahead, and a day has passed.
 pub const RETENTION_AHEAD_DAYS: u32 = 2;
+/// How far a clock may be ahead of what was last known, for anything to be destroyed by it: a day's keys and the next day's note.
+pub const CLOCK_AHEAD_MS_MAX: i64 = 2 * 24 * 3600 * 1000;
 /// Parts that are moved under another key at a time.
 pub const RETENTION_MOVES: usize = 16;
 /// How long a bucket of which something is held rests before it is looked at again: each time all that is held is moved.
 pub const RETENTION_REST_MS: i64 = 24 * 3600 * 1000;
 /// Erasures that are under way to the log at a time.
 pub const RETENTION_BATCH: usize = 256;
-/// The file of the buckets' keys: of each class those of some 3,000 days, each noted as destroyed too.
-pub const KEYRING_BYTES_MAX: usize = 512 * 1024;
+/// The file of the buckets' keys: of each class those of the longest rule and of what is made ahead, each replaced and noted too.
+pub const KEYRING_BYTES_MAX: usize = 16 * 1024 * 1024;
+const _: () = assert!(3 * (RETENTION_DAYS_MAX as usize + 400) * (37 + 37 + 17) < KEYRING_BYTES_MAX);
 /// A key file.
 pub const KEY_FILE_BYTES_MAX: usize = 16 * 1024;
 /// A passphrase; longer ones gain nothing.

@@ -198,6 +198,7 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
         index,
         keyring: Arc::new(keyring),
         retention: settings.retention,
+        clock_checked_until: settings.clock_checked_until,
         clock: Arc::new(SystemClock),
         version: VERSION.to_owned(),
         configuration_digest: settings.digest,

@@ -8,7 +8,7 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::{FileError, at, sync_directory_of};
@@ -41,6 +41,41 @@ pub(crate) fn settle(path: &Path) -> Result<(), FileError> {
     }
     wipe(&unfinished)?;
     wipe(&old)
+}
+
+/// Where a file lies that may be behind links: replaced through a link, it would come to lie where the link is. The file need not be
+/// there.
+pub(crate) fn resolve(path: &Path) -> Result<PathBuf, FileError> {
+    const LINKS_MAX: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Ok(target) = std::fs::read_link(&path) else {
+            let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+                return Ok(path);
+            };
+            let parent = match parent.as_os_str().is_empty() {
+                true => Path::new("."),
+                false => parent,
+            };
+            return Ok(std::fs::canonicalize(parent).map_err(at(parent))?.join(name));
+        };
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
+    Err(at(&path)(io::Error::other("too many links")))
+}
+
+/// Refuses a file that is not its owner's alone, or another's.
+pub(crate) fn check_private(path: &Path) -> Result<(), FileError> {
+    let metadata = match std::fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found.map_err(at(path))?,
+    };
+    let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    if is_ours && metadata.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    let others = "it must be its owner's alone (mode 0600), and its owner whoever runs this";
+    Err(at(path)(io::Error::new(io::ErrorKind::PermissionDenied, others)))
 }
 
 fn write_unfinished(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
@@ -101,7 +136,6 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use std::io::Read as _;
-    use std::os::unix::fs::MetadataExt as _;
 
     use super::*;
 

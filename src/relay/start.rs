@@ -20,6 +20,7 @@ use super::followers::{self, FollowerOptions};
 use super::heartbeat;
 use super::meters::Meters;
 use super::reads::Reads;
+use super::retention::clock::Belief;
 use super::retention::eraser::Eraser;
 use super::retention::held::Resting;
 use super::sequencer::{self, Answer, Phase, Sequencer, SystemNonces};
@@ -88,6 +89,8 @@ pub struct RelayOptions {
     pub keyring: Arc<Keyring>,
     /// When that is erased.
     pub retention: RetentionRules,
+    /// Up to when the operator says that the clock is right, whatever the log says; none: it is believed two days ahead of what was.
+    pub clock_checked_until: Option<Timestamp>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Of the software.
@@ -211,6 +214,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
         index,
         keyring,
         retention,
+        clock_checked_until,
         clock,
         version,
         configuration_digest,
@@ -239,6 +243,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
         started,
     );
 
+    let belief = Arc::new(Belief::at_start(&keyring, last, started, clock_checked_until));
     let log_key = Arc::new(log_key);
     let meters = Arc::new(Meters::default());
     let hub = Arc::new(Hub::default());
@@ -300,6 +305,8 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
         clock: Arc::clone(&clock),
         rules: retention,
         durable: durable.clone(),
+        running: Arc::default(),
+        belief,
         resting: Resting::default(),
     };
     // What the log owes is told before anybody is served.

@@ -3,7 +3,8 @@
 //! `wardline buckets v1` and a line feed ‖ id 16 ‖ entries ‖ SHA-256 of all before. An entry is one of these, by their order:
 //! 1 ‖ bucket u32 ‖ key 32; 2 ‖ bucket u32 ‖ days u32 (destroyed by the rule "so many days", and not told in the log yet);
 //! 3 ‖ bucket u32 ‖ key 32 (the key that is to take the place of the bucket's); 4 ‖ number u64 (how often the file was
-//! written); 5 ‖ bucket u32 ‖ days u32 ‖ index u64 (as 2, and the first record that was to tell of it). Numbers are big-endian; entries of a kind are sorted.
+//! written); 5 ‖ bucket u32 ‖ days u32 ‖ index u64 (as 2, and the first record that was to tell of it); 6 ‖ milliseconds u64
+//! (since 1970: the clock was right then). Numbers are big-endian; entries of a kind are sorted.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::keyring::BucketKey;
 use crate::domain::Bucket;
+use crate::time::Timestamp;
 
 const MAGIC: &[u8] = b"wardline buckets v1\n";
 const KEY: u8 = 1;
@@ -20,6 +22,7 @@ const DESTROYED: u8 = 2;
 const NEXT: u8 = 3;
 const WRITTEN: u8 = 4;
 const DESTROYED_FROM: u8 = 5;
+const CLOCK: u8 = 6;
 
 /// Why a key was destroyed, until that is told in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +42,8 @@ pub(super) struct Entries {
     pub(super) next: BTreeMap<Bucket, BucketKey>,
     /// How often the file was written; 0: by an earlier version, or never.
     pub(super) written: u64,
+    /// The last time that the clock was believed.
+    pub(super) clock: Option<Timestamp>,
 }
 
 impl fmt::Debug for Entries {
@@ -49,6 +54,7 @@ impl fmt::Debug for Entries {
             .field("destroyed", &self.destroyed)
             .field("next", &self.next.keys())
             .field("written", &self.written)
+            .field("clock", &self.clock)
             .finish()
     }
 }
@@ -56,7 +62,7 @@ impl fmt::Debug for Entries {
 pub(super) fn encode(id: &[u8; 16], entries: &Entries) -> Zeroizing<Vec<u8>> {
     // Room for all of it at once: a vector that grows leaves copies of keys behind.
     let (key_bytes, destroyed_bytes) = (1 + 4 + 32, 1 + 4 + 4 + 8);
-    let room = (MAGIC.len() + 16 + 1 + 8 + 32)
+    let room = (MAGIC.len() + 16 + 2 * (1 + 8) + 32)
         .saturating_add(entries.keys.len().saturating_mul(key_bytes))
         .saturating_add(entries.next.len().saturating_mul(key_bytes))
         .saturating_add(entries.destroyed.len().saturating_mul(destroyed_bytes));
@@ -89,6 +95,13 @@ pub(super) fn encode(id: &[u8; 16], entries: &Entries) -> Zeroizing<Vec<u8>> {
             out.extend_from_slice(&days.to_be_bytes());
             out.extend_from_slice(&first.to_be_bytes());
         }
+    }
+    if let Some(ms) = entries
+        .clock
+        .and_then(|clock| u64::try_from(clock.unix_ms()).ok())
+    {
+        out.push(CLOCK);
+        out.extend_from_slice(&ms.to_be_bytes());
     }
     let sum: [u8; 32] = Sha256::digest(&*out).into();
     out.extend_from_slice(&sum);
@@ -139,6 +152,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<([u8; 16], Entries), &'static str> 
             WRITTEN => {
                 let (written, entry) = take(entry)?;
                 entries.written = u64::from_be_bytes(*written);
+                entry
+            }
+            CLOCK => {
+                let (ms, entry) = take(entry)?;
+                let ms = i64::try_from(u64::from_be_bytes(*ms)).map_err(|_| "it names no time")?;
+                entries.clock = Some(Timestamp::from_unix_ms(ms));
                 entry
             }
             _ => return Err("it has an entry of a later version"),
@@ -193,7 +212,8 @@ mod tests {
         entries.written = 258;
         let first = Some(259);
         entries.destroyed.insert(bucket(3), Note { days, first });
-        text.push_str("04000000000000010205020000030000001e0000000000000103");
+        text.push_str("04000000000000010205020000030000001e0000000000000103060000000000000104");
+        entries.clock = Some(Timestamp::from_unix_ms(260));
         golden(&text, &entries);
         assert!(!format!("{entries:?}").contains("7, 7"));
     }

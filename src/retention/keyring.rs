@@ -16,6 +16,7 @@ use crate::domain::Bucket;
 use crate::files::{self, FileError};
 use crate::limits;
 use crate::seal::{RandomError, random_bytes};
+use crate::time::Timestamp;
 
 /// Where a data directory says whose keys it is used with.
 const MARK: &str = "keyring.id";
@@ -43,6 +44,9 @@ pub enum KeyringError {
         /// What says that there was one.
         mark: PathBuf,
     },
+    /// More of them than are read.
+    #[error("{0} would hold more keys than it can")]
+    TooMany(PathBuf),
     /// The keys of another relay.
     #[error("{} holds the keys of another data directory than {}", .0.display(), .1.display())]
     Other(PathBuf, PathBuf),
@@ -123,7 +127,9 @@ impl Keyring {
         if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             files::create_directory(directory)?;
         }
+        let path = &files::wiping::resolve(path)?;
         files::wiping::settle(path)?;
+        files::wiping::check_private(path)?;
         let mark = data_dir.join(MARK);
         let marked = files::read(&mark, limits::KEYRING_BYTES_MAX)?;
         let stored = files::read(path, limits::KEYRING_BYTES_MAX)?.map(Zeroizing::new);
@@ -222,6 +228,10 @@ impl Keyring {
 
     /// Makes the keys that these buckets lack, in one writing. Durable when it returns. Blocks the thread.
     pub(crate) fn ensure_all(&self, buckets: &[Bucket]) -> Result<(), KeyringError> {
+        self.make(buckets, None)
+    }
+
+    fn make(&self, buckets: &[Bucket], clock: Option<Timestamp>) -> Result<(), KeyringError> {
         let now = self.entries();
         let mut made = Vec::new();
         // Nothing new comes into a bucket whose end is being told.
@@ -236,7 +246,18 @@ impl Keyring {
             for (bucket, key) in made {
                 entries.keys.entry(bucket).or_insert(key);
             }
+            entries.clock = entries.clock.max(clock);
         })
+    }
+
+    /// The same with the time, which is right; noted if there is anything to write.
+    pub(crate) fn make_ahead(&self, buckets: &[Bucket], now: Timestamp) -> Result<(), KeyringError> {
+        self.make(buckets, Some(now))
+    }
+
+    /// The last time that was noted as right.
+    pub(crate) fn clock(&self) -> Option<Timestamp> {
+        self.entries().clock
     }
 
     /// Destroys the key of a bucket by the rule "so many days", and notes that until it is [`told`](Self::told). Durable when
@@ -334,7 +355,12 @@ impl Keyring {
         change(&mut entries);
         if let Some(Files { keys, mark }) = &self.files {
             entries.written = entries.written.saturating_add(1);
-            files::wiping::replace(keys, &encode(&self.id, &entries))?;
+            let bytes = encode(&self.id, &entries);
+            // What could not be read again must not be written.
+            if bytes.len() > limits::KEYRING_BYTES_MAX {
+                return Err(KeyringError::TooMany(keys.clone()));
+            }
+            files::wiping::replace(keys, &bytes)?;
             // A mark that stays behind says only that an older copy would do.
             if let Err(error) = files::replace(mark, mark_of(&self.id, &entries).as_bytes()) {
                 tracing::warn!(%error, "how new the file of the keys is could not be noted");
@@ -429,7 +455,7 @@ mod tests {
         assert_eq!(open().keys(bucket(1)), [new.clone(), old.clone()]);
         open().renewed(bucket(1)).unwrap();
         open().renewed(bucket(1)).unwrap();
-        assert_eq!(open().keys(bucket(1)), [new.clone()]);
+        assert_eq!(open().keys(bucket(1)), std::slice::from_ref(&new));
         assert_eq!(open().ensure(bucket(1)).unwrap(), new);
         let file = std::fs::read(&path).unwrap();
         assert!(!file.windows(32).any(|window| window == &old[..]));
@@ -458,6 +484,7 @@ mod tests {
             Err(KeyringError::Other(..))
         ));
         std::fs::write(&other, b"something else").unwrap();
+        std::fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         assert!(matches!(
             Keyring::open(&other, &data),
             Err(KeyringError::Malformed(..))
@@ -500,5 +527,56 @@ mod tests {
         keyring.forget(&[bucket(1), bucket(3)]).unwrap();
         assert_eq!(keyring.buckets(), [bucket(2)]);
         assert_eq!(keyring.destroyed(), []);
+    }
+
+    /// Behind a link it is the file that is replaced, where it lies, and the link stays; also where the file is not there yet.
+    #[test]
+    fn a_link_stays_a_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let (disk, link) = (directory.path().join("disk"), directory.path().join("buckets"));
+        std::fs::create_dir(&disk).unwrap();
+        std::os::unix::fs::symlink("disk/buckets", &link).unwrap();
+        let open = || Keyring::open(&link, directory.path()).unwrap();
+        let key = open().ensure(bucket(1)).unwrap();
+        assert_eq!(std::fs::read_link(&link).unwrap(), Path::new("disk/buckets"));
+        assert!(disk.join("buckets").is_file());
+        assert_eq!(open().key(bucket(1)), Some(key));
+        // As a power cut leaves it.
+        std::fs::rename(disk.join("buckets"), disk.join("buckets.old")).unwrap();
+        open().destroy(bucket(1), 1).unwrap();
+        assert_eq!(open().key(bucket(1)), None);
+    }
+
+    /// A file that others may read is refused.
+    #[test]
+    fn keys_that_others_may_read_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("buckets");
+        Keyring::open(&path, directory.path()).unwrap();
+        for (mode, opens) in [(0o640, false), (0o604, false), (0o400, true), (0o600, true)] {
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+            let opened = Keyring::open(&path, directory.path());
+            assert_eq!(opened.is_ok(), opens, "{mode:o}: {opened:?}");
+        }
+    }
+
+    /// The longest rules, with a key for each day and class: what is written is read.
+    #[test]
+    fn a_century_of_keys_is_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("buckets");
+        let days = 0..limits::RETENTION_DAYS_MAX + 370;
+        let of = |day| {
+            RetentionClass::ALL
+                .iter()
+                .map(move |class| Bucket::new(*class, day).unwrap())
+        };
+        let buckets: Vec<Bucket> = days.flat_map(of).collect();
+        Keyring::open(&path, directory.path())
+            .unwrap()
+            .ensure_all(&buckets)
+            .unwrap();
+        let keyring = Keyring::open(&path, directory.path()).unwrap();
+        assert_eq!(keyring.buckets().len(), buckets.len());
     }
 }

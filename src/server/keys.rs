@@ -94,6 +94,12 @@ pub const KEYS: &[Key] = &[
         "the same of exercises and tests",
     ),
     key(
+        "retention.clock_checked_until",
+        Kind::Text,
+        None,
+        "a time (RFC 3339) up to which you say that the clock is right: after a pause, or where a line says that nothing is destroyed by it",
+    ),
+    key(
         "operators.*",
         Kind::Paths,
         None,

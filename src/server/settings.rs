@@ -19,6 +19,7 @@ use crate::relay::SessionTimes;
 use crate::relay::{HourlyQuota, Quotas, WitnessPolicy, WitnessTimes};
 use crate::retention::RetentionRules;
 use crate::telemetry::{LogFormat, LogLevel};
+use crate::time::Timestamp;
 use crate::tls::AcceptLimits;
 
 /// The settings of a relay, checked.
@@ -50,6 +51,8 @@ pub struct RelaySettings {
     pub bucket_keys_file: PathBuf,
     /// When what was said is erased.
     pub retention: RetentionRules,
+    /// Up to when an operator says that the clock is right.
+    pub clock_checked_until: Option<Timestamp>,
     /// Operators' key requests, for the genesis.
     pub operators: BTreeMap<OperatorName, Vec<PathBuf>>,
     /// The defaults, one a precedence; recorded in the genesis.
@@ -112,6 +115,7 @@ impl RelaySettings {
             tls_certificate_file: file("tls.certificate_file", "tls-cert.pem")?,
             bucket_keys_file: file("retention.keys", "buckets")?,
             retention: retention(&settings)?,
+            clock_checked_until: checked_until(&settings)?,
             operators: operators(&settings)?,
             deadlines: Precedence::ALL
                 .iter()
@@ -346,6 +350,14 @@ fn retention(settings: &Settings) -> Result<RetentionRules, ConfigError> {
         true => Ok(rules),
         false => Err(settings.refuse(PERSONAL, "takes no more than retention.ordinary_days")),
     }
+}
+
+/// A time to come, or one that has passed and says nothing any more.
+fn checked_until(settings: &Settings) -> Result<Option<Timestamp>, ConfigError> {
+    const KEY: &str = "retention.clock_checked_until";
+    let text: Option<String> = settings.optional(KEY)?;
+    text.map(|text| Timestamp::parse_rfc3339(&text).map_err(|error| settings.refuse(KEY, error)))
+        .transpose()
 }
 
 /// One for the connection, the edge's streams and the engine's sessions.

@@ -92,6 +92,11 @@ impl Index {
         entries.iter().map(kept_part).collect()
     }
 
+    /// Whether a part is kept, for a thread to tell when it is not any more.
+    pub fn is_kept(&self, bucket: Bucket, index: u64, desk: &DeskAddress) -> Result<bool, IndexError> {
+        Ok(self.store.value(&keys::kept(bucket, index, desk))?.is_some())
+    }
+
     /// Whether the log tells that what lay beside this record is erased.
     pub fn is_erased(&self, index: u64) -> Result<bool, IndexError> {
         Ok(self.store.value(&keys::erased(index))?.is_some())

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::future::{join_all, try_join_all};
 use tokio::sync::watch;
 
+use super::clock::{Ahead, Belief};
 use super::held::{Left, Resting};
 use crate::domain::{Bucket, DirectoryPosition, Erased, RecordKind, RetentionClass};
 use crate::error::Refused;
@@ -35,6 +36,8 @@ pub(in crate::relay) enum NotErased {
     #[error("the journal: {0}")]
     Journal(#[from] AppendError),
     #[error(transparent)]
+    Ahead(#[from] Ahead),
+    #[error(transparent)]
     Records(#[from] ReadError),
     #[error(transparent)]
     Moved(#[from] NotStored),
@@ -55,6 +58,10 @@ pub(in crate::relay) struct Eraser {
     pub(in crate::relay) rules: RetentionRules,
     /// Where auditors' holds stand.
     pub(in crate::relay) durable: watch::Receiver<Arc<Durable>>,
+    /// One run at a time.
+    pub(in crate::relay) running: Arc<tokio::sync::Mutex<()>>,
+    /// Whether the clock is right.
+    pub(in crate::relay) belief: Arc<Belief>,
     /// Buckets of which something is held, each with when it is looked at again.
     pub(in crate::relay) resting: Resting,
 }
@@ -106,8 +113,12 @@ impl Eraser {
 
     /// Erases what is due now. What fails with one bucket keeps no other; it is tried again.
     pub(in crate::relay) async fn run(&self) -> Result<(), NotErased> {
+        let _running = self.running.lock().await;
         let now = self.clock.now();
         let mut erased = self.finish().await;
+        if let Err(ahead) = self.belief.check(now) {
+            return erased.and(Err(ahead.into()));
+        }
         erased = erased.and(self.make_ahead(now).await);
         let index = self.index.clone();
         let buckets = blocking(move || index.kept_buckets()).await?;
@@ -153,7 +164,7 @@ impl Eraser {
             })
             .flatten()
             .collect();
-        blocking(move || keyring.ensure_all(&buckets)).await
+        blocking(move || keyring.make_ahead(&buckets, now)).await
     }
 
     /// Destroys the keys of what is due and of which nothing is kept: made ahead, or for a block that was never appended, or come

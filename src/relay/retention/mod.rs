@@ -4,5 +4,6 @@
 //! by rules ([`eraser`]), and each erasure is a record.
 
 pub(super) mod at_rest;
+pub(super) mod clock;
 pub(super) mod eraser;
 pub(super) mod held;

@@ -10,7 +10,7 @@ use super::super::parts;
 use super::queue::{Answer, Answering, Meter, Outcome};
 use crate::domain::{Bucket, Digest, Erased, Hash, RecordKind};
 use crate::journal::{Index, Part};
-use crate::ledger::{Change, Decision, Directory, Facts, NewRecord, Overlay, apply};
+use crate::ledger::{Change, Decision, Directory, Facts, NewRecord, Overlay, ThreadKey, apply};
 use crate::limits;
 use crate::retention::Keyring;
 use crate::transparency::Frontier;
@@ -71,6 +71,8 @@ pub(super) struct Batch {
     pub(super) changes: Vec<Change>,
     /// Whose keys were destroyed for it: it is the first to tell.
     pub(super) erasing: BTreeSet<Bucket>,
+    /// What it tells the erasure of.
+    pub(super) told: BTreeSet<(u64, ThreadKey)>,
     pub(super) news: News,
     /// In the order of the commands.
     pub(super) outcomes: Vec<(Outcome, Answering)>,
@@ -88,6 +90,7 @@ impl Batch {
             hashes: Vec::new(),
             changes: Vec::new(),
             erasing: BTreeSet::new(),
+            told: BTreeSet::new(),
             news: News::default(),
             outcomes: Vec::new(),
             facts: Overlay::new(index.clone()),
@@ -163,6 +166,9 @@ impl Batch {
             self.hashes.extend(hashes);
             for change in &changes {
                 self.news.note(change);
+                if let Change::Erased { index, thread, .. } = change {
+                    self.told.insert((*index, thread.clone()));
+                }
             }
             self.changes.extend(changes.iter().cloned());
             self.facts.put(changes);

@@ -8,7 +8,7 @@ use super::Sequencer;
 use super::batch::{Batch, Decided};
 use crate::domain::{Bucket, RecordKind, RetentionClass};
 use crate::error::{ErrorCode, Refused};
-use crate::journal::{Journal, ReadError};
+use crate::journal::{IndexError, Journal, ReadError};
 use crate::ledger::{Command, Facts};
 use crate::limits;
 use crate::retention::{Keyring, KeyringError};
@@ -56,6 +56,16 @@ impl Sequencer {
                 "what was erased is being told in the log: place the hold again in a moment",
             )
         })
+    }
+
+    /// Whether what is to be told stands in the log already: whoever asked was cut off, and asks again.
+    pub(super) fn is_told(&self, batch: &Batch, command: &Command) -> Result<bool, IndexError> {
+        let Command::Erase(erasure) = command else {
+            return Ok(false);
+        };
+        let (index, thread) = (erasure.erased.index, &erasure.thread);
+        let kept = self.index.is_kept(erasure.erased.bucket, index, &thread.desk)?;
+        Ok(!kept || batch.told.contains(&(index, thread.clone())))
     }
 
     /// Makes the key that is needed, or destroys the one that is told to be, durably.

@@ -147,6 +147,10 @@ impl Sequencer {
             answering.answer(Answer::Refused(refused));
             return Ok(None);
         }
+        if self.is_told(batch, &command)? {
+            answering.answer(Answer::Unrecorded);
+            return Ok(None);
+        }
         let handover = match &mut command {
             Command::HandOver(handover) => {
                 handover.unrecorded = self.unrecorded.get(&handover.thread).copied().unwrap_or(0);

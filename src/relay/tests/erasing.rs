@@ -49,6 +49,35 @@ async fn what_is_begun_is_told_to_its_end() {
     replayed(&stage).await;
 }
 
+/// What is told is told once, whoever asks again: one that was cut off knows nothing of what became of it.
+#[tokio::test]
+async fn what_is_told_is_told_once() {
+    let (stage, sent, _) = said().await;
+    stage.clock.advance_ms(LATE_MS);
+    let fact = stage.index.warning(&sent.envelope.digest()).unwrap().unwrap();
+    let erasure = Erasure {
+        thread: ThreadKey {
+            warning: sent.envelope.digest(),
+            desk: parsed("fr.ctc"),
+        },
+        erased: Erased {
+            index: fact.accepted,
+            bucket: fact.bucket(fact.expires),
+            days: limits::RETENTION_ORDINARY_DAYS,
+        },
+        looked: stage.relay.durable().borrow().directory.position(),
+        begun: false,
+    };
+    let queue = &stage.relay.engine.queue;
+    let ask = || queue.ask(Command::Erase(erasure.clone()), 0);
+    // In one block, and in a later one.
+    let (one, two) = tokio::join!(ask(), ask());
+    let answers = [one.unwrap(), two.unwrap(), ask().await.unwrap()];
+    let recorded = answers.iter().filter(|it| matches!(it, Answer::Recorded { .. }));
+    assert_eq!(recorded.count(), 1);
+    assert_eq!(seen(&stage, &sent).await.2.len(), 1);
+}
+
 /// While a key is destroyed and no record tells it, no hold is placed: it would stand before the erasure, as if it had been
 /// broken.
 #[tokio::test]
@@ -126,4 +155,24 @@ async fn keys_that_cannot_be_written_end_nothing() {
     std::fs::rename(&away, &keys).unwrap();
     stage.relay.engine.eraser.run().await.unwrap();
     assert_eq!(seen(&stage, &submission).await.2.len(), 1);
+}
+
+/// By a clock that ran far ahead nothing is destroyed, also after a start and though the log has gone on by it; once an operator
+/// says that it is right, what is due is.
+#[tokio::test]
+async fn a_clock_that_ran_ahead_destroys_nothing() {
+    let (mut stage, sent, _) = said().await;
+    stage.relay.engine.eraser.run().await.unwrap();
+    let before = stage.clock.now();
+    for checked_until in [None, None, Some(before)] {
+        stage.clock_checked_until = checked_until;
+        stage = stage.restart().await;
+        stage.clock.set(before.saturating_add_ms(LATE_MS));
+        stage.relay.engine.eraser.run().await.unwrap_err();
+        assert!(seen(&stage, &sent).await.0);
+    }
+    stage.clock_checked_until = Some(before.saturating_add_ms(2 * LATE_MS));
+    let stage = stage.restart().await;
+    stage.relay.engine.eraser.run().await.unwrap();
+    assert!(!seen(&stage, &sent).await.0);
 }

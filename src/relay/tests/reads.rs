@@ -38,6 +38,7 @@ async fn gated_stage() -> (Stage, Submission, Arc<Gated>) {
         keyring,
         clock,
         relay,
+        clock_checked_until: super::stage::ALWAYS,
     };
     stage.look();
     gated.shut();

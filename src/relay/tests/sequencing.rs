@@ -424,6 +424,7 @@ async fn stage_after_other_writer(stage: &mut Stage) -> Stage {
         journal,
         index,
         relay,
+        clock_checked_until: super::stage::ALWAYS,
     };
     next.look();
     next

@@ -10,7 +10,7 @@ use crate::relay::{
 };
 use crate::retention::Keyring;
 use crate::seal::SecretKey;
-use crate::time::ManualClock;
+use crate::time::{ManualClock, Timestamp};
 use crate::transparency::{LogKey, SignedCheckpoint, leaf_hash, verify_inclusion};
 use crate::world::{BEGINNING, World, parsed};
 
@@ -22,7 +22,11 @@ pub(in crate::relay) struct Stage {
     pub(in crate::relay) keyring: Arc<Keyring>,
     pub(in crate::relay) clock: ManualClock,
     pub(in crate::relay) relay: Relay,
+    /// The next start's; up to the end of time, because tests set the clock as they like.
+    pub(in crate::relay) clock_checked_until: Option<Timestamp>,
 }
+
+pub(in crate::relay) const ALWAYS: Option<Timestamp> = Some(Timestamp::from_unix_ms(i64::MAX));
 
 pub(in crate::relay) fn log_key(origin: &Origin) -> LogKey {
     LogKey::new(origin.clone(), SecretKey::from_seed(&[42; 32]))
@@ -42,6 +46,7 @@ pub(in crate::relay) async fn open(
         clock,
         Quotas::default(),
         None,
+        ALWAYS,
     )
     .await
 }
@@ -53,6 +58,7 @@ async fn open_with(
     clock: &ManualClock,
     quotas: Quotas,
     witnesses: Option<WitnessOptions>,
+    clock_checked_until: Option<Timestamp>,
 ) -> Result<Relay, OpenError> {
     Relay::open(RelayOptions {
         log_key: log_key(&World::new().origin),
@@ -60,6 +66,7 @@ async fn open_with(
         index,
         keyring,
         retention: crate::retention::RetentionRules::default(),
+        clock_checked_until,
         clock: Arc::new(clock.clone()),
         version: "test".to_owned(),
         configuration_digest: [1; 32],
@@ -113,6 +120,7 @@ impl Stage {
             keyring,
             clock,
             relay,
+            clock_checked_until: ALWAYS,
         };
         stage.look();
         stage
@@ -185,6 +193,7 @@ impl Stage {
             keyring,
             clock,
             relay,
+            clock_checked_until,
         } = self;
         drop(relay);
         let journal = journal.restart();
@@ -195,6 +204,7 @@ impl Stage {
             &clock,
             quotas,
             witnesses,
+            clock_checked_until,
         )
         .await
         {
@@ -205,6 +215,7 @@ impl Stage {
                 keyring,
                 clock,
                 relay,
+                clock_checked_until,
             }),
             Err(error) => Err((error, journal)),
         }

@@ -44,6 +44,13 @@ fuzz_target!(|data: &[u8]| {
         }
         PayloadKind::Desks => there_and_back!(|it| wire::desks(&Recorded(it)), wire::encode_desks),
         PayloadKind::Mandate => there_and_back!(|it| wire::mandate(&Recorded(it)), wire::encode_mandate),
+        PayloadKind::Hold => there_and_back!(|it| wire::hold(&Recorded(it)), wire::encode_hold),
+        PayloadKind::ErasureAttestation => {
+            there_and_back!(
+                |it| wire::erasure_attestation(&Recorded(it)),
+                wire::encode_erasure_attestation
+            );
+        }
         PayloadKind::StateEnrolment => {
             there_and_back!(
                 |it| wire::state_enrolment(&Recorded(it)),

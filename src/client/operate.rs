@@ -518,6 +518,7 @@ pub(super) fn common_of(envelope: &SignedEnvelope) -> Result<Common, ClientError
         | PayloadKind::Desks
         | PayloadKind::Mandate
         | PayloadKind::Hold
+        | PayloadKind::ErasureAttestation
         | PayloadKind::StateEnrolment
         | PayloadKind::AgencyEnrolment
         | PayloadKind::Suspension

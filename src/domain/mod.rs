@@ -2,6 +2,7 @@
 
 mod acknowledgement;
 mod address;
+mod attestation;
 mod audience;
 mod directory;
 mod envelope;
@@ -20,6 +21,7 @@ mod words;
 
 pub use acknowledgement::{Acknowledgement, DetachedPart, Extension, PartReference, Text};
 pub use address::{Address, DeskAddress};
+pub use attestation::ErasureAttestation;
 pub use audience::{AudienceKind, AudienceOpening};
 pub use directory::{
     AgencyEnrolment, Desk, Desks, Hold, KeyCertificate, KeyRevocation, Mandate, RootSuccession,

@@ -134,6 +134,7 @@ fn payload_types() {
         "suspension",
         "reinstatement",
         "hold",
+        "erasure-attestation",
     ]
     .map(|kind| format!("application/vnd.wardline.{kind}.v1+protobuf"));
     assert_eq!(

@@ -30,11 +30,13 @@ pub enum PayloadKind {
     Reinstatement,
     /// An auditor holds what would be erased.
     Hold,
+    /// A recipient attests that it erased what a warning said. On no record.
+    ErasureAttestation,
 }
 
 impl PayloadKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Warning,
         Self::Acknowledgement,
         Self::KeyCertificate,
@@ -47,6 +49,7 @@ impl PayloadKind {
         Self::Suspension,
         Self::Reinstatement,
         Self::Hold,
+        Self::ErasureAttestation,
     ];
 
     /// The DSSE payload type, `application/vnd.wardline.<kind>.v1+protobuf`. Signed; never changes.
@@ -64,6 +67,7 @@ impl PayloadKind {
             Self::Suspension => "application/vnd.wardline.suspension.v1+protobuf",
             Self::Reinstatement => "application/vnd.wardline.reinstatement.v1+protobuf",
             Self::Hold => "application/vnd.wardline.hold.v1+protobuf",
+            Self::ErasureAttestation => "application/vnd.wardline.erasure-attestation.v1+protobuf",
         }
     }
 }

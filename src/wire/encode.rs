@@ -8,9 +8,9 @@ use prost::Message;
 use super::fields::unix_ms_or_zero;
 use super::v1;
 use crate::domain::{
-    Acknowledgement, AgencyEnrolment, Area, Body, Common, ContentBlock, Deadlines, Desk, Desks, Extension,
-    Hold, KeyCertificate, KeyRevocation, Mandate, Outcome, PartReference, RootSuccession, SignedBy, Signer,
-    StateEnrolment, Suspension, Text, Warning,
+    Acknowledgement, AgencyEnrolment, Area, Body, Common, ContentBlock, Deadlines, Desk, Desks,
+    ErasureAttestation, Extension, Hold, KeyCertificate, KeyRevocation, Mandate, Outcome, PartReference,
+    RootSuccession, SignedBy, Signer, StateEnrolment, Suspension, Text, Warning,
 };
 
 macro_rules! encoders {
@@ -43,6 +43,8 @@ encoders! {
     encode_mandate: Mandate => v1::Mandate;
     /// An auditor's hold, to be signed.
     encode_hold: Hold => v1::Hold;
+    /// An attestation of an erasure, to be signed.
+    encode_erasure_attestation: ErasureAttestation => v1::ErasureAttestation;
     /// A suspension, to be signed.
     encode_suspension: Suspension => v1::Suspension;
     /// A reinstatement, to be signed.
@@ -299,6 +301,21 @@ impl From<&Hold> for v1::Hold {
             warnings: digests.map(|it| Bytes::copy_from_slice(it.as_bytes())).collect(),
             agencies: hold.agencies.iter().map(ToString::to_string).collect(),
             extensions: extensions(&hold.extensions),
+        }
+    }
+}
+
+impl From<&ErasureAttestation> for v1::ErasureAttestation {
+    fn from(attestation: &ErasureAttestation) -> Self {
+        Self {
+            common: Some((&attestation.common).into()),
+            warning_digest: Bytes::copy_from_slice(attestation.warning_digest.as_bytes()),
+            desk: attestation.desk.to_string(),
+            retention_class: attestation.bucket.class().number(),
+            days: attestation.days,
+            day: attestation.bucket.day(),
+            erased_at_unix_ms: attestation.erased_at.unix_ms(),
+            extensions: extensions(&attestation.extensions),
         }
     }
 }

@@ -12,6 +12,7 @@ mod convert_submission;
 mod encode;
 mod encode_record;
 mod fields;
+mod parse_attestation;
 mod parse_body;
 mod parse_common;
 mod parse_directory;
@@ -28,11 +29,12 @@ pub use convert_proof::{checkpoint, proof_hashes, proven, with_checkpoint};
 pub use convert_refusal::{ToldRefusal, plain, refusal};
 pub use convert_submission::{optional_as, optional_digest, optional_name, required_as};
 pub use encode::{
-    encode_acknowledgement, encode_agency_enrolment, encode_body, encode_desks, encode_hold,
-    encode_key_certificate, encode_key_revocation, encode_mandate, encode_reinstatement,
+    encode_acknowledgement, encode_agency_enrolment, encode_body, encode_desks, encode_erasure_attestation,
+    encode_hold, encode_key_certificate, encode_key_revocation, encode_mandate, encode_reinstatement,
     encode_root_succession, encode_state_enrolment, encode_suspension, encode_text, encode_warning,
 };
 pub use encode_record::encode_record;
+pub use parse_attestation::erasure_attestation;
 pub use parse_body::{body, text};
 pub use parse_common::common;
 pub use parse_directory::{

@@ -108,5 +108,6 @@ pub(super) const fn message_name(kind: PayloadKind) -> &'static str {
         PayloadKind::Suspension => "Suspension",
         PayloadKind::Reinstatement => "Reinstatement",
         PayloadKind::Hold => "Hold",
+        PayloadKind::ErasureAttestation => "ErasureAttestation",
     }
 }

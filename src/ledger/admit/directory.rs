@@ -282,6 +282,7 @@ pub(in crate::ledger) fn statement_of(
             | PayloadKind::Desks
             | PayloadKind::Mandate
             | PayloadKind::Hold
+            | PayloadKind::ErasureAttestation
             | PayloadKind::StateEnrolment
             | PayloadKind::AgencyEnrolment
             | PayloadKind::Suspension

@@ -252,6 +252,20 @@ pub(crate) fn hold() -> Hold {
     }
 }
 
+pub(crate) fn erasure_attestation() -> ErasureAttestation {
+    let bucket = Bucket::new(RetentionClass::PersonalData, 10).unwrap();
+    let common = common(14, "be.ctc", KeyRole::Officer);
+    ErasureAttestation {
+        erased_at: common.sent,
+        common,
+        warning_digest: Digest([0xd1; 32]),
+        desk: parsed("be.ctc/aviation"),
+        bucket,
+        days: 90,
+        extensions: extensions(),
+    }
+}
+
 pub(crate) fn mandate() -> Mandate {
     Mandate {
         common: common(11, "be.ctc", KeyRole::Officer),

@@ -89,6 +89,11 @@ pub(crate) fn payloads() -> Vec<(&'static str, PayloadKind, Bytes)> {
             wire::encode_reinstatement(&fixed::suspension()),
         ),
         ("hold", Hold, wire::encode_hold(&fixed::hold())),
+        (
+            "erasure-attestation",
+            ErasureAttestation,
+            wire::encode_erasure_attestation(&fixed::erasure_attestation()),
+        ),
     ]
 }
 

@@ -398,6 +398,8 @@ fn read_everything(data: &[u8]) {
     payload!(RootSuccession, wire::root_succession_unverified);
     payload!(Desks, |it| wire::desks(&Recorded(it)));
     payload!(Mandate, |it| wire::mandate(&Recorded(it)));
+    payload!(Hold, |it| wire::hold(&Recorded(it)));
+    payload!(ErasureAttestation, |it| wire::erasure_attestation(&Recorded(it)));
     payload!(StateEnrolment, |it| wire::state_enrolment(&Recorded(it)));
     payload!(AgencyEnrolment, |it| wire::agency_enrolment(&Recorded(it)));
     payload!(Suspension, |it| wire::suspension(&Recorded(it)));

@@ -61,6 +61,13 @@ fn every_payload_comes_back() {
         wire::agency_enrolment
     );
     comes_back!(fixed::desks(), Desks, wire::encode_desks, wire::desks);
+    comes_back!(
+        fixed::erasure_attestation(),
+        ErasureAttestation,
+        wire::encode_erasure_attestation,
+        wire::erasure_attestation
+    );
+    comes_back!(fixed::hold(), Hold, wire::encode_hold, wire::hold);
     comes_back!(fixed::mandate(), Mandate, wire::encode_mandate, wire::mandate);
     comes_back!(
         fixed::suspension(),

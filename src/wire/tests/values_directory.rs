@@ -119,6 +119,33 @@ fn directory_entries_say_what_they_may() {
         rows,
         as_kind(PayloadKind::Mandate, |it| wire::mandate(it)),
     );
+    let rows: &[Row<v1::ErasureAttestation>] = &[
+        (|a| a.warning_digest.clear(), MissingField, "warning_digest"),
+        (
+            |a| a.warning_digest = vec![1; 31].into(),
+            InvalidValue,
+            "warning_digest",
+        ),
+        (|a| a.desk.clear(), MissingField, "desk"),
+        (|a| a.desk = "be".to_owned(), InvalidValue, "desk"),
+        (|a| a.retention_class = 0, MissingField, "retention_class"),
+        (|a| a.day = 1 << 24, InvalidValue, "day"),
+        (|a| a.days = 36_526, InvalidValue, "days"),
+        // Its rule would erase it a day later.
+        (
+            |a| (a.day, a.erased_at_unix_ms) = (0, 91 * 24 * 3_600_000 - 1),
+            InvalidValue,
+            "erased_at_unix_ms",
+        ),
+        (|a| a.erased_at_unix_ms += 1, InvalidValue, "erased_at_unix_ms"),
+    ];
+    check(
+        &v1::ErasureAttestation::from(&fixed::erasure_attestation()),
+        rows,
+        as_kind(PayloadKind::ErasureAttestation, |it| {
+            wire::erasure_attestation(it)
+        }),
+    );
     let rows: &[Row<v1::Reinstatement>] = &[
         (|s| s.agency.clear(), MissingField, "agency"),
         (|s| s.reason = "r".repeat(501), InvalidValue, "reason"),

@@ -244,6 +244,10 @@ pub const RETENTION_BATCH: usize = 256;
 /// The file of the buckets' keys: of each class those of the longest rule and of what is made ahead, each replaced and noted too.
 pub const KEYRING_BYTES_MAX: usize = 16 * 1024 * 1024;
 const _: () = assert!(3 * (RETENTION_DAYS_MAX as usize + 400) * (37 + 37 + 17) < KEYRING_BYTES_MAX);
+/// Bytes of the mark beside what was erased in an inbox.
+pub const ERASURE_MARK_BYTES_MAX: usize = 4 * 1024;
+/// How often an inbox is looked through for what is due.
+pub const INBOX_ERASURE_EVERY_MS: i64 = 24 * 3_600 * 1_000;
 /// A key file.
 pub const KEY_FILE_BYTES_MAX: usize = 16 * 1024;
 /// A passphrase; longer ones gain nothing.

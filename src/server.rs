@@ -32,7 +32,7 @@ use crate::relay::{
 };
 use crate::retention::{Keyring, KeyringError};
 use crate::seal::SecretKey;
-use crate::time::SystemClock;
+use crate::time::{ShiftedClock, SystemClock};
 use crate::tls::{self, AcceptLimits, ConnectionMeters, Doors, TlsIdentity};
 use crate::transparency::{LogKey, LogVerifier};
 
@@ -199,7 +199,7 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
         keyring: Arc::new(keyring),
         retention: settings.retention,
         clock_checked_until: settings.clock_checked_until,
-        clock: Arc::new(SystemClock),
+        clock: Arc::new(ShiftedClock(settings.clock_ahead_ms)),
         version: VERSION.to_owned(),
         configuration_digest: settings.digest,
         quotas: settings.quotas,

@@ -91,6 +91,16 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
     }
 }
 
+/// The machine's wall clock, and so many milliseconds: tests let days pass with it.
+#[derive(Debug, Clone, Copy)]
+pub struct ShiftedClock(pub i64);
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> Timestamp {
+        SystemClock.now().saturating_add_ms(self.0)
+    }
+}
+
 /// The machine's wall clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;

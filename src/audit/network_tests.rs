@@ -138,6 +138,7 @@ async fn auditor_of(
         log: world.verifier(),
         signer: SignerSetting::File,
         languages: Vec::new(),
+        retention: crate::retention::RetentionRules::default(),
     };
     settings.write(&profile).unwrap();
     std::fs::write(profile.checkpoint(), checkpoint_of(world, before)).unwrap();

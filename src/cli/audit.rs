@@ -71,6 +71,14 @@ pub(crate) enum AuditCommand {
     /// The page is self-contained, runs nothing, loads nothing, and prints on paper. The bundle that it is made of is the
     /// evidence; the page names its SHA-256.
     Report(report::ReportArguments),
+    /// Check what a recipient attests about its own inbox: that what a warning said was erased there. Asks no relay.
+    ///
+    /// Verified with the directory as this profile knows it. Exit 5: it does not verify, or its key is revoked.
+    Attested {
+        /// The attestation (inbox attest).
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     Hold(holds::HoldCommand),
     /// List the auditors' holds that have not ended: what the relay may not erase.
     Holds,
@@ -112,6 +120,9 @@ pub(crate) async fn run(command: AuditCommand, context: &Context) -> Result<Exit
         }
         AuditCommand::Check { file, policy, inbox } => {
             return evidence::judge(&file, &policy, inbox, context);
+        }
+        AuditCommand::Attested { file } => {
+            return super::inbox::attested(&file, &open(context)?, context).await;
         }
         AuditCommand::Hold(command) => return holds::hold(command, &open(context)?, context).await,
         AuditCommand::Holds => return holds::holds(&open(context)?, context).await,

@@ -11,6 +11,7 @@ mod directory;
 mod draft;
 pub mod examples;
 pub mod exit;
+mod inbox;
 mod invocation;
 mod keys;
 mod operator;
@@ -86,6 +87,9 @@ enum Command {
     /// See and resend what has no verified receipt yet.
     #[command(subcommand)]
     Outbox(outbox::OutboxCommand),
+    /// See what was delivered here, erase it, and attest that.
+    #[command(subcommand)]
+    Inbox(inbox::InboxCommand),
     /// Show a desk's warnings as they come.
     Watch(watch::WatchCommand),
     /// Acknowledge a warning, as an officer.
@@ -125,6 +129,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Fault> {
         Command::Keys(command) => keys::run(command, context).await,
         Command::Send(command) => send::run(command, context).await,
         Command::Outbox(command) => outbox::run(command, context).await,
+        Command::Inbox(command) => inbox::run(command, context).await,
         Command::Watch(command) => watch::run(command, context).await,
         Command::Ack(command) => ack::run(*command, context).await,
         Command::Status(command) => status::status(command, context).await,

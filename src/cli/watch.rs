@@ -12,14 +12,15 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 
+use super::inbox::{erased_of, told};
 use super::screen::screen;
 use super::session::{open, tell_news};
 use super::shown::delivered_json;
 use super::status::{SummaryObject, pages};
 use super::{Context, Exit, Fault};
 use crate::client::{
-    Accounted, Acknowledged, Client, ClientError, Deliveries, Gap, InboxName, Incoming, Unanswered,
-    VerificationError, When,
+    Accounted, Acknowledged, Client, ClientError, DailyErasure, Deliveries, Gap, InboxName, Incoming,
+    Unanswered, VerificationError, When,
 };
 use crate::domain::{DeskAddress, Digest, Direction, Status};
 use crate::limits;
@@ -61,6 +62,8 @@ pub(crate) async fn run(command: WatchCommand, context: &Context) -> Result<Exit
     };
     // A warning that is withheld does not keep the others from coming; however the command ends, it says so then.
     let told = Told::default();
+    let mut erasing = DailyErasure::of(&client);
+    erase(&mut erasing, context).await;
     // At once, and whatever the relay does.
     let inbox = show_inbox(&client, &desk, context).await?;
     let watching = async {
@@ -79,6 +82,7 @@ pub(crate) async fn run(command: WatchCommand, context: &Context) -> Result<Exit
     let ended = tokio::select! {
         ended = watching => ended,
         () = until(deadline) => Err(ClientError::TimedOut.into()),
+        () = erase_daily(erasing, context) => Ok(Exit::Done),
         _ = tokio::signal::ctrl_c() => Ok(Exit::Done),
     };
     if let Some(gap) = told.asked_about.into_inner() {
@@ -100,6 +104,29 @@ struct Told {
     withheld: RefCell<Option<Fault>>,
     /// Numbers that never came, while it is asked what became of them.
     asked_about: RefCell<Option<Gap>>,
+}
+
+/// Erases what is due in the inbox, day after day. A failure keeps nobody from their warnings: it is said, and tried again.
+async fn erase_daily(mut erasing: DailyErasure, context: &Context) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(limits::RETENTION_EVERY_MS));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        erase(&mut erasing, context).await;
+    }
+}
+
+async fn erase(erasing: &mut DailyErasure, context: &Context) {
+    let told = match erasing.look().await {
+        Ok(erased) => told(&erased.unwrap_or_default(), context),
+        Err(error) => Err(error.into()),
+    };
+    if let Err(fault) = told {
+        eprintln!(
+            "wardline: what is due in the inbox was not all erased, and is tried again: {}",
+            fault.sentence
+        );
+    }
 }
 
 async fn until(deadline: Option<Instant>) {
@@ -148,6 +175,7 @@ async fn show(client: &Client, names: &[InboxName], context: &Context) -> Result
                 let mut object = with_event("open", delivered_json(&delivered));
                 insert(&mut object, "source", json!("inbox"));
                 insert(&mut object, "as_of_size", json!(size));
+                insert(&mut object, "erased", erased_of(client, name)?);
                 context.emit(&object, screen(client, &delivered, context).await)?;
             }
             Ok(None) => {}

@@ -93,7 +93,7 @@ impl Client {
         Ok(Self {
             inner: Arc::new(Inner {
                 outbox: Outbox::of(profile),
-                inbox: Inbox::of(profile),
+                inbox: Inbox::of(profile).timed_by(Arc::clone(&clock)),
                 profile: profile.clone(),
                 settings,
                 connection,
@@ -249,6 +249,11 @@ impl Client {
     }
 
     /// The time of the client's clock.
+    pub fn time(&self) -> crate::time::Timestamp {
+        self.now()
+    }
+
+    /// The same.
     pub(super) fn now(&self) -> crate::time::Timestamp {
         self.inner.clock.now()
     }

@@ -1,22 +1,30 @@
-//! The inbox: every warning that was delivered, for ever, and how far this system is with it. A warning is stored before
+//! The inbox: every warning that was delivered, its header for ever, and how far this system is with it. A warning is stored before
 //! its handler runs, and its handler has succeeded before `RECEIVED` is signed; both outlast a power cut.
 //!
 //! A file's name says all that a lookup needs: `ID_DIGEST_DESK_NUMBER.warning` (the desk's `/` written as `+`), and beside
 //! it `.shown` once a session that only looks on has shown it, `.handled` once a handler succeeded, and `.received` once
 //! `RECEIVED` is on the record. `.answered` stands apart from these: an officer's answer is on the record, as far as this
 //! profile has verified. `DIGEST_DESK_INDEX.elsewhere` is no delivery: that warning never came here, and is proven to have come to
-//! another machine of the desk; its `ROUTED` record is at INDEX.
+//! another machine of the desk; its `ROUTED` record is at INDEX. What a delivery says lies encrypted (`inbox_file`), until it is erased: then
+//! `.erased` says when and by what (`inbox_erasure`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::inbox_erasure::Said;
+use super::inbox_file::{self, InboxFile};
+use super::inbox_keys::{InboxKeys, LockedKeys};
 use super::inbox_state::InboxState;
 use super::profile::ProfileDir;
-use crate::domain::{DeskAddress, Digest, PayloadId};
+use crate::domain::{Bucket, DeskAddress, Digest, PayloadId};
 use crate::files::{self, FileError};
 use crate::limits;
+use crate::retention::{BucketKey, cipher};
+use crate::seal::random_bytes;
+use crate::time::{Clock, SystemClock, Timestamp};
 
 /// Names one delivery: a warning to one desk.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,23 +40,69 @@ pub struct InboxName {
 }
 
 /// A profile's inbox.
-#[derive(Debug, Clone)]
-pub struct Inbox(PathBuf);
+#[derive(Clone)]
+pub struct Inbox {
+    directory: PathBuf,
+    keys: Arc<InboxKeys>,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Inbox").field(&self.directory).finish()
+    }
+}
 
 impl Inbox {
     /// The inbox of a profile.
     pub fn of(profile: &ProfileDir) -> Self {
-        Self(profile.inbox())
+        Self {
+            directory: profile.inbox(),
+            keys: Arc::new(InboxKeys::of(profile)),
+            clock: Arc::new(SystemClock),
+        }
     }
 
-    /// Stores a delivery (the message as it came) durably; one that is there already stays as it is.
+    /// The same with another clock, which says when something came and when it was erased.
+    #[must_use]
+    pub fn timed_by(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Stores a delivery (the message as it came) durably, what it says encrypted; one that is there already stays as it is.
     pub(crate) fn store(&self, name: &InboxName, delivery: &[u8]) -> Result<(), FileError> {
-        files::create_directory(&self.0)?;
         let path = self.path(name, InboxState::Stored);
         if path.exists() {
             return Ok(());
         }
-        files::replace(&path, delivery)
+        let keys = self.keys.locked()?;
+        if path.exists() {
+            return Ok(());
+        }
+        let (clear, _) = inbox_file::split(delivery);
+        let of = inbox_file::kept(&clear, Some(self.now()), self.now());
+        let bytes = self.encrypted(&keys, name, of.bucket, delivery)?;
+        files::replace(&path, &bytes)
+    }
+
+    /// The file of a delivery.
+    pub(super) fn encrypted(
+        &self,
+        keys: &LockedKeys,
+        name: &InboxName,
+        bucket: Bucket,
+        delivery: &[u8],
+    ) -> Result<Vec<u8>, FileError> {
+        let (clear, said) = inbox_file::split(delivery);
+        if said.is_empty() {
+            return Ok(inbox_file::encode(bucket, &clear, b""));
+        }
+        let key = keys.done(keys.keyring.ensure(bucket))?;
+        let path = self.path(name, InboxState::Stored);
+        let seed = random_bytes().map_err(|error| files::at(&path)(std::io::Error::other(error)))?;
+        let sealed = cipher::seal(&key, seed, inbox_file::item(bucket), said);
+        let sealed = sealed.map_err(|error| files::at(&path)(std::io::Error::other(error)))?;
+        Ok(inbox_file::encode(bucket, &clear, &sealed))
     }
 
     /// It is in this state now. All but `Received` outlast a power cut: that one the relay knows too, and does not deliver
@@ -73,7 +127,7 @@ impl Inbox {
     /// Everything that was ever delivered, in the order of signing, without reading it.
     pub fn list(&self) -> Result<BTreeMap<InboxName, InboxState>, FileError> {
         let mut all = BTreeMap::new();
-        for file in files::names(&self.0)? {
+        for file in files::names(&self.directory)? {
             let Some((name, state)) = parse_name(&file) else {
                 continue;
             };
@@ -97,15 +151,17 @@ impl Inbox {
         desk: &DeskAddress,
         routed: u64,
     ) -> Result<(), FileError> {
-        files::create_directory(&self.0)?;
+        files::create_directory(&self.directory)?;
         let desk = desk.to_string().replace('/', "+");
-        let path = self.0.join(format!("{digest}_{desk}_{routed}{ELSEWHERE}"));
+        let path = self
+            .directory
+            .join(format!("{digest}_{desk}_{routed}{ELSEWHERE}"));
         std::fs::write(&path, b"").map_err(files::at(&path))
     }
 
     /// What is proven to have come to another machine of the desk, and where its `ROUTED` record is.
     pub(crate) fn elsewhere(&self, desk: &DeskAddress) -> Result<BTreeMap<Digest, u64>, FileError> {
-        let names = files::names(&self.0)?;
+        let names = files::names(&self.directory)?;
         let of_desk = |file: &String| {
             let mut parts = file.strip_suffix(ELSEWHERE)?.split('_');
             let digest = parts.next()?.parse().ok()?;
@@ -118,7 +174,7 @@ impl Inbox {
 
     /// A desk's deliveries of which no answer is known here, in the order of signing.
     pub fn unanswered(&self, desk: &DeskAddress) -> Result<Vec<InboxName>, FileError> {
-        let files = files::names(&self.0)?;
+        let files = files::names(&self.directory)?;
         let answered: BTreeSet<&str> = files
             .iter()
             .filter_map(|file| file.strip_suffix(ANSWERED))
@@ -136,13 +192,92 @@ impl Inbox {
         Ok(of_desk.into_iter().collect())
     }
 
-    /// The delivery as it came; `None`: it never did.
+    /// The delivery as it came; once it is [`erased`](Self::erased), without body and wrap. `None`: it never came.
     pub fn read(&self, name: &InboxName) -> Result<Option<Bytes>, FileError> {
-        let bytes = files::read(
-            &self.path(name, InboxState::Stored),
-            limits::GRPC_MESSAGE_BYTES_MAX,
-        )?;
-        Ok(bytes.map(Bytes::from))
+        let Some((file, said)) = self.opened(name)? else {
+            return Ok(None);
+        };
+        Ok(Some(match (file, said) {
+            (InboxFile::Plain(delivery), _) => delivery,
+            (InboxFile::Kept { clear, .. }, Said::Something(said)) => inbox_file::join(&clear, said),
+            (InboxFile::Kept { clear, .. }, Said::Nothing) => clear,
+            (InboxFile::Kept { bucket, clear, .. }, Said::Unreadable) => {
+                // Erased, or lost with the keys' file. Under a key that is there, it was altered.
+                let damaged = !self.keys.keys(bucket)?.is_empty() && !self.erasure_file(name).exists();
+                if damaged {
+                    return Err(self.damaged(name, "it does not decrypt: it was altered, or moved"));
+                }
+                clear
+            }
+        }))
+    }
+
+    /// The file of a delivery and what it says; `None`: it never came.
+    pub(super) fn opened(&self, name: &InboxName) -> Result<Option<(InboxFile, Said)>, FileError> {
+        let Some(file) = self.file(name)? else {
+            return Ok(None);
+        };
+        let said = match &file {
+            InboxFile::Kept { bucket, sealed, .. } if !sealed.is_empty() => {
+                Self::said(&file, &self.keys.keys(*bucket)?)
+            }
+            InboxFile::Plain(_) | InboxFile::Kept { .. } => Self::said(&file, &[]),
+        };
+        let (Said::Unreadable, InboxFile::Kept { bucket, .. }) = (&said, &file) else {
+            return Ok(Some((file, said)));
+        };
+        // It may have been encrypted anew since it was read.
+        let keys = self.keys.locked()?.keyring.keys(*bucket);
+        let file = self.file(name)?;
+        Ok(file.map(|file| {
+            let said = Self::said(&file, &keys);
+            (file, said)
+        }))
+    }
+
+    /// What a file says, if one of these keys opens it.
+    pub(super) fn said(file: &InboxFile, keys: &[BucketKey]) -> Said {
+        match file {
+            InboxFile::Plain(delivery) => match inbox_file::split(delivery).1 {
+                said if said.is_empty() => Said::Nothing,
+                said => Said::Something(said),
+            },
+            InboxFile::Kept { sealed, .. } if sealed.is_empty() => Said::Nothing,
+            InboxFile::Kept { bucket, sealed, .. } => {
+                let item = inbox_file::item(*bucket);
+                let said = keys.iter().find_map(|key| cipher::open(key, item, sealed).ok());
+                said.map_or(Said::Unreadable, Said::Something)
+            }
+        }
+    }
+
+    /// The file of a delivery as it lies; `None`: it never came.
+    pub(super) fn file(&self, name: &InboxName) -> Result<Option<InboxFile>, FileError> {
+        let path = self.path(name, InboxState::Stored);
+        let bytes = files::read(&path, limits::GRPC_MESSAGE_BYTES_MAX + inbox_file::OVERHEAD_BYTES)?;
+        let file = bytes.map(|bytes| InboxFile::parse(bytes.into())).transpose();
+        file.map_err(|error| self.damaged(name, &error.to_string()))
+    }
+
+    fn damaged(&self, name: &InboxName, what: &str) -> FileError {
+        let error = std::io::Error::new(std::io::ErrorKind::InvalidData, what.to_owned());
+        files::at(&self.path(name, InboxState::Stored))(error)
+    }
+
+    pub(super) fn keys(&self) -> &InboxKeys {
+        &self.keys
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn stored_file(&self, name: &InboxName) -> PathBuf {
+        self.path(name, InboxState::Stored)
+    }
+
+    pub(super) fn erasure_file(&self, name: &InboxName) -> PathBuf {
+        self.stem(name, ERASED)
     }
 
     fn path(&self, name: &InboxName, state: InboxState) -> PathBuf {
@@ -151,7 +286,7 @@ impl Inbox {
 
     fn stem(&self, name: &InboxName, suffix: &str) -> PathBuf {
         let desk = name.desk.to_string().replace('/', "+");
-        self.0.join(format!(
+        self.directory.join(format!(
             "{}_{}_{desk}_{}{suffix}",
             name.id, name.digest, name.number
         ))
@@ -160,6 +295,7 @@ impl Inbox {
 
 const ANSWERED: &str = ".answered";
 const ELSEWHERE: &str = ".elsewhere";
+const ERASED: &str = ".erased";
 
 /// From the first to the last.
 const STATES: [InboxState; 4] = [

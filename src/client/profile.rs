@@ -9,7 +9,8 @@
 //! directory        the directory's chain as far as it was verified
 //! confirmed        keys of others that a person has confirmed
 //! outbox/          what was signed and has no verified receipt yet
-//! inbox/           what was delivered, for ever
+//! inbox/           what was delivered, for ever; what it says, encrypted, until it is erased
+//! retention.keys   what opens that; belongs in no backup
 //! receipts/        tlog-proofs, each beside the record that it proves
 //! evidence/        what contradicted itself: keep it
 //! timestamps/      checkpoints with an authority's token over each (RFC 3161)
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{AgencyId, DeskAddress, KeyId, KeyRole, Language, OperatorName, Origin, Principal};
 use crate::files::{self, FileError};
 use crate::limits;
+use crate::retention::RetentionRules;
 use crate::seal::PublicKey;
 use crate::transparency::LogVerifier;
 
@@ -96,6 +98,11 @@ impl ProfileDir {
         self.0.join("inbox")
     }
 
+    /// The keys that what lies in the inbox is encrypted under; in no backup.
+    pub fn inbox_keys(&self) -> PathBuf {
+        self.0.join("retention.keys")
+    }
+
     /// Proofs and records.
     pub fn receipts(&self) -> PathBuf {
         self.0.join("receipts")
@@ -167,6 +174,8 @@ pub struct Settings {
     pub signer: SignerSetting,
     /// What the officers read, best first.
     pub languages: Vec<Language>,
+    /// By which rules the inbox is erased.
+    pub retention: RetentionRules,
 }
 
 /// What is wrong with one setting.
@@ -223,6 +232,61 @@ struct SettingsFile {
     signer: String,
     #[serde(default)]
     languages: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retention: Option<RetentionTable>,
+}
+
+/// Days after expiry, by class; what is left out is as a relay has it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetentionTable {
+    ordinary_days: Option<u32>,
+    personal_data_days: Option<u32>,
+    exercise_days: Option<u32>,
+}
+
+impl RetentionTable {
+    /// Each rule is a day at least, and personal data is not kept longer than what is ordinary.
+    fn rules(&self) -> Result<RetentionRules, BadSetting> {
+        let default = RetentionRules::default();
+        let days = |setting, days: Option<u32>, default| match days.unwrap_or(default) {
+            days if (1..=limits::RETENTION_DAYS_MAX).contains(&days) => Ok(days),
+            _ => Err(BadSetting::new(
+                setting,
+                format!("it is 1 to {}", limits::RETENTION_DAYS_MAX),
+            )),
+        };
+        let rules = RetentionRules {
+            ordinary_days: days(
+                "retention.ordinary_days",
+                self.ordinary_days,
+                default.ordinary_days,
+            )?,
+            personal_data_days: days(
+                "retention.personal_data_days",
+                self.personal_data_days,
+                default.personal_data_days,
+            )?,
+            exercise_days: days(
+                "retention.exercise_days",
+                self.exercise_days,
+                default.exercise_days,
+            )?,
+        };
+        if rules.personal_data_days > rules.ordinary_days {
+            let setting = "retention.personal_data_days";
+            return Err(BadSetting::new(setting, "it is no more than ordinary_days"));
+        }
+        Ok(rules)
+    }
+
+    fn of(rules: RetentionRules) -> Option<Self> {
+        (rules != RetentionRules::default()).then_some(Self {
+            ordinary_days: Some(rules.ordinary_days),
+            personal_data_days: Some(rules.personal_data_days),
+            exercise_days: Some(rules.exercise_days),
+        })
+    }
 }
 
 fn file_signer() -> String {
@@ -283,6 +347,10 @@ impl Settings {
                 .iter()
                 .map(|language| parse("languages", language))
                 .collect::<Result<_, _>>()?,
+            retention: match &file.retention {
+                Some(table) => table.rules()?,
+                None => RetentionRules::default(),
+            },
         })
     }
 
@@ -317,6 +385,7 @@ impl Settings {
                 SignerSetting::Exec(command) => command.clone(),
             },
             languages: self.languages.iter().map(ToString::to_string).collect(),
+            retention: RetentionTable::of(self.retention),
         }
     }
 
@@ -382,7 +451,15 @@ mod tests {
             Settings::parse(&text("desk = \"be.ctc/aviation\"\nlanguages = [\"fr\", \"nl\"]")).unwrap();
         settings.write(&profile).unwrap();
         assert_eq!(Settings::read(&profile).unwrap(), settings);
+        let rules = Settings::parse(&text("[retention]\nexercise_days = 5")).unwrap();
+        assert_eq!(
+            (rules.retention.ordinary_days, rules.retention.exercise_days),
+            (730, 5)
+        );
+        rules.write(&profile).unwrap();
+        assert_eq!(Settings::read(&profile).unwrap(), rules);
         let plain = Settings::parse(&text("")).unwrap();
+        assert_eq!(plain.retention, RetentionRules::default());
         assert_eq!(plain.desk().unwrap().to_string(), "be.ctc");
         assert_eq!(plain.signer, SignerSetting::File);
     }
@@ -397,6 +474,12 @@ mod tests {
             ("signer = \"exec: \"", "signer"),
             ("languages = [\"x\"]", "languages"),
             ("colour = 1", "colour"),
+            ("[retention]\nordinary_days = 0", "retention.ordinary_days"),
+            (
+                "[retention]\npersonal_data_days = 731",
+                "retention.personal_data_days",
+            ),
+            ("[retention]\nkeys = \"x\"", "keys"),
         ] {
             let problem = Settings::parse(&text(change)).unwrap_err();
             assert!(problem.contains(named), "{change}: {problem}");

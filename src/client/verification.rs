@@ -77,6 +77,9 @@ pub enum VerificationError {
     /// The answer lacks what it must hold.
     #[error("the relay's answer is not whole: {0}")]
     Incomplete(&'static str),
+    /// What somebody attests is not what it should be.
+    #[error("the attestation does not verify: {0}")]
+    Attestation(String),
     /// A recipient that was addressed has no `ROUTED` record, or one that was not addressed has one.
     #[error("the warning was not routed as it was addressed: {0}")]
     Routing(String),

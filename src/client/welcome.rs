@@ -163,6 +163,7 @@ impl Welcome {
             log: self.log.clone(),
             signer: SignerSetting::File,
             languages: Vec::new(),
+            retention: crate::retention::RetentionRules::default(),
         }
     }
 }

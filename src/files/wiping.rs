@@ -28,6 +28,14 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     wipe(&beside(path, OLD))
 }
 
+/// The same where others read the file meanwhile: each of them finds one whole version. A power cut between the two leaves the version
+/// before on the disk, without a name.
+pub(crate) fn replace_in_place(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let mut before = OpenOptions::new().write(true).open(path).map_err(at(path))?;
+    super::replace(path, bytes)?;
+    overwrite(&mut before).map_err(at(path))
+}
+
 /// Finishes what a power cut or a kill interrupted: one whole version is left, and nothing of any other.
 pub(crate) fn settle(path: &Path) -> Result<(), FileError> {
     let (old, unfinished) = (beside(path, OLD), beside(path, UNFINISHED));
@@ -160,6 +168,21 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"the second");
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         assert_eq!(names(directory.path()), ["keys"]);
+    }
+
+    /// The same where the file has a name all the time.
+    #[test]
+    fn what_is_replaced_in_place_is_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("delivery");
+        std::fs::write(&path, b"what was said").unwrap();
+        let mut watched = File::open(&path).unwrap();
+        replace_in_place(&path, b"encrypted").unwrap();
+        let mut lay = Vec::new();
+        watched.read_to_end(&mut lay).unwrap();
+        assert_eq!(lay, [0; 13]);
+        assert_eq!(std::fs::read(&path).unwrap(), b"encrypted");
+        replace_in_place(&directory.path().join("none"), b"").unwrap_err();
     }
 
     /// A replacement that ends after any of its steps leaves the old version or the new one, whole; the next opening

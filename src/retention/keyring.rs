@@ -203,6 +203,11 @@ impl Keyring {
         Ok(key)
     }
 
+    /// The buckets whose keys are being replaced.
+    pub(crate) fn renewing(&self) -> Vec<Bucket> {
+        self.entries().next.keys().copied().collect()
+    }
+
     /// The bucket's key is destroyed, and what was to take its place does: what was not encrypted anew is gone. Durable when it
     /// returns. Blocks the thread.
     pub(crate) fn renewed(&self, bucket: Bucket) -> Result<(), KeyringError> {

@@ -53,6 +53,8 @@ pub struct RelaySettings {
     pub retention: RetentionRules,
     /// Up to when an operator says that the clock is right.
     pub clock_checked_until: Option<Timestamp>,
+    /// How far the relay's clock is ahead of the machine's. No setting of its own: tests let days pass with it.
+    pub clock_ahead_ms: i64,
     /// Operators' key requests, for the genesis.
     pub operators: BTreeMap<OperatorName, Vec<PathBuf>>,
     /// The defaults, one a precedence; recorded in the genesis.
@@ -116,6 +118,7 @@ impl RelaySettings {
             bucket_keys_file: file("retention.keys", "buckets")?,
             retention: retention(&settings)?,
             clock_checked_until: checked_until(&settings)?,
+            clock_ahead_ms: 0,
             operators: operators(&settings)?,
             deadlines: Precedence::ALL
                 .iter()

@@ -23,6 +23,7 @@ mod edge_log;
 mod edge_slow;
 mod edge_streams;
 mod edge_unread;
+mod held;
 mod hostile_witness;
 mod layers;
 mod memory;

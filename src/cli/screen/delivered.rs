@@ -16,10 +16,13 @@ pub(crate) async fn screen(client: &Client, delivered: &Delivered, context: &Con
     let settings = client.settings();
     let own_desk = client.own_desk().ok();
     let program = invocation::with_profile(context);
+    // What cannot be told is not told; the screen of the warning matters more.
+    let erased = client.inbox().erased(&delivered.inbox_name()).unwrap_or_default();
     let input = ScreenInput {
         warning: &delivered.warning,
         digest: delivered.digest,
         content: &delivered.content,
+        erased: erased.as_ref(),
         desk: &delivered.desk,
         name_desk: own_desk.as_ref() != Some(&delivered.desk),
         checked: Checked {

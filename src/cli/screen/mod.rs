@@ -14,7 +14,7 @@ mod tests;
 
 use jiff::tz::TimeZone;
 
-use crate::client::Content;
+use crate::client::{Content, ErasedHere};
 use crate::domain::{
     AcknowledgementKind, Body, ContentBlock, DeskAddress, Digest, Form, KeyId, Language, Principal, Status,
     Warning, WarningType,
@@ -37,6 +37,8 @@ pub struct ScreenInput<'a> {
     pub digest: Digest,
     /// What it says, as far as it can be read here.
     pub content: &'a Content,
+    /// When and by what it was erased here, if that is so.
+    pub erased: Option<&'a ErasedHere>,
     /// The desk that it came to.
     pub desk: &'a DeskAddress,
     /// Whether the commands must name the desk: it is not the profile's own.
@@ -134,7 +136,10 @@ fn texts(page: &mut Page, input: &ScreenInput<'_>) {
         Content::Read(body) => body,
         Content::Erased => {
             let erased = "The text has been erased. What was signed, and every proof of it, remains.";
-            return unread(page, &[erased]);
+            let here = input.erased.map(|it| one_line(&format!("Here it was {it}.")));
+            let here = here.as_deref();
+            let said: Vec<&str> = std::iter::once(erased).chain(here).collect();
+            return unread(page, &said);
         }
         Content::Closed => {
             let closed = "The text is sealed, and no key of this profile opens it.";

@@ -67,6 +67,7 @@ impl Scene {
             warning: &self.warning,
             digest: Digest([0xd1; 32]),
             content,
+            erased: None,
             desk: &self.desk,
             name_desk: false,
             checked: Checked {
@@ -177,10 +178,18 @@ fn what_cannot_be_read() {
 fn an_erased_question() {
     let draft = MOSCOW.replacen("status:", "type: QUESTION\nstatus:", 1);
     let scene = Scene::new(&draft, "us.ctc", &["en"]);
+    let erased = crate::client::ErasedHere {
+        at: SENT.saturating_add_ms(31 * 24 * 3_600_000),
+        bucket: crate::domain::Bucket::of(crate::domain::RetentionClass::Ordinary, SENT, SENT),
+        by: crate::client::ErasedBy::Order {
+            office: "duty officer\u{1b}[2J".to_owned(),
+        },
+    };
     let input = ScreenInput {
         warning: &scene.warning,
         digest: Digest([0xd1; 32]),
         content: &Content::Erased,
+        erased: Some(&erased),
         desk: &scene.desk,
         name_desk: true,
         checked: Checked {

@@ -62,6 +62,7 @@ impl World {
                 log: relay.log.clone(),
                 signer: SignerSetting::File,
                 languages: Vec::new(),
+                retention: crate::retention::RetentionRules::default(),
             };
             settings.write(&profile).map_err(ClientError::from)?;
         }

@@ -1,3 +1,4 @@
 //! Tests of what a client keeps.
 
+mod erasing;
 mod golden;

@@ -24,10 +24,10 @@ authoritative: en
 text: {en: {event: Attack, headline: Concert hall, description: An attack is planned., instruction: Protect it.}}
 "#;
 
-pub(super) struct Ended {
-    pub(super) code: i32,
-    pub(super) objects: Vec<Value>,
-    pub(super) stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) objects: Vec<Value>,
+    pub(crate) stderr: String,
 }
 
 /// A command of a profile with `--json`, without the settings of whoever runs the tests.
@@ -89,7 +89,7 @@ impl Going {
 }
 
 /// Runs a command of a profile with `--json`; what it prints is one object a line.
-pub(super) async fn run(profile: &Path, arguments: &[&str], input: &str) -> Ended {
+pub(crate) async fn run(profile: &Path, arguments: &[&str], input: &str) -> Ended {
     let mut child = command(profile, arguments).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     // A command that reads nothing may have ended already.

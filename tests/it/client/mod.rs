@@ -1,9 +1,10 @@
 //! The SDK against a real relay in this process, over TLS: the whole line, and what the client finds out when the relay (a
 //! proxy that tampers with its answers) is not honest.
 
-mod commands;
+pub(crate) mod commands;
 mod confirmed;
 mod dropped;
+mod erased;
 mod evidence;
 mod forked;
 pub(crate) mod honest;

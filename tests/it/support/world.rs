@@ -90,7 +90,12 @@ impl World {
 
     /// Enrols an auditor, whom this agency admits to what is its own.
     pub(crate) async fn enrol_auditor(&self, auditor: &str, of: &str) {
-        self.enrol_as(&self.operator(), auditor, AgencyKind::Auditor, &[KeyRole::Tls])
+        self.enrol_auditor_with(auditor, of, &[KeyRole::Tls]).await;
+    }
+
+    /// The same with more keys than it needs to look.
+    pub(crate) async fn enrol_auditor_with(&self, auditor: &str, of: &str, roles: &[KeyRole]) {
+        self.enrol_as(&self.operator(), auditor, AgencyKind::Auditor, roles)
             .await;
         let mandated = self
             .client(of)

@@ -121,6 +121,7 @@ impl Values {
             log: log.verifier().clone(),
             signer: SignerSetting::Exec("exec:/usr/local/bin/token --slot 9".to_owned()),
             languages: vec![parsed("ru"), parsed("en")],
+            retention: crate::retention::RetentionRules::default(),
         };
         Self {
             sparse_settings: Settings {

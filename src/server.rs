@@ -6,7 +6,7 @@ mod error;
 mod keys;
 mod settings;
 
-pub use error::{BeginError, ServeError, StartError};
+pub use error::{BeginError, LogSignerError, ServeError, StartError};
 pub use keys::KEYS;
 pub use settings::{Explained, RelaySettings};
 
@@ -27,14 +27,15 @@ use crate::domain::{KeyId, SignedEnvelope};
 use crate::grpc::{self, CallMeters, Edge, HealthReporter};
 use crate::http::{self, PublicMeters, Readiness, Shown};
 use crate::journal::{Index, Journal as _, OpenError as JournalError, SledJournal};
+use crate::limits;
 use crate::relay::{
     CreateError, CreateOptions, FollowerOptions, OpenError, Relay, RelayOptions, WitnessOptions,
 };
 use crate::retention::{Keyring, KeyringError};
-use crate::seal::SecretKey;
+use crate::seal::{ExecSigner, PublicKey, SecretKey};
 use crate::time::{ShiftedClock, SystemClock};
 use crate::tls::{self, AcceptLimits, ConnectionMeters, Doors, TlsIdentity};
-use crate::transparency::{LogKey, LogVerifier};
+use crate::transparency::{LogKey, LogSigner, LogVerifier};
 
 /// The version of this software.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -88,13 +89,31 @@ pub async fn begin(
     })
 }
 
-fn make_log_key(settings: &RelaySettings) -> Result<LogKey, BeginError> {
+fn make_log_key(settings: &RelaySettings) -> Result<LogSigner, BeginError> {
     let file = &settings.log_key_file;
-    if !file.exists() {
+    if settings.log_signer.is_none() && !file.exists() {
         make_parent(file)?;
-        SecretKey::generate()?.write_to(file)?;
+        SecretKey::generate()?
+            .write_to(file)
+            .map_err(LogSignerError::from)?;
     }
-    Ok(LogKey::new(settings.origin.clone(), SecretKey::read_from(file)?))
+    Ok(log_signer(settings)?)
+}
+
+/// The log's key, or the program that holds it.
+fn log_signer(settings: &RelaySettings) -> Result<LogSigner, LogSignerError> {
+    let (origin, file) = (settings.origin.clone(), &settings.log_key_file);
+    let Some(command) = &settings.log_signer else {
+        return Ok(LogKey::new(origin, SecretKey::read_from(file)?).into());
+    };
+    let bytes = crate::files::read(file, limits::KEY_FILE_BYTES_MAX)?;
+    let raw = bytes.and_then(|bytes| hex::decode(bytes.trim_ascii()).ok());
+    let public_key = raw.and_then(|raw| PublicKey::parse(&raw).ok());
+    let public_key = public_key.ok_or_else(|| LogSignerError::PublicKey(file.clone()))?;
+    Ok(LogSigner::program(
+        origin,
+        ExecSigner::of_log(command, public_key)?,
+    ))
 }
 
 fn make_tls_identity(settings: &RelaySettings) -> Result<TlsIdentity, BeginError> {
@@ -182,8 +201,7 @@ pub async fn start(settings: &RelaySettings) -> Result<Running, StartError> {
         return Err(OpenError::Empty.into());
     }
     let tls = TlsIdentity::read(&settings.tls_certificate_file, &settings.tls_key_file)?;
-    let secret = SecretKey::read_from(&settings.log_key_file)?;
-    let log_key = LogKey::new(settings.origin.clone(), secret);
+    let log_key = log_signer(settings)?;
     let verifier = log_key.verifier().clone();
     let tls_config = tls::server_config(&tls)?;
     let index_directory = settings.data_dir.join("index");

@@ -313,7 +313,7 @@ impl From<BeginError> for Fault {
             BeginError::Random(_) => Exit::Retry,
             BeginError::Create(create) => match create {
                 CreateError::NotEmpty | CreateError::Refused(_) => Exit::Refused,
-                CreateError::Read(_) | CreateError::Append(_) => Exit::Retry,
+                CreateError::Signer(_) | CreateError::Read(_) | CreateError::Append(_) => Exit::Retry,
                 CreateError::Corrupt(_) => Exit::VerificationFailed,
             },
         };
@@ -334,7 +334,8 @@ impl From<StartError> for Fault {
             StartError::Open(open) => match open {
                 OpenError::Empty | OpenError::OtherLog { .. } => Exit::Refused,
                 OpenError::Corrupt(_) | OpenError::BehindWitnesses(_) => Exit::VerificationFailed,
-                OpenError::Read(_)
+                OpenError::Signer(_)
+                | OpenError::Read(_)
                 | OpenError::NotStarted(_)
                 | OpenError::Index(_)
                 | OpenError::Witnesses(_)

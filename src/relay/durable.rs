@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::domain::Hash;
 use crate::journal::Head;
 use crate::ledger::Directory;
-use crate::transparency::LogKey;
+use crate::seal::SignerError;
+use crate::transparency::LogSigner;
 
 /// The log after a durable block.
 #[derive(Debug, Clone)]
@@ -20,12 +21,16 @@ pub struct Durable {
 
 impl Durable {
     /// Signs the head. Ed25519 is deterministic: after a restart the same head gives the same note.
-    pub(super) fn new(head: Head, log_key: &LogKey, directory: Arc<Directory>) -> Self {
-        Self {
+    pub(super) async fn new(
+        head: Head,
+        log_key: &LogSigner,
+        directory: Arc<Directory>,
+    ) -> Result<Self, SignerError> {
+        Ok(Self {
             head,
-            checkpoint: log_key.sign_checkpoint(head.size, head.root).into(),
+            checkpoint: log_key.sign_checkpoint(head.size, head.root).await?.into(),
             directory,
-        }
+        })
     }
 
     /// How many records.

@@ -27,7 +27,7 @@ use crate::ledger::Directory;
 use crate::limits;
 use crate::retention::Keyring;
 use crate::time::{Clock, Timestamp};
-use crate::transparency::{LogKey, inclusion_proof};
+use crate::transparency::{LogSigner, inclusion_proof};
 use crate::wire;
 
 /// A running relay.
@@ -43,7 +43,7 @@ pub(super) struct Engine {
     pub(super) reads: Arc<Reads>,
     pub(super) hub: Arc<Hub>,
     pub(super) meters: Arc<Meters>,
-    pub(super) log_key: Arc<LogKey>,
+    pub(super) log_key: Arc<LogSigner>,
     pub(super) origin: Origin,
     pub(super) version: String,
     pub(super) session_times: SessionTimes,

@@ -33,13 +33,14 @@ use crate::journal::{AppendError, Block, Head, Index, IndexError, Journal, ReadE
 use crate::ledger::{Command, Decision, Directory, Facts, MemoryFacts, apply, decide};
 use crate::limits;
 use crate::retention::{Keyring, RetentionRules};
+use crate::seal::SignerError;
 use crate::time::{Clock, Timestamp};
-use crate::transparency::{Frontier, LogKey};
+use crate::transparency::{Frontier, LogSigner};
 
 /// What a log begins with.
 pub struct CreateOptions {
     /// The log's key, under the name of its origin.
-    pub log_key: LogKey,
+    pub log_key: LogSigner,
     /// Empty.
     pub journal: Arc<dyn Journal>,
     /// Key certificates of the first operators: signing keys signed by themselves, TLS keys by the operator's.
@@ -60,6 +61,9 @@ pub struct Created {
 /// Why no log was begun.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
+    /// A checkpoint was not signed.
+    #[error("the log's key: {0}")]
+    Signer(#[from] SignerError),
     /// There is one.
     #[error("the journal is not empty: a log begins once")]
     NotEmpty,
@@ -80,7 +84,7 @@ pub enum CreateError {
 /// What a relay runs on.
 pub struct RelayOptions {
     /// The log's key, under the name of its origin; must be the genesis' own.
-    pub log_key: LogKey,
+    pub log_key: LogSigner,
     /// The truth.
     pub journal: Arc<dyn Journal>,
     /// Derived from it.
@@ -114,6 +118,9 @@ pub struct RelayOptions {
 /// Why a relay did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// A checkpoint was not signed.
+    #[error("the log's key: {0}")]
+    Signer(#[from] SignerError),
     /// No genesis.
     #[error("the journal is empty: begin the log first (`wardline relay init`)")]
     Empty,
@@ -202,7 +209,7 @@ pub(super) async fn create(options: CreateOptions) -> Result<Created, CreateErro
     };
     let head = journal.append(block, Head::EMPTY).await?;
     Ok(Created {
-        checkpoint: log_key.sign_checkpoint(head.size, head.root).into(),
+        checkpoint: log_key.sign_checkpoint(head.size, head.root).await?.into(),
     })
 }
 
@@ -248,7 +255,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
     let meters = Arc::new(Meters::default());
     let hub = Arc::new(Hub::default());
     let shared_directory = Arc::new(directory.clone());
-    let durable = Arc::new(Durable::new(head, &log_key, Arc::clone(&shared_directory)));
+    let durable = Arc::new(Durable::new(head, &log_key, Arc::clone(&shared_directory)).await?);
     let others = Others {
         witnesses,
         followers,
@@ -368,7 +375,7 @@ async fn ask_others(
     others: Others,
     durable: &Durable,
     index: &Index,
-    log_key: &LogKey,
+    log_key: &LogSigner,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Option<Arc<Witnesses>>, u32), OpenError> {
     let Others {
@@ -408,7 +415,7 @@ async fn ask_others(
 }
 
 /// The genesis names the log and its key, which never change.
-fn check_log(directory: &Directory, log_key: &LogKey) -> Result<(), OpenError> {
+fn check_log(directory: &Directory, log_key: &LogSigner) -> Result<(), OpenError> {
     let log = directory
         .log()
         .ok_or_else(|| OpenError::Corrupt("the log has no genesis".into()))?;

@@ -127,7 +127,8 @@ impl Engine {
         match self.journal.block_head(size).await.map_err(|e| self.broken(&e))? {
             Some(head) => {
                 let directory = Arc::clone(&newest.directory);
-                let mut durable = Durable::new(head, &self.log_key, directory);
+                let durable = Durable::new(head, &self.log_key, directory).await;
+                let mut durable = durable.map_err(|e| self.broken(&e))?;
                 if let Some(witnesses) = self.witnesses.clone() {
                     let look = move || witnesses.at(size);
                     let kept = self.blocking(look).await?.map_err(|e| self.broken(&e))?;

@@ -21,7 +21,8 @@ use crate::seal::{PublicKey, Signer, SignerError};
 pub struct ExecSigner {
     program: String,
     arguments: Vec<String>,
-    role: KeyRole,
+    /// Which key, as it is told to the program.
+    key_name: &'static str,
     public_key: PublicKey,
     timeout_ms: u64,
 }
@@ -29,13 +30,22 @@ pub struct ExecSigner {
 impl ExecSigner {
     /// Reads `exec:CMD`; `public_key` is the key that the program is expected to sign with.
     pub fn parse(spec: &str, role: KeyRole, public_key: PublicKey) -> Result<Self, SignerError> {
+        Self::named(spec, role.as_str(), public_key)
+    }
+
+    /// The same for a log's key, which has no role: the program is run with `log KEYID`, and gets the text of a note.
+    pub fn of_log(spec: &str, public_key: PublicKey) -> Result<Self, SignerError> {
+        Self::named(spec, "log", public_key)
+    }
+
+    fn named(spec: &str, key_name: &'static str, public_key: PublicKey) -> Result<Self, SignerError> {
         let command = spec.strip_prefix("exec:").ok_or(SignerError::Command)?;
         let mut words = command.split_whitespace().map(str::to_owned);
         let program = words.next().ok_or(SignerError::Command)?;
         Ok(Self {
             program,
             arguments: words.collect(),
-            role,
+            key_name,
             public_key,
             timeout_ms: limits::EXEC_SIGNER_MS_MAX,
         })
@@ -51,7 +61,7 @@ impl ExecSigner {
     async fn run(&self, pae: &[u8]) -> Result<(ExitStatus, Vec<u8>), std::io::Error> {
         let mut child = Command::new(&self.program)
             .args(&self.arguments)
-            .arg(self.role.as_str())
+            .arg(self.key_name)
             .arg(self.public_key.keyid().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

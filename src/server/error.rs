@@ -4,11 +4,29 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::files::FileError;
 use crate::journal::OpenError as JournalError;
 use crate::relay::{CreateError, OpenError};
 use crate::retention::KeyringError;
-use crate::seal::{KeyFileError, RandomError};
+use crate::seal::{KeyFileError, RandomError, SignerError};
 use crate::tls::TlsIdentityError;
+
+/// Why there is nothing that signs checkpoints.
+#[derive(Debug, thiserror::Error)]
+pub enum LogSignerError {
+    /// The key's file.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// The file of its public half.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It does not name a key.
+    #[error("{0} does not hold the 64 hex digits of the public key that log_signer signs with")]
+    PublicKey(PathBuf),
+    /// The program.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+}
 
 /// Why a log was not begun.
 #[derive(Debug, thiserror::Error)]
@@ -24,9 +42,9 @@ pub enum BeginError {
         /// The system's answer.
         source: io::Error,
     },
-    /// The log's key.
+    /// The log's key, or the program that holds it.
     #[error(transparent)]
-    LogKey(#[from] KeyFileError),
+    LogKey(#[from] LogSignerError),
     /// No random bytes for a key.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -44,9 +62,9 @@ pub enum BeginError {
 /// Why a relay did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The log's key.
+    /// The log's key, or the program that holds it.
     #[error(transparent)]
-    LogKey(#[from] KeyFileError),
+    LogKey(#[from] LogSignerError),
     /// The keys of what is stored.
     #[error(transparent)]
     BucketKeys(#[from] KeyringError),

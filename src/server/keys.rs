@@ -55,7 +55,13 @@ pub const KEYS: &[Key] = &[
         "log_key_file",
         Kind::Path,
         None,
-        "the log's secret key; absent: DATA_DIR/keys/log.pem",
+        "the log's secret key; absent: DATA_DIR/keys/log.pem. With log_signer: its public key, 64 hex digits; absent: DATA_DIR/keys/log.pub",
+    ),
+    key(
+        "log_signer",
+        Kind::Text,
+        None,
+        "\"exec:CMD\", a program that holds the log's key and signs each checkpoint; absent: the key is in log_key_file",
     ),
     key(
         "tls.key_file",

@@ -41,8 +41,10 @@ pub struct RelaySettings {
     pub followers: Vec<Url>,
     /// How the witnesses are asked, and at a start the followers. No setting of its own.
     pub witness_times: WitnessTimes,
-    /// The log's secret key.
+    /// The log's secret key; with `log_signer` its public key.
     pub log_key_file: PathBuf,
+    /// The program that holds the log's key (`exec:CMD`).
+    pub log_signer: Option<String>,
     /// The relay's TLS key.
     pub tls_key_file: PathBuf,
     /// Its certificate.
@@ -103,6 +105,14 @@ impl RelaySettings {
         };
         let origin: Origin = settings.required("origin")?;
         let witness_policy = witness_policy(&settings, &origin)?;
+        let log_signer: Option<String> = settings.optional("log_signer")?;
+        if let Some(signer) = &log_signer
+            && signer
+                .strip_prefix("exec:")
+                .is_none_or(|command| command.trim().is_empty())
+        {
+            return Err(settings.refuse("log_signer", "takes \"exec:\" and a command"));
+        }
         Ok(Self {
             digest: digest(&settings, witness_policy.as_ref()),
             witness_policy,
@@ -112,7 +122,11 @@ impl RelaySettings {
             listen: settings.required("listen")?,
             http_listen: settings.optional("http_listen")?,
             public_listen: settings.optional("public_listen")?,
-            log_key_file: file("log_key_file", "log.pem")?,
+            log_key_file: match &log_signer {
+                None => file("log_key_file", "log.pem")?,
+                Some(_) => file("log_key_file", "log.pub")?,
+            },
+            log_signer,
             tls_key_file: file("tls.key_file", "tls.pem")?,
             tls_certificate_file: file("tls.certificate_file", "tls-cert.pem")?,
             bucket_keys_file: file("retention.keys", "buckets")?,

@@ -12,7 +12,7 @@ use signed_note::{Note, NoteError, VerificationError, Verifier, Verifiers};
 
 use crate::domain::{Hash, Origin};
 use crate::limits::CHECKPOINT_BYTES_MAX;
-use crate::seal::{PublicKey, SecretKey};
+use crate::seal::{ExecSigner, PublicKey, SecretKey, Signer as _, SignerError};
 use crate::transparency::{Checkpoint, InvalidNote, SignedCheckpoint};
 
 /// Signature type 0x01 of C2SP signed-note: Ed25519 over the note's text.
@@ -44,21 +44,74 @@ impl LogKey {
 
     /// The signed note of a checkpoint. The caller vouches that the log has this root at this size, durably.
     pub fn sign_checkpoint(&self, size: u64, root: Hash) -> String {
-        let text = Checkpoint {
-            origin: self.origin().clone(),
-            size,
-            root,
-        }
-        .to_text();
-        let mut signature = Vec::with_capacity(4 + 64);
-        signature.extend_from_slice(&self.verifier.key_hash.to_be_bytes());
-        signature.extend_from_slice(&self.secret.sign(text.as_bytes()));
-        format!(
-            "{text}\n\u{2014} {} {}\n",
-            self.origin(),
-            BASE64_STANDARD.encode(signature)
-        )
+        let text = text(&self.verifier, size, root);
+        note(&self.verifier, &text, &self.secret.sign(text.as_bytes()))
     }
+}
+
+/// Who signs a log's checkpoints: its key, or a program that holds it.
+#[derive(Debug)]
+pub enum LogSigner {
+    /// The key itself.
+    Key(LogKey),
+    /// A program, run for each checkpoint.
+    Program {
+        /// The program.
+        program: ExecSigner,
+        /// The key that it holds.
+        verifier: LogVerifier,
+    },
+}
+
+impl From<LogKey> for LogSigner {
+    fn from(key: LogKey) -> Self {
+        Self::Key(key)
+    }
+}
+
+impl LogSigner {
+    /// A program that holds the key of the log `origin`.
+    pub fn program(origin: Origin, program: ExecSigner) -> Self {
+        let verifier = LogVerifier::new(origin, program.public_key());
+        Self::Program { program, verifier }
+    }
+
+    /// What others verify this log's checkpoints by.
+    pub fn verifier(&self) -> &LogVerifier {
+        match self {
+            Self::Key(key) => key.verifier(),
+            Self::Program { verifier, .. } => verifier,
+        }
+    }
+
+    /// Which log.
+    pub fn origin(&self) -> &Origin {
+        &self.verifier().origin
+    }
+
+    /// The signed note of a checkpoint. The caller vouches that the log has this root at this size, durably.
+    pub async fn sign_checkpoint(&self, size: u64, root: Hash) -> Result<String, SignerError> {
+        match self {
+            Self::Key(key) => Ok(key.sign_checkpoint(size, root)),
+            Self::Program { program, verifier } => {
+                let text = text(verifier, size, root);
+                // Verified with the log's key before it is given.
+                let signature = program.sign(text.as_bytes()).await?;
+                Ok(note(verifier, &text, &signature))
+            }
+        }
+    }
+}
+
+fn text(verifier: &LogVerifier, size: u64, root: Hash) -> String {
+    let origin = verifier.origin.clone();
+    Checkpoint { origin, size, root }.to_text()
+}
+
+fn note(verifier: &LogVerifier, text: &str, signature: &[u8; 64]) -> String {
+    let signature = [&verifier.key_hash.to_be_bytes()[..], signature].concat();
+    let signature = BASE64_STANDARD.encode(signature);
+    format!("{text}\n\u{2014} {} {signature}\n", verifier.origin)
 }
 
 /// The public half of a log's key, under the name of its origin.

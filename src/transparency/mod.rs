@@ -25,7 +25,7 @@ pub use cosignature::{
 };
 pub use cosigned::CosignedCheckpoint;
 pub use frontier::{Frontier, InvalidFrontier};
-pub use log_key::{InvalidVkey, LogKey, LogVerifier};
+pub use log_key::{InvalidVkey, LogKey, LogSigner, LogVerifier};
 pub use policy::{Policy, PolicyLog, PolicyWitness};
 pub use policy_file::{InvalidPolicy, PolicyFault};
 pub use proof::{

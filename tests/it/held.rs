@@ -25,7 +25,8 @@ async fn has_body(world: &World, digest: Digest) -> bool {
     us.warning(WarningName::Digest(digest))
         .await
         .unwrap()
-        .body
+        .content
+        .body()
         .is_some()
 }
 

@@ -59,10 +59,10 @@ async fn a_warning_is_sealed_and_read() {
         .unwrap();
 
     let name = WarningName::Id(sent.id);
-    let own = world.client("us.ctc").warning(name.clone()).await.unwrap();
+    let own = world.client("us.ctc").warning(name).await.unwrap();
     assert_eq!(headline(&own.content), HEADLINE);
     assert_eq!(note_of(&own, "ru.ctc").text().unwrap().text, "Where exactly?");
-    let theirs = ru.warning(name.clone()).await.unwrap();
+    let theirs = ru.warning(name).await.unwrap();
     assert_eq!(headline(&theirs.content), HEADLINE);
     assert!(matches!(note_of(&theirs, "ru.ctc"), Note::Closed(_)));
     let auditors = world.client("int.un.audit").warning(name).await.unwrap();

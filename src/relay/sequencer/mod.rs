@@ -31,9 +31,10 @@ use crate::journal::{AppendError, Block, Derived, Index, IndexError, Journal, Po
 use crate::ledger::{Command, Decision, Directory, FactsError, Nonces, ThreadKey, decide};
 use crate::limits;
 use crate::retention::Keyring;
+use crate::seal::SignerError;
 use crate::seal::random_bytes;
 use crate::time::Clock;
-use crate::transparency::{Frontier, LogKey};
+use crate::transparency::{Frontier, LogSigner};
 
 /// Whether the engine runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +56,8 @@ enum Fault {
     Append(AppendError),
     #[error(transparent)]
     Index(#[from] IndexError),
+    #[error("the checkpoint of what is durable was not signed: {0}")]
+    Signer(#[from] SignerError),
     #[error("the rules do not take their own record: {0}")]
     Ledger(String),
 }
@@ -64,7 +67,7 @@ pub(super) struct Sequencer {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) index: Index,
     pub(super) keyring: Arc<Keyring>,
-    pub(super) log_key: Arc<LogKey>,
+    pub(super) log_key: Arc<LogSigner>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) hub: Arc<Hub>,
     pub(super) meters: Arc<Meters>,
@@ -290,7 +293,8 @@ impl Sequencer {
             true => Arc::new(self.directory.clone()),
             false => Arc::clone(&before.directory),
         };
-        let durable = Arc::new(Durable::new(head, &self.log_key, Arc::clone(&directory)));
+        let signed = Durable::new(head, &self.log_key, Arc::clone(&directory));
+        let durable = Arc::new(self.runtime.block_on(signed)?);
         self.index.apply(Derived {
             from: before.head.size,
             changes,

@@ -61,7 +61,7 @@ async fn open_with(
     clock_checked_until: Option<Timestamp>,
 ) -> Result<Relay, OpenError> {
     Relay::open(RelayOptions {
-        log_key: log_key(&World::new().origin),
+        log_key: log_key(&World::new().origin).into(),
         journal,
         index,
         keyring,
@@ -101,7 +101,7 @@ impl Stage {
         let mut world = World::new();
         let genesis = world.genesis(&["alice"]);
         Relay::create(CreateOptions {
-            log_key: log_key(&world.origin),
+            log_key: log_key(&world.origin).into(),
             journal: Arc::new(journal.clone()),
             operator_certificates: genesis.operator_certificates,
             deadlines: genesis.deadlines,

@@ -190,9 +190,21 @@ async fn a_relay_and_a_witness_read_protected_keys() {
     let key = credentials.join("log.pem");
     fs::rename(home.path().join(keys[0]), &key).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o440)).unwrap();
-    let setting = format!("log_key_file={}", key.display());
-    let relay = RelayProcess::start_with(home.path(), &[&setting], |command| {
-        command.env("CREDENTIALS_DIRECTORY", &credentials);
+    for name in ["tls.pem", "tls-cert.pem"] {
+        let key = credentials.join(name);
+        fs::rename(home.path().join("data/keys").join(name), &key).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o440)).unwrap();
+    }
+    // Nothing but the buckets' keys, which change, is left beside the data; the settings are those of the unit in deploy/.
+    let left = fs::read_dir(home.path().join("data/keys")).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["buckets"]);
+    let relay = RelayProcess::start_with(home.path(), &[], |command| {
+        command
+            .env("CREDENTIALS_DIRECTORY", &credentials)
+            .env("WARDLINE_LOG_KEY_FILE", &key)
+            .env("WARDLINE_TLS__KEY_FILE", credentials.join("tls.pem"))
+            .env("WARDLINE_TLS__CERTIFICATE_FILE", credentials.join("tls-cert.pem"));
     });
     relay.signal("TERM");
     assert_eq!(relay.ended().0, Some(0));

@@ -9,9 +9,10 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use wardline::client::{ProfileDir, Settings, SignerSetting};
 use wardline::domain::KeyRole;
 use wardline::seal::SecretKey;
+use wardline::server;
 
 use super::commands::{exercise, run};
-use crate::support::{ORIGIN, World};
+use crate::support::{ORIGIN, World, draft};
 
 const ROLES: [KeyRole; 3] = [KeyRole::Originate, KeyRole::Receive, KeyRole::Officer];
 
@@ -32,6 +33,18 @@ fn into_token(profile: &ProfileDir, directory: &Path) -> std::sync::mpsc::Receiv
             (format!("{} {}", role.as_str(), key.public_key().keyid()), key)
         })
         .collect();
+    let (program, signed) = token(keys, directory);
+    let settings = Settings::read(profile).unwrap();
+    let settings = Settings {
+        signer: SignerSetting::Exec(format!("exec:sh {}", program.display())),
+        ..settings
+    };
+    settings.write(profile).unwrap();
+    signed
+}
+
+/// A program that passes on what is to be signed to this test, which has the keys, by the names that the program is given.
+fn token(keys: Vec<(String, SecretKey)>, directory: &Path) -> (PathBuf, std::sync::mpsc::Receiver<String>) {
     let (ask, answer) = (pipe(directory.join("ask")), pipe(directory.join("answer")));
     let program = directory.join("sign.sh");
     let script = format!(
@@ -40,12 +53,6 @@ fn into_token(profile: &ProfileDir, directory: &Path) -> std::sync::mpsc::Receiv
         answer.display()
     );
     std::fs::write(&program, script).unwrap();
-    let settings = Settings::read(profile).unwrap();
-    let settings = Settings {
-        signer: SignerSetting::Exec(format!("exec:sh {}", program.display())),
-        ..settings
-    };
-    settings.write(profile).unwrap();
     let (told, signed) = std::sync::mpsc::channel();
     // Ends with the test's process: it waits for the next who asks.
     std::thread::spawn(move || {
@@ -61,7 +68,44 @@ fn into_token(profile: &ProfileDir, directory: &Path) -> std::sync::mpsc::Receiv
             let _ = told.send(which.split(' ').next().unwrap().to_owned());
         }
     });
-    signed
+    (program, signed)
+}
+
+/// A relay whose log's key is in a token: it starts, records and proves as before, and the program is asked for each checkpoint. One
+/// that fails, or signs with another key, stops the start, and so does a key that is not named.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logs_key_stays_in_its_token() {
+    let mut world = World::with(&["us.ctc"]).await;
+    let us = world.client("us.ctc");
+    us.submit(&draft(&["us.ctc"])).await.unwrap();
+    world.stop().await;
+    let keys = world.path().join("data/keys");
+    let key = SecretKey::read_from(&keys.join("log.pem")).unwrap();
+    std::fs::remove_file(keys.join("log.pem")).unwrap();
+    let refused = |command: String| {
+        let settings = world.home.settings(&[("log_signer", &command)]);
+        async move { server::start(&settings).await.err().unwrap().to_string() }
+    };
+    let said = refused("exec:false".to_owned()).await;
+    assert!(said.contains("log.pub"), "{said}");
+    std::fs::write(keys.join("log.pub"), hex::encode(key.public_key().as_bytes())).unwrap();
+    let said = refused("exec:false".to_owned()).await;
+    assert!(said.contains("log's key"), "{said}");
+
+    let directory = world.path().join("token");
+    std::fs::create_dir(&directory).unwrap();
+    let name = format!("log {}", key.public_key().keyid());
+    let (program, signed) = token(vec![(name, key)], &directory);
+    let command = format!("exec:sh {}", program.display());
+    world
+        .restart(&[("log_signer", &command)], |_| {}, &["us.ctc"])
+        .await;
+    let before = signed.try_iter().count();
+    assert!(before > 0);
+    let us = world.client("us.ctc");
+    us.submit(&draft(&["us.ctc"])).await.unwrap();
+    us.checkpoint().await.unwrap();
+    assert!(signed.try_iter().count() > 0);
 }
 
 /// Sent, received and answered by keys that no profile holds; each is asked for once, for what is its own.

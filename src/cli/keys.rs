@@ -12,12 +12,12 @@ use super::session::{confirmed, profile, word};
 use super::{Context, Exit, Fault};
 use crate::client::ProfileDir;
 use crate::client::keys::{
-    AGENCY_ROLES, Certifier, KeyRequest, KeysError, OPERATOR_ROLES, ShownKey, certify_to_file,
+    AGENCY_ROLES, Certifier, KeyForm, KeyRequest, KeysError, OPERATOR_ROLES, ShownKey, certify_to_file,
     make_agency_keys_under, make_operator_keys_under, make_root_under, protect, revoke_to_file, secret_files,
     show, succeed_to_file, unprotect,
 };
 use crate::domain::{AgencyId, KeyId, KeyRole, OperatorName, Origin, RevocationReason, StateId};
-use crate::seal::{Fingerprint, Passphrase};
+use crate::seal::{Fingerprint, Passphrase, SealSuite};
 use crate::time::{Clock as _, SystemClock};
 
 /// Make, certify and show keys, offline.
@@ -56,6 +56,9 @@ pub(crate) enum KeysCommand {
         /// Only this key of an agency, in a profile that has others; may be given again. A seal key, which opens bodies, is made in the profile also where a token signs.
         #[arg(long = "role", value_name = "ROLE", requires = "agency")]
         roles: Vec<KeyRole>,
+        /// How bodies are sealed to it: x-wing, or x25519 where a token's program signs no long headers.
+        #[arg(long, value_name = "SUITE", default_value = SealSuite::PREFERRED.word(), conflicts_with_all = ["auditor", "operator"])]
+        seal_suite: SealSuite,
         /// The log that they are for.
         #[arg(long)]
         origin: Origin,
@@ -146,6 +149,9 @@ pub(crate) enum KeysCommand {
     Rotate {
         /// originate, receive, officer, seal or tls; operator. What was sealed to the old seal key stays readable: it is kept in keys/opens.
         role: KeyRole,
+        /// How bodies are to be sealed to it, x-wing or x25519; without it as they are now. Only of role seal.
+        #[arg(long, value_name = "SUITE", conflicts_with = "finish")]
+        suite: Option<SealSuite>,
         /// Revoke the old key, now that the new one is in use everywhere.
         #[arg(long)]
         finish: bool,
@@ -178,6 +184,7 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
             operator,
             certifier,
             mut roles,
+            seal_suite,
             origin,
             out,
             protect,
@@ -193,6 +200,10 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
             let profile = ProfileDir::new(out);
             let passphrase = protecting(context, protect)?;
             let passphrase = passphrase.as_ref();
+            let form = KeyForm {
+                passphrase,
+                seal_suite,
+            };
             let (made, next) = match (agency, auditor, operator) {
                 (Some(agency), _, _) => {
                     let next = format!(
@@ -200,7 +211,7 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
                         agency.state()
                     );
                     (
-                        make_agency_keys_under(&profile, &agency, &roles, &origin, now, passphrase)?,
+                        make_agency_keys_under(&profile, &agency, &roles, &origin, now, form)?,
                         next,
                     )
                 }
@@ -210,14 +221,7 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
                         auditor.state()
                     );
                     (
-                        make_agency_keys_under(
-                            &profile,
-                            &auditor,
-                            &[KeyRole::Tls],
-                            &origin,
-                            now,
-                            passphrase,
-                        )?,
+                        make_agency_keys_under(&profile, &auditor, &[KeyRole::Tls], &origin, now, form)?,
                         next,
                     )
                 }
@@ -329,7 +333,9 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
             );
             context.emit(&object, text)?;
         }
-        KeysCommand::Rotate { role, finish } => return super::rotate::run(role, finish, context).await,
+        KeysCommand::Rotate { role, suite, finish } => {
+            return super::rotate::run(role, suite, finish, context).await;
+        }
         KeysCommand::Protect { all, files } => {
             let files = chosen(context, all, files)?;
             let passphrase = new_passphrase(context)?;

@@ -8,10 +8,15 @@ use super::{Context, Exit, Fault, invocation};
 use crate::client::keys::{AGENCY_ROLES, OPERATOR_ROLES, Rotation, RotationStage, certificate_path};
 use crate::client::{Client, Settings, SignerSetting};
 use crate::domain::{KeyRole, Principal, RevocationReason};
-use crate::seal::Fingerprint;
+use crate::seal::{Fingerprint, SealSuite};
 use crate::time::{Clock as _, SystemClock};
 
-pub(super) async fn run(role: KeyRole, finish: bool, context: &Context) -> Result<Exit, Fault> {
+pub(super) async fn run(
+    role: KeyRole,
+    suite: Option<SealSuite>,
+    finish: bool,
+    context: &Context,
+) -> Result<Exit, Fault> {
     let profile = profile(context)?;
     let settings = Settings::read(&profile).map_err(Fault::usage)?;
     let rotated = match settings.principal {
@@ -30,6 +35,9 @@ pub(super) async fn run(role: KeyRole, finish: bool, context: &Context) -> Resul
             "the keys of this profile are in a token, which makes its own: have its new key certified and publish that, then replace keys/ROLE.pub",
         ));
     }
+    if suite.is_some() && role != KeyRole::Seal {
+        return Err(Fault::usage(format!("a {role} key has no suite to choose")));
+    }
     let rotation = Rotation::of(&profile, role);
     if rotation.is_to_be_switched() {
         // Before the profile is opened: its TLS key may be half replaced.
@@ -43,10 +51,20 @@ pub(super) async fn run(role: KeyRole, finish: bool, context: &Context) -> Resul
         None => {
             let origin = settings.log.origin();
             rotation
-                .begin(&settings.principal, origin, SystemClock.now())
+                .begin(&settings.principal, origin, suite, SystemClock.now())
                 .await?
         }
     };
+    if let Some(suite) = suite {
+        let (RotationStage::Requested(begun)
+        | RotationStage::Certified(begun)
+        | RotationStage::Switched(begun)) = &stage;
+        if begun.certificate.public_key.first() != Some(&suite.byte()) {
+            return Err(Fault::refused(format!(
+                "the new key of the rotation that has begun is not one of {suite}: end it first"
+            )));
+        }
+    }
     let program = invocation::with_profile(context);
     match stage {
         RotationStage::Requested(request) => {

@@ -51,7 +51,7 @@ pub use passphrase::{
 };
 pub use payload_kind::{PayloadKind, UnknownPayloadType};
 pub use random::{RandomError, random_bytes};
-pub use seal_key::{BadSealKey, SEAL_SECRET_BYTES, SealPublicKey, SealSecretKey, SealSuite};
+pub use seal_key::{BadSealKey, BadSealSuite, SEAL_SECRET_BYTES, SealPublicKey, SealSecretKey, SealSuite};
 pub use sealed_body::{BodyKey, SEALED_BODY_SUITE, SealedBody, is_sealed_body_length, open_body, seal_body};
 pub use sealed_text::{
     SealedText, TextPlace, is_sealed_text_length, open_text, seal_text, sealed_text_shape,

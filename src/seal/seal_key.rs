@@ -4,6 +4,7 @@
 //! of itself. A seal key signs nothing, and its id belongs to its principal: whoever sees a public key cannot take its name.
 
 use std::fmt;
+use std::str::FromStr;
 
 use curve25519_dalek::montgomery::MontgomeryPoint;
 use zeroize::Zeroizing;
@@ -59,6 +60,30 @@ impl SealSuite {
     /// What sealing adds to a plaintext: the suite's byte, the encapsulated key, the tag.
     pub const fn overhead(self) -> usize {
         1 + self.enc_bytes() + 16
+    }
+}
+
+impl SealSuite {
+    /// What people type for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::X25519 => "x25519",
+            Self::XWing => "x-wing",
+        }
+    }
+}
+
+/// Not a suite's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a suite is x-wing or x25519")]
+pub struct BadSealSuite;
+
+impl FromStr for SealSuite {
+    type Err = BadSealSuite;
+
+    fn from_str(word: &str) -> Result<Self, BadSealSuite> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|suite| suite.word() == word).ok_or(BadSealSuite)
     }
 }
 

@@ -14,13 +14,13 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use super::certify::{Certifier, certificate_path, certify_to_file};
-use super::make::{make_agency_keys_under, make_operator_keys_under};
+use super::make::{KeyForm, make_agency_keys_under, make_operator_keys_under};
 use super::{KeyRequest, KeysError};
 use crate::client::ProfileDir;
 use crate::domain::{KeyId, KeyRole, Origin, Principal};
 use crate::files;
 use crate::limits;
-use crate::seal::{FileSigner, SealSecretKey, read_private_file_with};
+use crate::seal::{FileSigner, SealSecretKey, SealSuite, read_private_file_with};
 use crate::time::Timestamp;
 use crate::tls::TlsIdentity;
 
@@ -111,12 +111,13 @@ impl Rotation {
         }))
     }
 
-    /// Makes the new key and its request, under the passphrase of the old one if that is under one. An operator certifies its own
-    /// at once; an agency's root is asked.
+    /// Makes the new key and its request, under the passphrase of the old one if that is under one; a seal key of `suite`, else of
+    /// the old one's. An operator certifies its own at once; an agency's root is asked.
     pub async fn begin(
         &self,
         principal: &Principal,
         origin: &Origin,
+        suite: Option<SealSuite>,
         now: Timestamp,
     ) -> Result<RotationStage, KeysError> {
         let new = self.new_keys();
@@ -135,9 +136,18 @@ impl Rotation {
         }
         let (_, passphrase) = read_private_file_with(&current)?;
         let (roles, passphrase) = ([self.role], passphrase.as_ref());
+        let seal_suite = match suite {
+            Some(suite) => suite,
+            None if self.role == KeyRole::Seal => SealSecretKey::read_from(&current)?.suite(),
+            None => SealSuite::PREFERRED,
+        };
         let made = match principal {
             Principal::Agency(agency) => {
-                make_agency_keys_under(&new, agency, &roles, origin, now, passphrase)?
+                let form = KeyForm {
+                    passphrase,
+                    seal_suite,
+                };
+                make_agency_keys_under(&new, agency, &roles, origin, now, form)?
             }
             Principal::Operator(name) => {
                 let made = make_operator_keys_under(&new, name, None, &roles, origin, now, passphrase)?;

@@ -321,7 +321,7 @@ async fn earlier_seal_keys_open() {
     let rotation = Rotation::of(&profile, KeyRole::Seal);
     for later in 1..3 {
         let now = Timestamp::from_unix_ms(NOW.unix_ms() + later);
-        let stage = rotation.begin(&principal, &origin(), now).await.unwrap();
+        let stage = rotation.begin(&principal, &origin(), None, now).await.unwrap();
         let RotationStage::Requested(request) = stage else {
             panic!("{stage:?}");
         };

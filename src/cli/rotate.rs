@@ -39,10 +39,8 @@ pub(super) async fn run(
         return Err(Fault::usage(format!("a {role} key has no suite to choose")));
     }
     let rotation = Rotation::of(&profile, role);
-    if rotation.is_to_be_switched() {
-        // Before the profile is opened: its TLS key may be half replaced.
-        rotation.switch()?;
-    }
+    // Before the profile is opened: its TLS key may be half replaced.
+    rotation.settle()?;
     let stage = match rotation.stage()? {
         Some(stage) => stage,
         None if finish => {
@@ -99,13 +97,24 @@ pub(super) async fn run(
             let client = open(context)?;
             client.follow_directory().await?;
             let known = client.known_directory().await;
-            if known.directory().key(&certificate.keyid).is_none() {
-                match settings.principal {
-                    Principal::Operator(_) => client.publish_operator_key(&certificate.envelope).await?,
-                    Principal::Agency(_) | Principal::Root(_) => {
-                        client.publish_key(&certificate.envelope).await?
-                    }
-                };
+            match known.directory().key(&certificate.keyid) {
+                Some(entry) if entry.until.is_some() => {
+                    let why = format!(
+                        "the new {role} key {} is revoked already: it is not taken into use",
+                        certificate.keyid
+                    );
+                    let next = format!("Remove {} and rotate anew.", rotation.path().display());
+                    return Err(Fault::refused(why).advising(next));
+                }
+                Some(_) => {}
+                None => {
+                    match settings.principal {
+                        Principal::Operator(_) => client.publish_operator_key(&certificate.envelope).await?,
+                        Principal::Agency(_) | Principal::Root(_) => {
+                            client.publish_key(&certificate.envelope).await?
+                        }
+                    };
+                }
             }
             rotation.switch()?;
             let old = rotation.old_keyid()?;

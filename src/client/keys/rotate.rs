@@ -3,11 +3,13 @@
 //!
 //! ```text
 //! PROFILE/rotation/ROLE/new/        the new key and its request, as `keys new` makes them, and the certificate when it is there
+//! PROFILE/rotation/ROLE.ended/      what an end has moved away and not removed yet
 //! PROFILE/rotation/ROLE/published   the new key is on the record: from here on the profile's own is replaced
 //! PROFILE/rotation/ROLE/old/        the old key, whole once `old/complete` is there
 //! PROFILE/rotation/ROLE/switched    the new key is in use
 //! PROFILE/keys/opens/               the old key of role seal, for good: no rotation deletes what opens bodies
 //! ```
+//! Each mark (`published`, `switched`, `old/complete`) says the new key's id, and counts for that key alone.
 
 use std::path::PathBuf;
 
@@ -55,6 +57,23 @@ impl Rotation {
         self.profile.path().join("rotation").join(self.role.as_str())
     }
 
+    fn ended(&self) -> PathBuf {
+        let name = format!("{}.ended", self.role.as_str());
+        self.profile.path().join("rotation").join(name)
+    }
+
+    /// Takes all of a rotation away: whole first, so that what is cut leaves no half of it to be read, then for good.
+    fn clear(&self) -> Result<(), KeysError> {
+        let (directory, ended) = (self.directory(), self.ended());
+        remove_directory(&ended)?;
+        if directory.exists() {
+            std::fs::rename(&directory, &ended).map_err(files::at(&directory))?;
+            files::sync_directory_of(&ended)?;
+            remove_directory(&ended)?;
+        }
+        Ok(())
+    }
+
     fn new_keys(&self) -> ProfileDir {
         ProfileDir::new(self.directory().join("new"))
     }
@@ -78,12 +97,25 @@ impl Rotation {
         of.path().join("requests").join(format!("{}.json", self.role))
     }
 
-    fn mark(&self, name: &str) -> Result<(), KeysError> {
-        Ok(files::replace(&self.directory().join(name), b"")?)
+    /// The new key's id, as a mark says it; none without a new key.
+    fn marking(&self) -> Result<Option<String>, KeysError> {
+        let file = self.request_file(&self.new_keys());
+        if !file.exists() {
+            return Ok(None);
+        }
+        Ok(Some(KeyRequest::read(&file)?.keyid.to_string()))
     }
 
-    fn is_marked(&self, name: &str) -> bool {
-        self.directory().join(name).exists()
+    fn mark(&self, name: &str) -> Result<(), KeysError> {
+        let new = self.request_file(&self.new_keys());
+        let keyid = self.marking()?.ok_or(KeysError::Missing(new))?;
+        Ok(files::replace(&self.directory().join(name), keyid.as_bytes())?)
+    }
+
+    fn is_marked(&self, name: &str) -> Result<bool, KeysError> {
+        let said = files::read(&self.directory().join(name), 64)?;
+        let wanted = self.marking()?;
+        Ok(said.is_some() && said == wanted.map(String::into_bytes))
     }
 
     /// How far it has come; none if it has not begun.
@@ -104,7 +136,7 @@ impl Rotation {
                 "it certifies something else than was asked for",
             ));
         }
-        Ok(Some(if self.is_marked("switched") {
+        Ok(Some(if self.is_marked("switched")? {
             RotationStage::Switched(certified)
         } else {
             RotationStage::Certified(certified)
@@ -121,11 +153,8 @@ impl Rotation {
         now: Timestamp,
     ) -> Result<RotationStage, KeysError> {
         let new = self.new_keys();
-        if new.path().exists() {
-            // Cut before there was a request: nobody has seen the key.
-            let removed = std::fs::remove_dir_all(new.path());
-            removed.map_err(files::at(new.path()))?;
-        }
+        // Cut before there was a request: nobody has seen the key. Or left by an end that was cut.
+        self.clear()?;
         let current = self.profile.secret_key(self.role);
         if !current.exists() {
             let why = format!(
@@ -169,16 +198,20 @@ impl Rotation {
             .ok_or_else(|| KeysError::Missing(self.request_file(&new)))
     }
 
-    /// Whether the new key is on the record, so that the profile's own may be half replaced: to be ended before anything else.
-    pub fn is_to_be_switched(&self) -> bool {
-        self.is_marked("published") && !self.is_marked("switched")
+    /// Ends what was cut, before anything else: an end, or a switch, which may have left the profile's own key half replaced.
+    pub fn settle(&self) -> Result<(), KeysError> {
+        remove_directory(&self.ended())?;
+        if self.is_marked("published")? && !self.is_marked("switched")? {
+            self.switch()?;
+        }
+        Ok(())
     }
 
     /// The new key is on the record: takes it into use, and keeps the old one aside.
     pub fn switch(&self) -> Result<(), KeysError> {
         self.mark("published")?;
         let (new, old) = (self.new_keys(), self.old_keys());
-        if !self.is_marked("old/complete") {
+        if !self.is_marked("old/complete")? {
             files::create_directory(&old.keys())?;
             self.copy_keys(&self.profile, &old)?;
             self.mark("old/complete")?;
@@ -246,9 +279,19 @@ impl Rotation {
 
     /// The old key is revoked on the record: nobody needs it any more, and what is kept aside goes.
     pub fn end(&self) -> Result<(), KeysError> {
-        let directory = self.directory();
-        std::fs::remove_dir_all(&directory).map_err(files::at(&directory))?;
-        Ok(())
+        self.clear()
+    }
+
+    /// Where a rotation lies, for whoever is to take it away by hand.
+    pub fn path(&self) -> PathBuf {
+        self.directory()
+    }
+}
+
+fn remove_directory(directory: &std::path::Path) -> Result<(), KeysError> {
+    match std::fs::remove_dir_all(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => Ok(removed.map_err(files::at(directory))?),
     }
 }
 

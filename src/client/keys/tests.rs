@@ -343,7 +343,7 @@ async fn earlier_seal_keys_open() {
         assert_eq!(found, ids.len() + 1, "each once");
         assert_eq!(rotation.old_keyid().unwrap(), *ids.last().unwrap());
         fs::remove_file(profile.path().join("rotation/seal/switched")).unwrap();
-        rotation.switch().unwrap();
+        rotation.settle().unwrap();
         rotation.end().unwrap();
         ids.push(request.keyid);
         seal();
@@ -370,4 +370,70 @@ async fn earlier_seal_keys_open() {
     assert_eq!(secret_files(profile.path()).unwrap().len(), 3);
     assert_eq!(mode(&profile.earlier_seal_keys()), 0o700);
     assert!(shown.iter().all(|key| mode(&key.file) == 0o600));
+}
+
+/// An end that was cut anywhere, an earlier version's too, leaves nothing that a later rotation takes for its own: the next one begins
+/// with a key that is only requested, is ended as any other, and the directory goes.
+#[tokio::test]
+async fn an_end_that_was_cut_leaves_no_word_of_the_next() {
+    let directory = tempfile::tempdir().unwrap();
+    let profile = ProfileDir::new(directory.path().join("ru.ctc"));
+    let certifier = root(&directory.path().join("root"), "ru");
+    let principal = Principal::Agency("ru.ctc".parse().unwrap());
+    agency_keys(profile.path(), "ru.ctc");
+    let rotation = Rotation::of(&profile, KeyRole::Officer);
+    let at = |name: &str| profile.path().join("rotation").join(name);
+    let mut last = None;
+    type Cut<'a> = (&'a str, &'a dyn Fn());
+    let cuts: [Cut<'_>; 4] = [
+        ("not cut", &|| rotation.end().unwrap()),
+        ("moved and not removed", &|| {
+            fs::rename(at("officer"), at("officer.ended")).unwrap();
+        }),
+        ("the new key removed", &|| {
+            fs::remove_dir_all(at("officer/new")).unwrap();
+        }),
+        ("one mark left", &|| {
+            for name in ["new", "old"] {
+                fs::remove_dir_all(at("officer").join(name)).unwrap();
+            }
+            fs::remove_file(at("officer/switched")).unwrap();
+        }),
+    ];
+    for (what, cut) in cuts {
+        rotation.settle().unwrap();
+        assert_eq!(rotation.stage().unwrap(), None, "{what}");
+        let stage = rotation.begin(&principal, &origin(), None, NOW).await.unwrap();
+        let RotationStage::Requested(request) = stage else {
+            panic!("{what}: {stage:?}");
+        };
+        let certified = certify_to_file(request, &certifier).await.unwrap();
+        assert_eq!(
+            rotation.stage().unwrap(),
+            Some(RotationStage::Certified(certified.clone()))
+        );
+        rotation.settle().unwrap();
+        rotation.switch().unwrap();
+        assert_eq!(
+            rotation.stage().unwrap(),
+            Some(RotationStage::Switched(certified.clone()))
+        );
+        if let Some(old) = last {
+            assert_eq!(rotation.old_keyid().unwrap(), old, "{what}");
+        }
+        let current = SecretKey::read_from(&profile.secret_key(KeyRole::Officer)).unwrap();
+        assert_eq!(current.public_key().keyid(), certified.keyid);
+        last = Some(certified.keyid);
+        cut();
+    }
+    rotation.settle().unwrap();
+    assert_eq!(rotation.stage().unwrap(), None);
+    rotation.begin(&principal, &origin(), None, NOW).await.unwrap();
+    rotation.end().unwrap();
+    assert!(
+        fs::read_dir(profile.path().join("rotation"))
+            .unwrap()
+            .next()
+            .is_none()
+    );
 }

@@ -117,6 +117,45 @@ async fn an_agencys_keys_are_rotated() {
     done(&us, &["audit", "verify"], "").await;
 }
 
+/// A new key that was revoked before it was in use is not taken into use: the old one stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_key_is_not_taken_into_use() {
+    let world = World::with(&["us.ctc"]).await;
+    let us = world.path().join("us.ctc");
+    let root = world.root("us");
+    let root = root.to_str().unwrap();
+    let requested = done(&us, &["keys", "rotate", "officer"], "").await;
+    let request = requested[0]["file"].as_str().unwrap();
+    done(&us, &["keys", "certify", "--yes", "--root", root, request], "").await;
+    let certificate = certificate_path(Path::new(request));
+    done(&us, &["directory", "publish", certificate.to_str().unwrap()], "").await;
+    let keyid = requested[0]["keyid"].as_str().unwrap();
+    let file = world.path().join("revoked.json");
+    let file = file.to_str().unwrap();
+    let revoke = [
+        "keys",
+        "revoke",
+        "--yes",
+        "--root",
+        root,
+        "--agency",
+        "us.ctc",
+        "--reason",
+        "compromised",
+        "--out",
+        file,
+        keyid,
+    ];
+    done(&us, &revoke, "").await;
+    done(&us, &["directory", "publish", file], "").await;
+    let key = us.join("keys/officer.pem");
+    let before = std::fs::read(&key).unwrap();
+    let refused = run(&us, &["keys", "rotate", "officer"], "").await;
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    assert!(refused.stderr.contains("revoked already"), "{}", refused.stderr);
+    assert_eq!(std::fs::read(&key).unwrap(), before);
+}
+
 /// An operator certifies its own new keys, so that they are in use at once; what they can do shows in finishing.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operators_keys_are_rotated() {

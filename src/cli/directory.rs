@@ -368,8 +368,7 @@ async fn confirm(
             if !words.is_empty() {
                 continue;
             }
-            let shown = KeyObject::of(key, &known).text();
-            asked_for_words(&shown, &Fingerprint::of(&key.keyid))?;
+            asked_for_words(key)?;
         }
         heard.push(key.keyid);
     }
@@ -387,8 +386,10 @@ async fn confirm(
     Ok(Exit::Done)
 }
 
-/// Has a person type the eight words that the owner says; anything else is a no.
-fn asked_for_words(shown: &str, fingerprint: &Fingerprint) -> Result<(), Fault> {
+/// Has a person type the eight words that the owner says; anything else is a no. Neither the words nor the id that they are of are
+/// shown here: what is shown would be typed.
+fn asked_for_words(key: &KeyEntry) -> Result<(), Fault> {
+    let shown = format!("{} {}, from index {}", key.principal, key.role, key.from);
     if !at_a_terminal() {
         return Err(Fault::usage(format!(
             "{shown}\nNobody can be asked here: say the words that its owner says with --words \"…\", or --yes"
@@ -397,7 +398,7 @@ fn asked_for_words(shown: &str, fingerprint: &Fingerprint) -> Result<(), Fault> 
     let said = asked(&format!(
         "{shown}\nType the eight words that its owner says, on another line than this one: "
     ))?;
-    if fingerprint.is_said_by(&said) {
+    if Fingerprint::of(&key.keyid).is_said_by(&said) {
         Ok(())
     } else {
         Err(Fault::refused(

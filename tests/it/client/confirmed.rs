@@ -45,7 +45,14 @@ async fn a_new_key_is_told_until_it_is_confirmed() {
     let shown = ok(&us, &["directory", "show", "ru.ctc"], "").await.objects;
     let ours = ok(&us, &["directory", "show", "us.ctc"], "").await.objects;
     let confirm = ["directory", "confirm", "ru.ctc"];
-    assert_eq!(run(&us, &confirm, "").await.code, 2, "nobody can be asked");
+    let asked = run(&us, &confirm, "").await;
+    assert_eq!(asked.code, 2, "nobody can be asked");
+    // What asks for the words does not say them: nobody can copy them from there.
+    for key in &shown {
+        assert!(!asked.stderr.contains(words(key)), "{}", asked.stderr);
+        assert!(!asked.stderr.contains(key["keyid"].as_str().unwrap()));
+    }
+    assert!(asked.stderr.contains("ru.ctc"), "{}", asked.stderr);
     for wrong in [words(&ours[0]), "zoo zoo zoo zoo zoo zoo zoo zoo", "zoo"] {
         let said = [&confirm[..], &["--words", words(&shown[0]), "--words", wrong]].concat();
         let refused = run(&us, &said, "").await;

@@ -260,6 +260,8 @@ pub const PASSPHRASE_TRIES_MAX: u32 = 3;
 pub const PASSPHRASE_MEMORY_KIB_MAX: u32 = 1024 * 1024;
 /// And passes over it.
 pub const PASSPHRASE_PASSES_MAX: u32 = 64;
+/// Both together, as KiB written: 4 GiB, some twenty times what ours ask for. Seconds, also where a person mistypes it.
+pub const PASSPHRASE_WORK_KIB_MAX: u64 = 4 * 1024 * 1024;
 /// And lanes.
 pub const PASSPHRASE_LANES_MAX: u32 = 64;
 /// What an exec signer may print.

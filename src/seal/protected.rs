@@ -31,6 +31,13 @@ pub(super) struct Hardness {
     lanes: u32,
 }
 
+impl Hardness {
+    /// How much memory is written in all.
+    fn work_kib(self) -> u64 {
+        u64::from(self.memory_kib).saturating_mul(u64::from(self.passes))
+    }
+}
+
 /// The second recommended option of RFC 9106 §4: 64 MiB, three passes, four lanes.
 pub(super) const HARDNESS: Hardness = Hardness {
     memory_kib: 64 * 1024,
@@ -142,7 +149,8 @@ fn read(file: &[u8]) -> Option<Read> {
     };
     let bounded = hardness.memory_kib <= limits::PASSPHRASE_MEMORY_KIB_MAX
         && hardness.passes <= limits::PASSPHRASE_PASSES_MAX
-        && hardness.lanes <= limits::PASSPHRASE_LANES_MAX;
+        && hardness.lanes <= limits::PASSPHRASE_LANES_MAX
+        && hardness.work_kib() <= limits::PASSPHRASE_WORK_KIB_MAX;
     bounded.then(|| {
         Some(Read {
             head: head.to_vec(),
@@ -176,7 +184,7 @@ fn key(passphrase: &Passphrase, hardness: Hardness, salt: &[u8; SALT_BYTES]) -> 
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     /// Quick enough for a table; the bytes say it, so files of any hardness open.
@@ -240,6 +248,34 @@ mod tests {
         }
         for malformed in ["", BEGIN, &file.replace("END", "ENDS"), &file.replace('\n', "!")] {
             assert_eq!(open_with(malformed, "a passphrase"), Some(NotOpened::Malformed));
+        }
+    }
+
+    /// Memory and passes are bounded together: each within its bound, they would ask for minutes.
+    #[test]
+    fn work_is_bounded() {
+        let file = protect_with(b"secret", &phrase("a passphrase"), QUICK, [1; 16], [2; 12]);
+        let body: String = file.lines().filter(|line| !line.starts_with("--")).collect();
+        let bytes = BASE64_STANDARD.decode(body).unwrap();
+        let mib = |mib: u32| mib * 1024;
+        let be = u32::to_be_bytes;
+        for (memory_kib, passes, taken) in [
+            (mib(64), 3, true),
+            (mib(64), 64, true),
+            (mib(1024), 4, true),
+            (mib(1024), 5, false),
+            (mib(1024), 64, false),
+            (mib(64) + 1, 64, false),
+        ] {
+            let mut bytes = bytes.clone();
+            bytes[1..5].copy_from_slice(&be(memory_kib));
+            bytes[5..9].copy_from_slice(&be(passes));
+            let file = format!("{BEGIN}\n{}\n{END}\n", BASE64_STANDARD.encode(bytes));
+            assert_eq!(
+                read(file.as_bytes()).is_some(),
+                taken,
+                "{memory_kib} KiB, {passes}"
+            );
         }
     }
 

@@ -3,12 +3,13 @@
 
 use std::fmt;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
 use crate::limits::SEALED_HEAD_BYTES;
 use crate::seal::{OpenError, SealError, plaintext_commitment};
 
-/// What was sealed, with the salt of its commitment: together they show to anybody that this is the text which was signed.
+/// What was sealed, with the salt of its commitment: together they show to anybody that this is the text which was signed. The text
+/// is wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OpenedPart {
     /// `H("plaintext", salt ‖ text)` is the commitment of what was signed.
@@ -16,6 +17,14 @@ pub struct OpenedPart {
     /// The body or text in clear.
     pub text: Vec<u8>,
 }
+
+impl Drop for OpenedPart {
+    fn drop(&mut self) {
+        self.text.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for OpenedPart {}
 
 impl fmt::Debug for OpenedPart {
     /// Bodies never reach logs.

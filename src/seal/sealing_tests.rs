@@ -55,6 +55,8 @@ fn a_body_opens_for_each_recipient_and_an_answer_for_the_originator() {
         assert!(opened.reply.is_none());
         let body = open_body(&ORIGIN, &id(1), &opened.key, &sealed.commitment, &sealed.content).unwrap();
         assert_eq!(body.text, b"the threat");
+        // Wiped when dropped; without that this does not compile.
+        let _: &dyn zeroize::ZeroizeOnDrop = &body;
         assert_eq!(plaintext_commitment(&body.salt, &body.text), sealed.commitment);
 
         let (own, reply) = (secret(suite, 1), SealSecretKey::generate(suite).unwrap());
@@ -360,7 +362,7 @@ proptest! {
 
         let sealed = seal_text(own.public_key(), place(&id(2), &warning()), &text).unwrap();
         let opened = open_text(&own, place(&id(2), &warning()), &sealed.commitment, &sealed.content);
-        prop_assert_eq!(opened.unwrap().text, text);
+        prop_assert_eq!(&opened.unwrap().text, &text);
     }
 
 }

@@ -2,92 +2,12 @@
 """A second verifier of Wardline's evidence bundles, written from docs/formats.md alone.
     wardline_verify.py BUNDLE --policy POLICY     POLICY as for `wardline audit check`
 Exit 0: what the bundle shows holds; 5: something does not; 1: not used as above. It needs Python 3.9 or later, the
-package `cryptography` and, beside it, forms.json (the shapes of what is read); no network, and nothing of the program
-that made the bundle: that is its use. What it does not check stands in README.md."""
-import base64, datetime, hashlib, json, math, pathlib, re, sys
+package `cryptography` and, beside it, wardline_read.py and forms.json (how it is read, and its shapes); no network, and
+nothing of the program that made the bundle: that is its use. What it does not check stands in README.md."""
+import datetime, math, pathlib, re, sys
 from types import SimpleNamespace
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-class Bad(Exception):
-    where = "what is read"  # or what else is being looked at
-FAULTS = (Bad, InvalidSignature, LookupError, ValueError, TypeError, AttributeError, RecursionError, OverflowError)
-def need(truth, what):
-    if not truth:
-        raise Bad(what)
-read = lambda path: pathlib.Path(path).read_bytes().decode()
-ascending = lambda values: values == sorted(values)
-distinct = lambda values: len(set(values)) == len(values)
-sha = lambda *parts: hashlib.sha256(b"".join(parts)).digest()
-h = lambda name, *parts: sha(b"wardline/v1/" + name.encode() + b"\0", *parts)
-
-# -- what is read, strictly: what two readers could read as two things is refused --------------------------------------
-FORMS = json.loads(read(pathlib.Path(__file__).with_name("forms.json")))
-NUMBERS = FORMS["numbers"]
-EMPTY = {"text": "", "bytes": b"", **dict.fromkeys(NUMBERS, 0)}
-def b64(text, length=None):
-    raw = base64.b64decode(text, validate=True)
-    need(base64.b64encode(raw).decode() == text and length in (None, len(raw)), "not canonical base64 of its length")
-    return raw
-def whole_der(token):
-    """One DER SEQUENCE and nothing after it. More of a token is not read here."""
-    far = 2 + (token[1] & 127 if token[1] > 128 else 0)
-    return token[0] == 0x30 and len(token) == far + (int.from_bytes(token[2:far], "big") if far > 2 else token[1])
-def document(text, shape):
-    def members(pairs):
-        need(distinct([name for name, _ in pairs]), "a member stands twice")
-        return dict(pairs)
-    return shaped(json.loads(text, object_pairs_hook=members), FORMS["documents"][shape], "the document")
-def shaped(value, shape, where):
-    """JSON that has the members of its shape and no others; its base64 is decoded."""
-    if isinstance(shape, dict):
-        need(isinstance(value, dict) and set(value) == set(shape), f"{where} has other members")
-        return SimpleNamespace(**{name: shaped(value[name], shape[name], f"{where}.{name}") for name in shape})
-    if isinstance(shape, list) and None in shape:
-        return None if value is None else shaped(value, shape[1], where)
-    if isinstance(shape, list):
-        need(isinstance(value, list), f"{where} is no list")
-        return [shaped(it, shape[0], f"{where}[{n}]") for n, it in enumerate(value)]
-    need(type(value) is int and 0 <= value < 2**64 if shape == "uint64" else type(value) is str, f"{where}: no {shape}")
-    return b64(value, 32 if shape == "hash" else None) if shape in ("base64", "hash") else value
-def varint(rest):
-    """The number that `rest` begins with, and what comes after it; an error, where it is cut off or too long."""
-    found = re.match(b"[\x80-\xff]{0,9}[\0-\x7f]", rest)
-    value = sum((byte & 127) << 7 * n for n, byte in enumerate(found[0]))
-    need(value < 2**64 and (found[0][-1] or len(found[0]) == 1), "a number is longer than it may be")
-    return value, rest[found.end():]
-def varints(rest):
-    while rest:
-        value, rest = varint(rest)
-        yield value
-def typed(value, kind, log):
-    need(isinstance(value, int if kind in NUMBERS else bytes), f"another wire type than of {kind}")
-    if kind not in NUMBERS:
-        return value.decode() if kind == "text" else value if kind == "bytes" else message(kind, value, log)
-    value -= 2**64 if value >= 2**63 and kind == "int64" else 0
-    need(NUMBERS[kind][0] <= value <= NUMBERS[kind][1], f"{value} is no {kind}")
-    return value
-def message(name, raw, log=False):
-    """A protobuf message's fields: what is absent is empty, 0 or None. What is signed has no field but those of
-    forms.json, a record (`log`) may. `choice` is the name of the one that stands of a oneof."""
-    form, found, fields, rest = FORMS["messages"][name], {}, {}, memoryview(raw)
-    while rest:
-        key, rest = varint(rest)
-        value, rest = varint(rest)
-        if key & 7 == 2:
-            need(value <= len(rest), f"{name} is cut off")
-            value, rest = bytes(rest[:value]), rest[value:]
-        need((log or str(key >> 3) in form) and 8 <= key < 2**32 and key & 7 in (0, 2), f"{name}: an unknown field")
-        found.setdefault(str(key >> 3), []).append(value)
-    for tag in form:
-        (mark, kind, field), values = form[tag].split(), found.get(tag, [])
-        need(len(values) < 2 or mark == "repeated", f"{name}: {field} stands twice")
-        values = [typed(it, kind, log) for it in (varints(b"".join(values)) if mark == "packed" else values)]
-        fields[field] = values if mark in ("repeated", "packed") else values[0] if values else EMPTY.get(kind)
-    choice = [form[tag].split()[2] for tag in found if form.get(tag, "").startswith("oneof")]
-    kinds = [it for tag in found if name == "Record" and 16 <= int(tag) < 64 for it in found[tag]]  # later ones too
-    need(len(choice) < 2 and len(kinds) < 2 and all(type(it) is bytes for it in kinds), f"{name}: two of a oneof")
-    return SimpleNamespace(**fields, choice="".join(choice))
+from wardline_read import FAULTS, FORMS, Bad, ascending, b64, distinct, document, h, message, need, read, sha, whole_der
 
 # -- Ed25519, strictly: OpenSSL sees to the lengths and S; here canonical points that are not of small order -----------
 P, Y8 = 2**255 - 19, 0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826
@@ -185,17 +105,33 @@ def tlog_proof(text):
     return int(form[1]), [b64(line, 32) for line in form[2].split("\n")[:-1]], form[4]
 
 # -- what is signed, and by whom ---------------------------------------------------------------------------------------
-ROOT, ORIGINATE, RECEIVE, OFFICER, TLS, OPERATOR = 1, 2, 3, 4, 6, 8
+ROOT, ORIGINATE, RECEIVE, OFFICER, SEAL, TLS, OPERATOR = 1, 2, 3, 4, 5, 6, 8
 def named(text):
     """A principal's or a desk's name: nothing else is printed."""
     need(len(text) <= 160 and any(re.fullmatch(it, text) for it in FORMS["names"].values()), "not a name")
     return text
 root_of = lambda agency: "root:" + re.match("(int[.])?[^.]*", agency)[0]
 commitment = lambda opening: h("audience", bytes([opening.kind]), opening.salt, opening.address.encode())
+CLEAR, SEALED = 1, 2
+KEYS, ENCS = {1: 32, 2: 1216}, {1: 32, 2: 1120}  # of each suite that seals: the lengths of a public key and of an enc
+BODIES = {1: [16 + (1024 << n) for n in range(8)] + [2**18]}  # and of what is sealed
+TEXTS = {suite: [17 + enc + padded for padded in (256, 1024, 4096, 15247)] for suite, enc in ENCS.items()}
+def check_form(signed, lengths):
+    """What is signed of a part that is sealed or in clear is what such a part has."""
+    sealed = signed.form == SEALED and signed.length in lengths.get(signed.suite, []) and len(signed.plaintext_commitment) == 32
+    need(sealed or (signed.form, signed.suite, signed.plaintext_commitment) == (CLEAR, 0, b""), "neither sealed nor in clear")
 def check_part(shown, name, signed):
     if shown:  # what is not shown is not checked
         part = h(name, shown.salt, shown.content), len(shown.content)
         need(signed and part == (signed.digest, signed.length), f"another {name} than was signed")
+        if signed.form == CLEAR:
+            message(name.title(), shown.content)
+def check_opened(opened, name, shown, signed):
+    """What was sealed, with the salt of its commitment; the sealed part itself is shown too."""
+    need(shown and signed.form == SEALED, "it opens what is in clear, or is not there")
+    need(h("plaintext", opened.salt, opened.content) == signed.plaintext_commitment, f"another {name} was sealed")
+    message(name.title(), opened.content)
+DAY = 24 * 3600 * 1000
 class Envelope:  # DSSE, of JSON or of protobuf
     def __init__(self, it):
         self.type, self.payload, self.signatures = it.payloadType, it.payload, [(s.keyid, s.sig) for s in it.signatures]
@@ -210,6 +146,7 @@ class Bundle:
     def __init__(self, text, policy):
         self.json, self.policy, self.records, self.seen = document(text, "wardline-evidence"), policy, {}, {}
         self.keys, self.directory, self.agencies, self.due, self.said = {}, [], set(), [], []
+        self.texts = {}  # by index: what is shown of a text, and what was signed of it
     def check(self):
         j = self.json
         self.checkpoints(j)
@@ -226,6 +163,8 @@ class Bundle:
         self.warning(j.warning, accepted, sorted((records[0] for records in threads), key=lambda it: it.index))
         for thread, records in zip(j.threads, threads):
             self.thread(thread, records)
+        if j.opened:
+            self.open(j.opened, j.warning.body)
         need({it.size for it in j.seen} <= set(self.seen), "seen: a size that nobody who signed had seen")
         return self.said
     def checkpoints(self, j):
@@ -259,6 +198,9 @@ class Bundle:
     # -- the directory: whose keys are valid where
     def enrol(self, who, role, key, index):
         keyid, trusted = sha(key).hex(), role == ROOT and (who, key) in self.policy.roots
+        if role == SEAL:
+            need(len(key) - 1 == KEYS.get(key[0]), "not a key of its suite")
+            keyid = h("seal-key", who.encode(), b"\0", key).hex()
         need(keyid not in self.keys, "a key is enrolled twice")
         self.keys[keyid] = SimpleNamespace(who=who, role=role, key=key, start=index, end=math.inf, trusted=trusted)
         return self.keys[keyid]
@@ -275,7 +217,7 @@ class Bundle:
         keys, signer = [self.valid(keyid, index) for keyid, _ in envelope.signatures], m.common.signer
         for key, (_, sig) in zip(keys, envelope.signatures):
             verify(key.key, envelope.pae, sig)
-        need(not new or (new in keys) == (new.role != TLS), "the new key has not signed")
+        need(not new or (new in keys) == (new.role not in (SEAL, TLS)), "the new key has not signed")
         keys = [key for key in keys if key is not new] or [new]
         need([(key.who, key.role) for key in keys] == [(signer.principal, signer.role)], "signer and key differ")
         need(m.common.origin == self.main.origin, "meant for another log")
@@ -356,7 +298,11 @@ class Bundle:
             need(rows == [*zip(body.routed, range(index + 1, 2**62))], "other threads are shown than follow it at once")
             led = {commitment(it) for record in first for it in record.routed.openings}
             need({commitment(it) for it in body.openings if it.kind == 1} == led, "not routed to all it is meant for")
+        check_form(m.body, BODIES)
         check_part(shown.body, "body", m.body)
+        self.header, self.accepted, reply = m, accepted, m.reply_key
+        need(bool(reply) == (m.body.form == SEALED), "a reply key without a sealed body, or none with one")
+        need(not reply or len(reply.key) == KEYS.get(reply.suite), "not a reply key of its suite")
     def thread(self, thread, records):
         desk, prev, last, texts = named(thread.desk), b"", -1, {text.index: text for text in thread.texts}
         need([text.index for text in thread.texts] == sorted(texts), "the texts are not in order, or one twice")
@@ -376,6 +322,7 @@ class Bundle:
         need(meant and all(meant), "not meant")
         newest = [(n, record.leaf) for n, record in enumerate(self.directory) if record.index < index][-1]
         need((body.directory.seq, body.directory.head) == newest, "routed by another directory than the newest")
+        need(bool(body.wrap_digest) == (self.header.body.form == SEALED), "a sealed body without a wrap, or one in clear with one")
         self.say(index, f"the relay put the warning on {desk}'s list")
     def handed_over(self, body, index, desk, texts):
         key = self.valid(body.tls_keyid, index)
@@ -386,8 +333,34 @@ class Bundle:
         need((m.warning_id, m.warning_digest) == (self.id, self.envelope.digest), "of another warning")
         need(m.kind and key.role == (RECEIVE if m.kind == 1 else OFFICER), "signed in the wrong role")
         need((m.common.signer.desk or key.who) == desk, "another desk's to sign")
-        check_part(texts.pop(index, None), "text", m.text)
-        self.say(index, f"{desk} had signed {FORMS['kinds'][m.kind]}", key)
+        if m.text:
+            check_form(m.text, TEXTS)
+        self.texts[index] = text, signed = texts.pop(index, None), m.text
+        check_part(text, "text", signed)
+        why = " (it says that it could not open it)" if m.reason == 7 else ""
+        self.say(index, f"{desk} had signed {FORMS['kinds'][m.kind]}{why}", key)
+    def erased(self, body, index, desk, texts):
+        """The relay's word that it has erased; held to its own rule, and to what the warning says."""
+        m, past = self.header, [n for n, it in self.records.items() if n < index and it.thread and it.thread.desk == desk]
+        answers = [n for n in past if self.records[n].choice == "acknowledged"]
+        of_warning = body.index == self.accepted.index if self.accepted else body.index < min(past)
+        need(of_warning or body.index in answers, "it erases what was not said here")
+        kept = 2 if m.handling and m.handling.personal_data else 3 if m.status in (2, 4) else 1
+        need(body.retention_class == kept and body.day < 2**24, "it erases what is of another class")
+        need(body.day >= m.expires_unix_ms // DAY, "it erases what had not expired")
+        need(self.records[index].time_unix_ms >= (body.day + 1 + body.days) * DAY, "it erases before its own rule would")
+        rule = f"{('', 'ordinary', 'personal data', 'exercise')[kept]}, {body.days} days after day {body.day} of 1970"
+        self.say(index, f"the relay claims that it has erased what was said in record {body.index} ({rule})")
+    def open(self, opened, body):
+        """What was sealed, shown with what was signed of it."""
+        Bad.where, indexes = "what is opened", [it.index for it in opened.texts]
+        need(opened.body or indexes, "it opens nothing")
+        need(ascending(indexes) and distinct(indexes), "opened texts: not in order, or one twice")
+        if opened.body:
+            check_opened(opened.body, "body", body, self.header.body)
+        for it in opened.texts:
+            check_opened(it, "text", *self.texts[it.index])
+        self.said.append(f"opened, and as it was signed: {', '.join(['the body'] * bool(opened.body) + [f'the text of record {n}' for n in indexes])}")
 
 if __name__ == "__main__":
     if len(sys.argv) != 4 or sys.argv[2] != "--policy":

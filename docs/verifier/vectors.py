@@ -70,7 +70,7 @@ def main(folder):
         agree(got == c["expect"], f"primitives.json, case {n} ({c['what']}): {got}")
     print(f"{len(cases)} primitives agree")
     policy = Policy.at(os.path.join(folder, "policy"))
-    for name in ("bundles.json", "forms.json", "documents.json", "enrolments.json", "directory.json", "threads.json"):
+    for name in ("bundles.json", "forms.json", "documents.json", "enrolments.json", "directory.json", "threads.json", "sealed.json"):
         bundles, wrong, records = json.loads(read(os.path.join(folder, name))), [], []
         if isinstance(bundles, dict):
             bundles, records = bundles["cases"], bundles["records"]

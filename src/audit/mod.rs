@@ -47,8 +47,8 @@ pub use report::{Counts, Report};
 pub use run::{Again, Audit, Begin, Watch};
 pub use state::StateError;
 pub use timeline::{
-    Answer, Event, Hand, Note, Recipient, Refusal, SeenBy, Sent, Start, Timeline, WarningTimeline, What,
-    Words,
+    Answer, BodyShown, Event, Hand, Note, Recipient, Refusal, SeenBy, Sent, Start, Timeline, WarningTimeline,
+    What, Words,
 };
 pub use trusted::{Trusted, TrustedRoots, UnusablePolicy};
 pub use verify::{Verdict, Verifier};
@@ -61,6 +61,8 @@ mod erasure_tests;
 mod network_tests;
 #[cfg(test)]
 mod scale_tests;
+#[cfg(test)]
+mod sealed_world;
 #[cfg(test)]
 mod tamper;
 #[cfg(test)]

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 use super::beside::Beside;
 use crate::domain::{
     Acknowledgement, AcknowledgementKind, Address, Assessment, Body, Common, ContentBlock, Country,
-    DeskAddress, Digest, Erased, HandedOver, Hash, KeyId, KeyRole, Origin, PayloadId, Precedence, Principal,
-    Record, RecordKind, RefusalReason, SignedEnvelope, Specific, Status, Step, Text, ThreadLink, Warning,
-    WarningType,
+    DeskAddress, Digest, Erased, Form, HandedOver, Hash, KeyId, KeyRole, Origin, PayloadId, Precedence,
+    Principal, Record, RecordKind, RefusalReason, Routed, SignedEnvelope, Specific, Status, Step, Text,
+    ThreadLink, Warning, WarningType,
 };
 use crate::seal::PayloadKind;
 use crate::time::Timestamp;
@@ -36,6 +36,20 @@ pub struct Timeline {
     pub refusals: Vec<Refusal>,
 }
 
+impl WarningTimeline {
+    /// The record by which the relay says that it has erased the body; none: it does not say so.
+    pub fn body_erased(&self) -> Option<u64> {
+        let accepted = self.events.iter().find(|event| event.what == What::Accepted)?;
+        self.erasure_of(accepted.index)
+    }
+
+    /// The same of what was said in a record.
+    pub fn erasure_of(&self, index: u64) -> Option<u64> {
+        let erased = |event: &&Event| matches!(&event.what, What::Erased(erased) if erased.index == index);
+        self.events.iter().find(erased).map(|event| event.index)
+    }
+}
+
 impl Timeline {
     /// The times at which the relay came back from an outage while a warning was under way: after its first record, and
     /// before its last one, or at all if somebody is still silent.
@@ -57,6 +71,8 @@ pub struct WarningTimeline {
     pub digest: Digest,
     /// What its originator signed; none: its acceptance is out of scope.
     pub sent: Option<Sent>,
+    /// Whether its body was sealed.
+    pub sealed: bool,
     /// What happened to it, in order.
     pub events: Vec<Event>,
     /// Its recipients in scope, in the order of their addresses.
@@ -82,10 +98,37 @@ pub struct Sent {
     pub sent: Timestamp,
     /// When it expires.
     pub expires: Option<Timestamp>,
-    /// The authoritative headline and its language; none: the body was not shown.
+    /// How its body was shown.
+    pub body: BodyShown,
+    /// The authoritative headline and its language; none: the body was not shown in clear.
     pub headline: Option<Words>,
     /// The headline in the other languages, as they were signed.
     pub translations: Vec<Words>,
+}
+
+/// How the body of a warning is shown. That it is sealed never means that it is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyShown {
+    /// In clear, as it was signed.
+    Clear,
+    /// Sealed as it was signed, and opened beside that.
+    Opened,
+    /// Sealed as it was signed: whoever has a key for it can read it.
+    Sealed,
+    /// Not at all: it was erased or left out.
+    Absent,
+}
+
+impl BodyShown {
+    /// As it is written.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Clear => "CLEAR",
+            Self::Opened => "OPENED",
+            Self::Sealed => "SEALED",
+            Self::Absent => "ABSENT",
+        }
+    }
 }
 
 /// Words of a person, as they were signed: to be sanitised where they are shown.
@@ -214,8 +257,25 @@ pub enum Note {
     None,
     /// As signed, and matching its digest.
     Kept(Words),
+    /// One was signed and sealed: it is shown, and not opened.
+    Sealed,
     /// One was signed; it was not shown.
     Absent,
+}
+
+impl Note {
+    /// What is shown of a signed text; `shown`: it lies beside the answer, in clear or sealed.
+    pub(super) fn of(said: &Acknowledgement, text: Option<&Text>, shown: bool) -> Self {
+        match (&said.text, text) {
+            (None, _) => Self::None,
+            (Some(_), Some(text)) => Self::Kept(Words {
+                language: text.language.to_string(),
+                text: text.text.clone(),
+            }),
+            (Some(_), None) if shown => Self::Sealed,
+            (Some(_), None) => Self::Absent,
+        }
+    }
 }
 
 /// Where a recipient stands.
@@ -286,17 +346,23 @@ impl Gathering {
     pub(super) fn record(&mut self, index: u64, record: &Record, beside: &Beside) {
         let at = (index, record.time);
         match (&record.kind, beside) {
-            (RecordKind::Accepted(accepted), Beside::Warning { header, body, .. }) => {
+            (RecordKind::Accepted(accepted), Beside::Warning { header, body, shown }) => {
                 self.sighting(index, Some(&header.common));
-                self.accepted(at, &accepted.warning, header, body.as_deref());
+                let (body, as_shown) = match (body.as_deref(), shown) {
+                    (Some(body), _) => (Some(body), BodyShown::Clear),
+                    (None, true) => (None, BodyShown::Sealed),
+                    (None, false) => (None, BodyShown::Absent),
+                };
+                self.accepted(at, &accepted.warning, header, body, as_shown);
             }
-            (RecordKind::Acknowledged(envelope), Beside::Acknowledgement { said, text, .. }) => {
+            (RecordKind::Acknowledged(envelope), Beside::Acknowledgement { said, text, shown }) => {
                 self.sighting(index, Some(&said.common));
                 if let Some(link) = &record.thread {
-                    self.acknowledged(at, &link.desk, envelope, said, text.as_ref());
+                    let note = Note::of(said, text.as_ref(), *shown);
+                    self.acknowledged(at, &link.desk, envelope, said, note);
                 }
             }
-            (RecordKind::Routed(routed), _) => self.routed(at, routed.warning, &routed.desk),
+            (RecordKind::Routed(routed), _) => self.routed(at, routed),
             (RecordKind::HandedOver(handed_over), _) => {
                 if let Some(link) = &record.thread {
                     self.handed_over(at, link, handed_over);
@@ -355,7 +421,14 @@ impl Gathering {
         }
     }
 
-    fn accepted(&mut self, at: At, envelope: &SignedEnvelope, header: &Warning, body: Option<&Body>) {
+    fn accepted(
+        &mut self,
+        at: At,
+        envelope: &SignedEnvelope,
+        header: &Warning,
+        body: Option<&Body>,
+        shown: BodyShown,
+    ) {
         let words = |block: &ContentBlock| Words {
             language: block.language.to_string(),
             text: block.headline.clone(),
@@ -378,16 +451,21 @@ impl Gathering {
             by,
             sent: header.common.sent,
             expires: header.expires,
+            body: shown,
             headline,
             translations,
         });
         let warning = self.warning(envelope.digest());
         warning.sent = sent;
+        warning.sealed = header.body.form == Form::Sealed;
         warning.events.push(event(at, None, What::Accepted));
     }
 
-    fn routed(&mut self, at: At, digest: Digest, desk: &DeskAddress) {
-        let warning = self.warning(digest);
+    fn routed(&mut self, at: At, routed: &Routed) {
+        let desk = &routed.desk;
+        let warning = self.warning(routed.warning);
+        // Whoever sees no acceptance knows it by this.
+        warning.sealed |= routed.wrap_digest.is_some();
         warning.events.push(event(at, Some(desk), What::Routed));
         warning.recipients.insert(
             desk.clone(),
@@ -437,16 +515,8 @@ impl Gathering {
         desk: &DeskAddress,
         envelope: &SignedEnvelope,
         said: &Acknowledgement,
-        text: Option<&Text>,
+        note: Note,
     ) {
-        let note = match (&said.text, text) {
-            (None, _) => Note::None,
-            (Some(_), Some(text)) => Note::Kept(Words {
-                language: text.language.to_string(),
-                text: text.text.clone(),
-            }),
-            (Some(_), None) => Note::Absent,
-        };
         let answer = Hand::of(&said.common, envelope).map(|by| Answer {
             kind: said.kind,
             by,
@@ -498,6 +568,7 @@ impl Gathering {
             self.warnings.push(WarningTimeline {
                 digest,
                 sent: None,
+                sealed: false,
                 events: Vec::new(),
                 recipients: BTreeMap::new(),
             });

@@ -34,6 +34,9 @@ impl Timeline {
             "signed_by": sent.map(|sent| hand(&sent.by)),
             "sent_by_signer": sent.map(|sent| time(sent.sent)),
             "expires": sent.and_then(|sent| sent.expires).map(time),
+            "sealed": warning.sealed,
+            "body": sent.map(|sent| sent.body.word()),
+            "body_erased_by_record": warning.body_erased(),
             "headline": sent.and_then(|sent| sent.headline.as_ref()).map(words),
             "translations": sent.map(|sent| sent.translations.iter().map(words).collect::<Vec<_>>()),
             "events": warning.events.iter().map(event).collect::<Vec<_>>(),
@@ -112,10 +115,11 @@ pub(super) fn erased_json(erased: &Erased) -> Value {
 }
 
 fn answer(said: &Answer) -> Value {
-    let (note, absent) = match &said.note {
-        Note::None => (None, false),
-        Note::Kept(note) => (Some(words(note)), false),
-        Note::Absent => (None, true),
+    let (note, absent, sealed) = match &said.note {
+        Note::None => (None, false, false),
+        Note::Kept(note) => (Some(words(note)), false, false),
+        Note::Sealed => (None, false, true),
+        Note::Absent => (None, true, false),
     };
     json!({
         "signed_by": hand(&said.by),
@@ -127,6 +131,7 @@ fn answer(said: &Answer) -> Value {
         "to": said.to.as_ref().map(ToString::to_string),
         "note": note,
         "note_absent": absent,
+        "note_sealed": sealed,
     })
 }
 

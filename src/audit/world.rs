@@ -380,6 +380,11 @@ impl World {
     /// A desk's agency answers; the record.
     pub(crate) fn answer(&mut self, warning: Digest, by: &str, kind: AcknowledgementKind, says: Says) -> u64 {
         let (said, text) = self.acknowledgement(warning, by, kind, says);
+        self.acknowledge(by, said, text)
+    }
+
+    /// Submits an answer; the record.
+    pub(super) fn acknowledge(&mut self, by: &str, said: Acknowledgement, text: Option<DetachedPart>) -> u64 {
         let role = said.common.named().unwrap().role;
         let envelope = envelope(
             PayloadKind::Acknowledgement,

@@ -49,6 +49,10 @@ pub(crate) enum AuditCommand {
         /// Do not wait, for a few seconds, until the witnesses have cosigned the newest records.
         #[arg(long)]
         no_wait: bool,
+        /// Open what is sealed in it, as far as this profile can: whoever has the file then reads it. Without this, what is
+        /// sealed stays sealed, as it was signed.
+        #[arg(long)]
+        open: bool,
     },
     /// Check an evidence bundle or a proof of misbehaviour, offline: no relay, no profile.
     ///
@@ -115,8 +119,14 @@ pub(crate) async fn run(command: AuditCommand, context: &Context) -> Result<Exit
         AuditCommand::Timestamp(command) => {
             return timestamp::run(command, &open(context)?, context).await;
         }
-        AuditCommand::Bundle { id, output, no_wait } => {
-            return evidence::bundle(&id, &output, !no_wait, context).await;
+        AuditCommand::Bundle {
+            id,
+            output,
+            no_wait,
+            open,
+        } => {
+            let how = evidence::How { wait: !no_wait, open };
+            return evidence::bundle(&id, &output, how, context).await;
         }
         AuditCommand::Check { file, policy, inbox } => {
             return evidence::judge(&file, &policy, inbox, context);

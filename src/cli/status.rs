@@ -183,6 +183,9 @@ fn answer_line(answer: &Answer) -> String {
     }
     if let Some(reason) = said.reason {
         let _ = write!(line, ", {reason}");
+        if let Some(meaning) = reason.meaning() {
+            let _ = write!(line, ": {meaning}");
+        }
     }
     if let Some(until) = said.until {
         let _ = write!(line, ", until {until}");

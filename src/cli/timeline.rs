@@ -1,11 +1,12 @@
 //! A timeline for people: one block a warning, at most 100 columns wide, drawn from nothing but the verified replay. The
 //! words of people are neutral and isolated, so that none of them can imitate a line of ours.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::screen::{Colours, Tone, lines, name, width_of, wrap};
 use crate::audit::{
-    Answer, Event, Hand, Note, Recipient, Refusal, Start, Timeline, WarningTimeline, What, Words,
+    Answer, BodyShown, Event, Hand, Note, Recipient, Refusal, Start, Timeline, WarningTimeline, What, Words,
 };
 use crate::domain::{AcknowledgementKind, DeskAddress, Step, WarningType};
 use crate::time::Timestamp;
@@ -106,7 +107,8 @@ pub(crate) fn block(
         }
         row(&mut out, event, hand, column, &text);
         if let What::Acknowledged(answer) = &event.what {
-            note(&mut out, answer, TIMES + column + 2);
+            let erased = warning.erasure_of(event.index);
+            note(&mut out, answer, erased, TIMES + column + 2);
         }
     }
     for start in outages {
@@ -147,14 +149,43 @@ fn heading(warning: &WarningTimeline, number: &str, detail: Detail, colours: Col
         for words in sent.headline.iter().chain(&sent.translations) {
             said(&mut out, words, INDENT);
         }
-        if sent.headline.is_none() {
-            let _ = writeln!(out, "{:INDENT$}(its body was not shown)", "");
+        if let Some(why) = unread(warning, sent.body) {
+            for line in wrap(&why, WIDTH - INDENT) {
+                let _ = writeln!(out, "{:INDENT$}{line}", "");
+            }
         }
+    }
+    if warning.sent.is_none() && warning.sealed {
+        let _ = writeln!(out, "{:INDENT$}(its body is sealed, and not opened here)", "");
     }
     if detail == Detail::Evidence {
         identity(&mut out, warning);
     }
     out
+}
+
+/// Why nothing of what a warning says stands here. Whether it is sealed or gone are two things.
+fn unread(warning: &WarningTimeline, shown: BodyShown) -> Option<String> {
+    let why = match (shown, warning.body_erased()) {
+        (BodyShown::Clear | BodyShown::Opened, _) => return None,
+        (BodyShown::Sealed, _) => {
+            let to: BTreeSet<String> = warning
+                .recipients
+                .keys()
+                .map(|desk| desk.agency().to_string())
+                .collect();
+            let to: Vec<String> = to.into_iter().collect();
+            format!(
+                "(its body is sealed to {}, and not opened here)",
+                to.join(" and ")
+            )
+        }
+        (BodyShown::Absent, Some(erased)) => {
+            format!("(its body was erased, as the relay says in record {erased})")
+        }
+        (BodyShown::Absent, None) => "(its body was not shown)".to_owned(),
+    };
+    Some(why)
 }
 
 /// What names a warning, and what its sender's clock said.
@@ -274,6 +305,9 @@ fn acknowledged(answer: &Answer) -> String {
     }
     if let Some(reason) = answer.reason {
         let _ = write!(text, " ({reason})");
+        if let Some(meaning) = reason.meaning() {
+            let _ = write!(text, ": {meaning}");
+        }
     }
     if let Some(assessment) = answer.assessment {
         let _ = write!(text, ", {assessment}");
@@ -288,13 +322,16 @@ fn acknowledged(answer: &Answer) -> String {
     text
 }
 
-fn note(out: &mut String, answer: &Answer, indent: usize) {
-    match &answer.note {
-        Note::None => {}
-        Note::Kept(words) => said(out, words, indent),
-        Note::Absent => {
-            let _ = writeln!(out, "{:indent$}(a note was signed; it was not shown)", "");
-        }
+fn note(out: &mut String, answer: &Answer, erased: Option<u64>, indent: usize) {
+    let mut put = |why: &str| {
+        let _ = writeln!(out, "{:indent$}{why}", "");
+    };
+    match (&answer.note, erased) {
+        (Note::None, _) => {}
+        (Note::Kept(words), _) => said(out, words, indent),
+        (Note::Sealed, _) => put("(with a note, sealed to the sender)"),
+        (Note::Absent, Some(erased)) => put(&format!("(a note was signed; erased, says record {erased})")),
+        (Note::Absent, None) => put("(a note was signed; it was not shown)"),
     }
 }
 
@@ -477,6 +514,56 @@ mod tests {
         let world = eventful();
         let timeline = timeline(&world, world.shown.clone());
         insta::assert_snapshot!(render(&timeline, Detail::Story, Colours::Off));
+    }
+
+    /// What an auditor and a recipient read of a sealed warning that was refused as unreadable: that it was sealed, to whom, and that
+    /// it could not be opened; and when the relay has erased it, that, with the record that says so.
+    #[test]
+    fn a_sealed_warning_is_told_as_that() {
+        use crate::domain::{AcknowledgementKind, RefusalReason};
+        let mut world = World::sealing();
+        let (warning, _) = world.send_sealed("us.ctc", &["ru.ctc"]);
+        let accepted = world.size() - 2;
+        world.hand_over(warning, "ru.ctc", 0);
+        let says = Says {
+            reason: Some(RefusalReason::Unreadable),
+            note: Some(("en", "Too vague.")),
+            ..Says::default()
+        };
+        let refused = world.answer_sealed(warning, "ru.ctc", AcknowledgementKind::Refused, says);
+        let told = |world: &World, viewer: &str| {
+            let timeline = timeline(world, shown_to(world, viewer));
+            render(&timeline, Detail::Story, Colours::Off)
+        };
+        let by_auditor = told(&world, crate::audit::world::AUDITOR);
+        for line in [
+            "  (its body is sealed to ru.ctc, and not opened here)\n",
+            "REFUSED (UNREADABLE): says",
+            "(with a note, sealed to the sender)\n",
+        ] {
+            assert!(by_auditor.contains(line), "{by_auditor}");
+        }
+        let by_recipient = told(&world, "ru.ctc");
+        let line = "  (its body is sealed, and not opened here)\n";
+        assert!(by_recipient.contains(line), "{by_recipient}");
+        for text in [by_auditor, by_recipient] {
+            assert!(
+                !text.to_lowercase().contains("erased") && !text.contains("concert"),
+                "{text}"
+            );
+        }
+        let erased = world.erase(warning, "ru.ctc", accepted);
+        let note = world.erase(warning, "ru.ctc", refused);
+        for shown in &mut world.shown {
+            shown.part = None;
+        }
+        let by_auditor = told(&world, crate::audit::world::AUDITOR);
+        let body = format!("  (its body was erased, as the relay says in record {erased})\n");
+        let words = format!("(a note was signed; erased, says record {note})\n");
+        assert!(
+            by_auditor.contains(&body) && by_auditor.contains(&words),
+            "{by_auditor}"
+        );
     }
 
     /// What an auditor reads: the same, with what names each warning and what pins each record.

@@ -13,7 +13,7 @@ use super::proven::{ProvenRecord, prove};
 use super::trust::{ConsistencySource as _, Word};
 use super::verification::VerificationError;
 use crate::domain::{
-    DeskAddress, DetachedPart, Digest, Hash, Receipt, Seen, SignedEnvelope, ThreadView, WarningName,
+    DeskAddress, DetachedPart, Digest, Hash, Receipt, Seen, SignedEnvelope, ThreadView, WarningName, Wrap,
 };
 use crate::limits;
 use crate::transparency::SignedCheckpoint;
@@ -32,6 +32,8 @@ pub struct RawEvidence {
     pub envelope: SignedEnvelope,
     /// Its body.
     pub body: Option<DetachedPart>,
+    /// Wraps of its key for us.
+    pub wraps: Vec<Wrap>,
     /// The `ACCEPTED` record.
     pub accepted: Option<Receipt>,
     /// The threads, each whole, by recipient.
@@ -271,12 +273,14 @@ fn begun(
     newest: &SignedCheckpoint,
 ) -> Result<RawEvidence, VerificationError> {
     let accepted = warning.accepted.clone().map(Receipt::try_from).transpose();
+    let wraps = warning.wraps.iter().cloned().map(Wrap::try_from);
     Ok(RawEvidence {
         checkpoint,
         cosigned: None,
         newest_size: newest.size(),
         envelope: wire::required_as(warning.envelope.clone(), "envelope").map_err(unreadable)?,
         body: wire::optional_as(warning.body.clone(), "body").map_err(unreadable)?,
+        wraps: wraps.collect::<Result<_, _>>().map_err(unreadable)?,
         accepted: accepted.map_err(unreadable)?,
         threads: BTreeMap::new(),
         directory: Vec::new(),

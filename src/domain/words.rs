@@ -169,6 +169,21 @@ impl WarningType {
     }
 }
 
+impl RefusalReason {
+    /// What it says, where a reader would not know it by the word; the one who refuses is its subject.
+    pub const fn meaning(self) -> Option<&'static str> {
+        match self {
+            Self::Unreadable => Some("says that it could not open it"),
+            Self::Busy
+            | Self::NotCompetent
+            | Self::LegalBar
+            | Self::Capacity
+            | Self::Language
+            | Self::Other => None,
+        }
+    }
+}
+
 impl AcknowledgementKind {
     /// The step that it is evidence of.
     pub const fn step(self) -> Step {

@@ -5,7 +5,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Bundle, BundleFault, BundledThread, Earlier, Entry, FORMAT, SeenRoot, TimestampToken};
+use super::{Bundle, BundleFault, BundledThread, Earlier, Entry, FORMAT, Opened, SeenRoot, TimestampToken};
 use crate::domain::{DetachedPart, Hash};
 use crate::limits;
 use crate::objects::only_objects;
@@ -28,7 +28,21 @@ struct Json {
     #[serde(deserialize_with = "required")]
     accepted: Option<JsonEntry>,
     threads: Vec<JsonThread>,
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    opened: Option<JsonOpened>,
     directory: Vec<JsonEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+struct JsonOpened {
+    #[serde(deserialize_with = "required")]
+    body: Option<JsonPart>,
+    texts: Vec<JsonText>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -96,6 +110,11 @@ fn required<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> 
     Option::deserialize(deserializer)
 }
 
+/// A member that may be missing is one if it is there, and not `null`.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 /// What a document says it is, read before anything else of it.
 #[derive(Deserialize)]
 #[serde(remote = "Self")]
@@ -113,7 +132,8 @@ only_objects!(
     JsonPart,
     JsonEntry,
     JsonThread,
-    JsonText
+    JsonText,
+    JsonOpened
 );
 
 /// The `format` of a document; none: it is no JSON object with one.
@@ -192,13 +212,32 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Bundle, BundleFault> {
             .enumerate()
             .map(|(at, it)| thread(&format!("threads[{at}]"), it))
             .collect::<Result<_, _>>()?,
+        opened: match &json.opened {
+            Some(it) => opened(it)?,
+            None => Opened::default(),
+        },
         directory: entries("directory", &json.directory)?,
     })
 }
 
-fn thread(part: &str, json: &JsonThread) -> Result<BundledThread, BundleFault> {
-    let mut texts: Vec<(u64, DetachedPart)> = Vec::with_capacity(json.texts.len());
-    for (at, it) in json.texts.iter().enumerate() {
+fn opened(json: &JsonOpened) -> Result<Opened, BundleFault> {
+    let max = limits::SEALABLE_BODY_BYTES_MAX;
+    let body = json.body.as_ref();
+    let opened = Opened {
+        body: body
+            .map(|it| detached("opened.body", &it.salt, &it.content, max))
+            .transpose()?,
+        texts: texts("opened", &json.texts, limits::SEALABLE_TEXT_BYTES_MAX)?,
+    };
+    match opened.is_empty() {
+        true => Err(BundleFault::new("opened", "it opens nothing")),
+        false => Ok(opened),
+    }
+}
+
+fn texts(part: &str, json: &[JsonText], max: usize) -> Result<Vec<(u64, DetachedPart)>, BundleFault> {
+    let mut texts: Vec<(u64, DetachedPart)> = Vec::with_capacity(json.len());
+    for (at, it) in json.iter().enumerate() {
         let part = format!("{part}.texts[{at}]");
         if texts.last().is_some_and(|(before, _)| *before >= it.index) {
             return Err(BundleFault::new(
@@ -206,14 +245,17 @@ fn thread(part: &str, json: &JsonThread) -> Result<BundledThread, BundleFault> {
                 "the texts are not in the order of their records, each once",
             ));
         }
-        let text = detached(&part, &it.salt, &it.content, limits::TEXT_BYTES_MAX)?;
-        texts.push((it.index, text));
+        texts.push((it.index, detached(&part, &it.salt, &it.content, max)?));
     }
+    Ok(texts)
+}
+
+fn thread(part: &str, json: &JsonThread) -> Result<BundledThread, BundleFault> {
     let desk = json.desk.parse();
     Ok(BundledThread {
         desk: desk.map_err(|error| BundleFault::new(format!("{part}.desk"), error))?,
         records: entries(&format!("{part}.records"), &json.records)?,
-        texts,
+        texts: texts(part, &json.texts, limits::TEXT_BYTES_MAX)?,
     })
 }
 
@@ -311,13 +353,14 @@ pub(super) fn write(bundle: &Bundle) -> String {
             .collect(),
         warning: JsonWarning {
             envelope: EnvelopeJson::of(&bundle.envelope),
-            body: bundle.body.as_ref().map(|part| JsonPart {
-                salt: BASE64_STANDARD.encode(part.salt),
-                content: BASE64_STANDARD.encode(&part.content),
-            }),
+            body: bundle.body.as_ref().map(json_part),
         },
         accepted: bundle.accepted.as_ref().map(json_entry),
         threads: bundle.threads.iter().map(json_thread).collect(),
+        opened: (!bundle.opened.is_empty()).then(|| JsonOpened {
+            body: bundle.opened.body.as_ref().map(json_part),
+            texts: json_texts(&bundle.opened.texts),
+        }),
         directory: bundle.directory.iter().map(json_entry).collect(),
     };
     // Texts, numbers and lists of them always serialize.
@@ -330,15 +373,26 @@ fn json_thread(thread: &BundledThread) -> JsonThread {
     JsonThread {
         desk: thread.desk.to_string(),
         records: thread.records.iter().map(json_entry).collect(),
-        texts: thread
-            .texts
-            .iter()
-            .map(|(index, part)| JsonText {
-                index: *index,
-                salt: BASE64_STANDARD.encode(part.salt),
-                content: BASE64_STANDARD.encode(&part.content),
-            })
-            .collect(),
+        texts: json_texts(&thread.texts),
+    }
+}
+
+fn json_texts(texts: &[(u64, DetachedPart)]) -> Vec<JsonText> {
+    let json = |(index, part): &(u64, DetachedPart)| {
+        let JsonPart { salt, content } = json_part(part);
+        JsonText {
+            index: *index,
+            salt,
+            content,
+        }
+    };
+    texts.iter().map(json).collect()
+}
+
+fn json_part(part: &DetachedPart) -> JsonPart {
+    JsonPart {
+        salt: BASE64_STANDARD.encode(part.salt),
+        content: BASE64_STANDARD.encode(&part.content),
     }
 }
 

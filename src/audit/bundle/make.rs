@@ -4,15 +4,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::check::{Findings, check};
+use super::super::check::{Act, Deed, Findings, check};
+use super::super::timeline::{BodyShown, Note};
 use super::super::trusted::Trusted;
 use super::tokens::{Tokens, TokensLeftOut, stored_tokens};
-use super::{Bundle, BundleFault, BundledThread, Earlier, Entry, SeenRoot};
-use crate::client::{Client, ClientError, ProvenRecord, RawEvidence};
-use crate::domain::{Receipt, Seen, SignedEnvelope, WarningName};
+use super::{Bundle, BundleFault, BundledThread, Earlier, Entry, Opened, SeenRoot};
+use crate::client::{Client, ClientError, ProvenRecord, RawEvidence, SealedEvidence};
+use crate::domain::{DetachedPart, Receipt, RecordKind, Seen, SignedEnvelope, WarningName, Wrap};
 use crate::ledger::{seeing, seen_in};
 use crate::limits;
+use crate::seal::OpenedPart;
 use crate::transparency::{Policy, SignedCheckpoint, TlogProof};
+use crate::wire;
 
 /// Why there is no bundle.
 #[derive(Debug, thiserror::Error)]
@@ -44,9 +47,60 @@ pub struct Made {
     pub cosigned_size: Option<u64>,
     /// Timestamp tokens of the profile that are not in it.
     pub tokens_left_out: TokensLeftOut,
+    /// The wraps of the body's key that the relay has for this profile.
+    wraps: Vec<Wrap>,
 }
 
-/// Makes the bundle of a warning, of what is the profile's to see.
+impl Made {
+    /// The same with what is sealed in it opened, as far as this profile can.
+    pub async fn opened(mut self, client: &Client) -> Result<Self, NotMade> {
+        let bundle = &self.bundle;
+        let mut records = Vec::new();
+        for thread in &bundle.threads {
+            for (index, part) in &thread.texts {
+                let mut entries = thread.records.iter();
+                let entry = entries.find(|entry| entry.proof.index == *index);
+                let record = entry.and_then(|entry| wire::record(&entry.record).ok());
+                if let Some(RecordKind::Acknowledged(envelope)) = record.map(|record| record.kind) {
+                    records.push((*index, envelope, part));
+                }
+            }
+        }
+        let texts = records.iter();
+        let sealed = SealedEvidence {
+            envelope: &bundle.envelope,
+            body: bundle.body.as_ref(),
+            wraps: &self.wraps,
+            texts: texts
+                .map(|(index, envelope, part)| (*index, envelope, *part))
+                .collect(),
+        };
+        let opened = client.open_evidence(sealed).await?;
+        let part = |opened: OpenedPart| DetachedPart {
+            salt: opened.salt,
+            content: opened.text.into(),
+        };
+        let texts = opened.texts.into_iter();
+        let mut texts: Vec<_> = texts.map(|(index, opened)| (index, part(opened))).collect();
+        texts.sort_by_key(|(index, _)| *index);
+        self.bundle.opened = Opened {
+            body: opened.body.map(part),
+            texts,
+        };
+        (self.json, self.findings) = written(&self.bundle, client)?;
+        Ok(self)
+    }
+
+    /// What is sealed in it and stays so: the body, and how many texts.
+    pub fn left_sealed(&self) -> (bool, usize) {
+        let findings = &self.findings;
+        let is_sealed = |act: &&Act| matches!(&act.what, Deed::Said(said) if said.note == Note::Sealed);
+        let texts = findings.acts.iter().filter(is_sealed).count();
+        (findings.warning.body == BodyShown::Sealed, texts)
+    }
+}
+
+/// Makes the bundle of a warning, of what is the profile's to see. What is sealed in it stays so.
 pub async fn make(client: &Client, name: &WarningName) -> Result<Made, NotMade> {
     let raw = client.raw_evidence(name).await?;
     let mut earlier = earlier(client, &raw).await?;
@@ -82,18 +136,10 @@ pub async fn make(client: &Client, name: &WarningName) -> Result<Made, NotMade> 
                 texts: parts.texts.into_iter().collect(),
             })
             .collect(),
+        opened: Opened::default(),
         directory: raw.directory.into_iter().map(&entry).collect(),
     };
-    let json = bundle.to_json();
-    if json.len() > limits::BUNDLE_BYTES_MAX {
-        return Err(NotMade::TooLong(json.len()));
-    }
-    // What is checked is what is written, byte for byte.
-    let read = Bundle::parse(json.as_bytes())?;
-    let findings = check(
-        &read,
-        &Trusted::new(Policy::of_log(client.settings().log.clone()), None),
-    )?;
+    let (json, findings) = written(&bundle, client)?;
     Ok(Made {
         bundle,
         json,
@@ -101,7 +147,20 @@ pub async fn make(client: &Client, name: &WarningName) -> Result<Made, NotMade> 
         newest_size,
         cosigned_size,
         tokens_left_out: left_out,
+        wraps: raw.wraps,
     })
+}
+
+/// The bundle as a file, and what it shows. What is checked is what is written, byte for byte.
+fn written(bundle: &Bundle, client: &Client) -> Result<(String, Findings), NotMade> {
+    let json = bundle.to_json();
+    if json.len() > limits::BUNDLE_BYTES_MAX {
+        return Err(NotMade::TooLong(json.len()));
+    }
+    let read = Bundle::parse(json.as_bytes())?;
+    let pinned = Trusted::new(Policy::of_log(client.settings().log.clone()), None);
+    let findings = check(&read, &pinned)?;
+    Ok((json, findings))
 }
 
 /// The checkpoints of timestamp tokens come beside them.

@@ -16,11 +16,14 @@
 //!   "warning": { "envelope": <DSSE JSON>, "body": {"salt": "<base64>", "content": "<base64>"} | null },
 //!   "accepted": ENTRY | null,                                     the originator's and its auditors' only
 //!   "threads": [ {"desk": "ru.ctc", "records": [ENTRY, …], "texts": [{"index": n, "salt": …, "content": …}, …]}, … ],
+//!   "opened": {"body": {"salt": …, "content": …} | null, "texts": [{"index": n, "salt": …, "content": …}, …]},
+//!                                                                 may be missing: what is sealed in it, in clear
 //!   "directory": [ENTRY, …] }                                     the directory's chain, from the genesis on
 //! ENTRY = { "proof": "<c2sp.org/tlog-proof@v1>", "record": "<base64 of the stored bytes>" }
 //! ```
-//! All members are required, none may be repeated, no other is known; base64 is the standard alphabet's canonical form with
+//! All members but "opened" are required, none may be repeated, no other is known; base64 is the standard alphabet's canonical form with
 //! padding. The checkpoint in each ENTRY's proof is `"checkpoint"`, byte for byte. `"texts"` name records by log index.
+//! The salts of `"opened"` are those of the plaintext commitments, and what it opens is in the bundle, sealed as it was signed.
 
 mod inbox;
 mod json;
@@ -68,8 +71,26 @@ pub struct Bundle {
     pub accepted: Option<Entry>,
     /// The threads, one a recipient.
     pub threads: Vec<BundledThread>,
+    /// What is sealed in it, in clear, as far as its maker opened it.
+    pub opened: Opened,
     /// The directory's chain.
     pub directory: Vec<Entry>,
+}
+
+/// What is sealed in a bundle, opened: each text with the salt of the commitment that was signed to it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Opened {
+    /// The body.
+    pub body: Option<DetachedPart>,
+    /// The free texts of answers, each with the log index of its record.
+    pub texts: Vec<(u64, DetachedPart)>,
+}
+
+impl Opened {
+    /// Whether nothing is opened: then a bundle does not speak of it.
+    pub fn is_empty(&self) -> bool {
+        self.body.is_none() && self.texts.is_empty()
+    }
 }
 
 /// An older checkpoint of the same log.

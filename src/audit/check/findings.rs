@@ -8,7 +8,7 @@ use crate::domain::{
 };
 use crate::time::Timestamp;
 
-use super::super::timeline::{Note, Words};
+use super::super::timeline::{BodyShown, Note, Words};
 
 /// What a bundle that verifies shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +117,11 @@ pub struct WarningFinding {
     pub territory: Option<Country>,
     /// When it expires, as its originator signed.
     pub expires: Option<Timestamp>,
-    /// What it says: the authoritative headline first; none: its body is not shown.
+    /// Whether its body was sealed.
+    pub sealed: bool,
+    /// How its body is shown.
+    pub body: BodyShown,
+    /// What it says: the authoritative headline first; none: its body is not shown, or not opened.
     pub headlines: Option<Vec<Words>>,
     /// The index of the record by which its place is judged: `ACCEPTED`, or else the first `ROUTED`.
     pub index: u64,
@@ -190,6 +194,25 @@ pub enum Deed {
     Unknown,
 }
 
+impl Findings {
+    /// The record by which the relay says that it has erased the body.
+    pub fn body_erased(&self) -> Option<u64> {
+        // Without the acceptance, what stands before the first ROUTED.
+        let first = self.warning.index;
+        self.erasure(|index| index <= first)
+    }
+
+    /// The same of what was said in a record.
+    pub fn erasure_of(&self, index: u64) -> Option<u64> {
+        self.erasure(|of| of == index)
+    }
+
+    fn erasure(&self, is_it: impl Fn(u64) -> bool) -> Option<u64> {
+        let erased = |act: &&Act| matches!(&act.what, Deed::Erased(erased) if is_it(erased.index));
+        self.acts.iter().find(erased).map(|act| act.index)
+    }
+}
+
 impl Deed {
     /// The word for it, as DOMAIN.md writes it.
     pub const fn word(&self) -> &'static str {
@@ -221,6 +244,8 @@ pub struct Said {
     pub to: Option<Address>,
     /// The free text.
     pub note: Note,
+    /// Whether that was sealed; where it is kept, it is opened.
+    pub sealed: bool,
 }
 
 /// Whose signature it is.
@@ -417,8 +442,12 @@ pub struct NotShown {
 pub enum Missing {
     /// What the warning says: its body was erased or left out.
     Body,
-    /// The free text of an acknowledgement.
+    /// What the warning says: its body is sealed, and not opened.
+    SealedBody,
+    /// The free text of an acknowledgement: it was erased or left out.
     Text,
+    /// The free text of an acknowledgement: it is sealed, and not opened.
+    SealedText,
     /// What happened after the last record of a thread.
     Later,
     /// To whom else the warning went.
@@ -448,7 +477,9 @@ impl Missing {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Body => "BODY",
+            Self::SealedBody => "SEALED_BODY",
             Self::Text => "TEXT",
+            Self::SealedText => "SEALED_TEXT",
             Self::Later => "LATER",
             Self::OtherRecipients => "OTHER_RECIPIENTS",
             Self::Acceptance => "ACCEPTANCE",

@@ -4,7 +4,7 @@
 use crate::audit::timeline_json::erased_json;
 use serde_json::{Value, json};
 
-use super::super::timeline::{Note, Words};
+use super::super::timeline::{BodyShown, Note, Words};
 use super::findings::{
     Act, Bound, By, Deed, Findings, KeyChain, KeyFinding, RecipientFinding, Said, Silence,
 };
@@ -57,6 +57,9 @@ impl Findings {
                 "precedence": warning.precedence.word(),
                 "territory": warning.territory.as_ref().map(ToString::to_string),
                 "expires": warning.expires.map(|time| time.to_string()),
+                "sealed": warning.sealed,
+                "body": warning.body.word(),
+                "body_erased_by_record": self.body_erased(),
                 "headlines": headlines.map(|all| all.iter().map(words).collect::<Vec<_>>()),
                 "index": warning.index,
             },
@@ -140,7 +143,15 @@ fn said(said: &Said) -> Value {
         "has_text": said.note != Note::None,
         "text": match &said.note {
             Note::Kept(text) => words(text),
-            Note::None | Note::Absent => Value::Null,
+            Note::None | Note::Sealed | Note::Absent => Value::Null,
+        },
+        "text_sealed": said.sealed,
+        "text_shown": match &said.note {
+            Note::None => Value::Null,
+            Note::Kept(_) if said.sealed => json!(BodyShown::Opened.word()),
+            Note::Kept(_) => json!(BodyShown::Clear.word()),
+            Note::Sealed => json!(BodyShown::Sealed.word()),
+            Note::Absent => json!(BodyShown::Absent.word()),
         },
     })
 }

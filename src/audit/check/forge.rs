@@ -288,6 +288,7 @@ pub(super) fn envelope_in(record: &mut Record) -> &mut SignedEnvelope {
         | RecordKind::RootSucceeded(it)
         | RecordKind::DesksPublished(it)
         | RecordKind::MandatePublished(it)
+        | RecordKind::HoldPlaced(it)
         | RecordKind::AgencySuspended(it)
         | RecordKind::AgencyReinstated(it)
         | RecordKind::OperatorKeyPublished(it)
@@ -305,6 +306,7 @@ fn secret_of(keyid: KeyId) -> SecretKey {
         "ru.ctc",
         "us.ctc",
         "int.un.x",
+        super::super::world::AUDITOR,
     ];
     let roles = [
         KeyRole::Root,

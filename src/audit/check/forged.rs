@@ -1,4 +1,4 @@
-//! `tests/vectors/documents.json`, `enrolments.json`, `directory.json` and `threads.json`: for each rule a bundle that keeps all but that one, and sound ones
+//! `tests/vectors/documents.json`, `enrolments.json`, `directory.json`, `threads.json` and `sealed.json`: for each rule a bundle that keeps all but that one, and sound ones
 //! beside them, for whoever writes another verifier. Written once, when they are missing and `WARDLINE_WRITE_GOLDEN` is set;
 //! this verifier must say of each what is written there, and the second one too.
 
@@ -10,7 +10,7 @@ use super::Trusted;
 use super::forge::Forged;
 use super::forge_bundle::Records;
 use super::vectors::{directory, holds};
-use super::{documents, forged_directory, forged_keys, forged_threads, forged_words};
+use super::{documents, forged_directory, forged_keys, forged_sealed, forged_threads, forged_words};
 
 type Changes<'a> = &'a [(&'static str, fn(&mut Forged))];
 
@@ -180,4 +180,16 @@ fn the_threads_are_held() {
         forged_words::ANSWERS,
     ];
     hold_forged("threads.json", Forged::answered, &tables);
+}
+
+/// What one writes who seals, opens what was sealed, publishes keys to seal to, holds or erases.
+#[test]
+fn what_is_sealed_is_held() {
+    let tables = [
+        forged_sealed::FORMS,
+        forged_sealed::OPENINGS,
+        forged_sealed::ERASURES,
+        forged_sealed::KEYS,
+    ];
+    hold_forged("sealed.json", forged_sealed::log, &tables);
 }

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use super::super::beside::{self, Beside};
 use super::super::bundle::{Bundle, BundleFault};
 use super::super::fault::Wrong;
+use super::super::timeline::BodyShown;
 use super::findings::SeenFinding;
 use super::keys::Certificates;
 use super::tree::{Place, ProvenEntry, Tree};
+use super::{erased, opened};
 use crate::domain::{
-    Acknowledgement, Body, Common, DetachedPart, Digest, Hash, Record, RecordKind, ReplayedContent,
+    Acknowledgement, Body, Common, DetachedPart, Digest, Form, Hash, Record, RecordKind, ReplayedContent,
     ReplayedRecord, Routed, Seen, Text, Warning,
 };
 use crate::ledger::{
@@ -26,6 +28,8 @@ pub(super) struct History {
     pub(super) digest: Digest,
     pub(super) header: Arc<Warning>,
     pub(super) body: Option<Body>,
+    /// How that is shown.
+    pub(super) body_shown: BodyShown,
     /// The record by which the warning's own place is judged.
     pub(super) warned: ProvenEntry,
     /// What the originator had seen.
@@ -101,11 +105,22 @@ pub(super) fn read(bundle: &Bundle, tree: &Tree, entries: Vec<ProvenEntry>) -> R
     reader.nothing_is_left_over()?;
     let missing = || BundleFault::new("threads", "no record shows the warning");
     let (warned, warned_seen) = warned.ok_or_else(missing)?;
-    let (header, body) = reader.header.ok_or_else(missing)?;
+    let (header, clear) = reader.header.ok_or_else(missing)?;
+    let accepted = bundle.accepted.as_ref().map(|_| warned.index);
+    erased::check(&header, accepted, &events)?;
+    let opened = opened::body(bundle, &header)?;
+    opened::texts(bundle, &mut events)?;
+    let body_shown = match (&clear, &opened, &bundle.body) {
+        (Some(_), _, _) => BodyShown::Clear,
+        (None, Some(_), _) => BodyShown::Opened,
+        (None, None, Some(_)) => BodyShown::Sealed,
+        (None, None, None) => BodyShown::Absent,
+    };
     Ok(History {
         digest: reader.digest,
         header,
-        body,
+        body: clear.or(opened),
+        body_shown,
         warned,
         warned_seen,
         events,
@@ -312,6 +327,10 @@ impl Reader<'_> {
         let Some((header, _)) = &self.header else {
             return Ok(());
         };
+        if routed.wrap_digest.is_some() != (header.body.form == Form::Sealed) {
+            let why = "a sealed body has a wrap for each recipient, one in clear has none";
+            return Err(BundleFault::new(format!("{}.record", entry.part), why));
+        }
         let is_meant = |opening: &crate::domain::AudienceOpening| {
             let commitment = audience_commitment(opening.kind, &opening.salt, &opening.address);
             header.audience.contains(&commitment)

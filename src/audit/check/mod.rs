@@ -5,10 +5,12 @@
 //! findings then say is as much as the signatures do, and no more.
 
 mod brackets;
+mod erased;
 mod findings;
 mod findings_json;
 mod history;
 mod keys;
+mod opened;
 mod sentences;
 mod telling;
 mod tree;
@@ -30,11 +32,15 @@ mod forged_directory;
 #[cfg(test)]
 mod forged_keys;
 #[cfg(test)]
+mod forged_sealed;
+#[cfg(test)]
 mod forged_threads;
 #[cfg(test)]
 mod forged_words;
 #[cfg(test)]
 mod forms;
+#[cfg(test)]
+mod sealed_tests;
 #[cfg(test)]
 pub(crate) mod stage;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::timeline::{Note, Words};
+use super::super::timeline::{BodyShown, Note, Words};
 use super::findings::{
     Act, Bound, By, CheckpointFinding, Deed, Findings, KeyChain, KeyFinding, RecipientFinding, Said, Silence,
     Standing,
@@ -82,6 +82,9 @@ impl Findings {
             let _ = write!(about, " As signed, it expires at {expires}.");
         }
         let mut all = vec![about];
+        if let Some(sealed) = sealed(warning.body) {
+            all.push(sealed.to_owned());
+        }
         for words in warning.headlines.iter().flatten() {
             all.push(format!("Its headline, as signed: {}.", quoted(words)));
         }
@@ -174,12 +177,19 @@ impl Findings {
                     short(tls_keyid)
                 )
             }
-            (Deed::Erased(erased), _) => format!(
-                "Record {index}: the relay says that it has erased what was said in record {}, by the rule for {}. Every \
-                 signature and proof of it stands.",
-                erased.index,
-                erased.rule()
-            ),
+            (Deed::Erased(erased), _) => {
+                let what = match erased.index <= self.warning.index {
+                    true => "the warning's body".to_owned(),
+                    false => format!("the words that went with record {}", erased.index),
+                };
+                format!(
+                    "Record {index}: the relay says that by {} (its clock) it had erased {what}, which lay beside record {}, by the rule \
+                     for {}. That nothing of it is left anywhere is its word. Every signature and proof of it stands.",
+                    act.relay_time,
+                    erased.index,
+                    erased.rule()
+                )
+            }
             (Deed::Unknown, _) => format!("Record {index}: a record of a later version, about {desk}."),
         };
         if let Some(by) = &act.by
@@ -263,6 +273,9 @@ fn said_sentence(said: &Said) -> String {
     }
     if let Some(reason) = said.reason {
         let _ = write!(text, ", for the reason {reason}");
+        if let Some(meaning) = reason.meaning() {
+            let _ = write!(text, ": it {meaning}");
+        }
     }
     if let Some(until) = said.until {
         let _ = write!(text, ", until {until}");
@@ -274,10 +287,27 @@ fn said_sentence(said: &Said) -> String {
         Note::None => {}
         Note::Kept(words) => {
             let _ = write!(text, ", with the words {}", quoted(words));
+            if said.sealed {
+                text.push_str(", which were sealed to the warning's originator and are opened in this file");
+            }
         }
+        Note::Sealed => text.push_str(", with words that are sealed; not opened in this file"),
         Note::Absent => text.push_str(", with words that are not shown"),
     }
     text
+}
+
+/// What a reader is told of a body that was sealed.
+const fn sealed(body: BodyShown) -> Option<&'static str> {
+    match body {
+        BodyShown::Sealed => Some(
+            "Its body is sealed; not opened in this bundle. It is there as it was signed, and whoever has the key can open it.",
+        ),
+        BodyShown::Opened => Some(
+            "Its body was sealed, and is opened in this bundle: what is shown of it here is what its originator had signed.",
+        ),
+        BodyShown::Clear | BodyShown::Absent => None,
+    }
 }
 
 /// What was signed when, and when it came into the log.

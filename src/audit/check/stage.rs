@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::bundle::{Bundle, BundledThread, Earlier, Entry, SeenRoot};
+use super::super::bundle::{Bundle, BundledThread, Earlier, Entry, Opened, SeenRoot};
 use super::super::tampering::{Honest, leaf_of, record_of};
 use super::super::tests::shown_to;
 use super::super::trusted::{Trusted, TrustedRoots};
@@ -167,6 +167,7 @@ pub(crate) fn bundle(world: &World, warning: Digest, viewer: &str, note: &str, e
         body,
         accepted,
         threads,
+        opened: Opened::default(),
         directory,
     }
 }

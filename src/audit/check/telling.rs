@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::super::bundle::Bundle;
-use super::super::timeline::{Note, Words};
+use super::super::timeline::{BodyShown, Note, Words};
 use super::super::trusted::Trusted;
 use super::brackets::Clocks;
 use super::findings::{
@@ -15,8 +15,8 @@ use super::findings::{
 use super::history::{History, ThreadRecord, answers, seq_of};
 use super::tree::{Place, Tree};
 use crate::domain::{
-    Acknowledgement, Body, Common, Deadlines, DeskAddress, KeyId, RecordKind, Seen, SignedEnvelope, Step,
-    Text,
+    Acknowledgement, Body, Common, Deadlines, DeskAddress, Form, KeyId, RecordKind, Seen, SignedEnvelope,
+    Step,
 };
 
 /// Tells what was checked.
@@ -53,6 +53,8 @@ pub(super) fn tell(bundle: &Bundle, trusted: &Trusted, tree: &Tree, history: His
             precedence: history.header.precedence,
             territory: history.header.territory.clone(),
             expires: history.header.expires,
+            sealed: history.header.body.form == Form::Sealed,
+            body: history.body_shown,
             headlines: history.body.as_ref().map(headlines),
             index: history.warned.index,
         },
@@ -182,7 +184,9 @@ impl Teller<'_> {
         let what = match (&entry.record.kind, &event.said) {
             (RecordKind::Acknowledged(envelope), Some((said, text))) => {
                 by = self.by(&said.common, envelope, event.seen);
-                Deed::Said(Box::new(said_of(said, text.as_ref())))
+                let texts = self.bundle.threads.get(event.thread).map(|thread| &thread.texts);
+                let shown = texts.is_some_and(|all| all.iter().any(|(index, _)| *index == entry.index));
+                Deed::Said(Box::new(said_of(said, Note::of(said, text.as_ref(), shown))))
             }
             (RecordKind::HandedOver(handed_over), _) => Deed::HandedOver {
                 tls_keyid: handed_over.tls_keyid,
@@ -359,7 +363,7 @@ impl Teller<'_> {
     }
 }
 
-fn said_of(said: &Acknowledgement, text: Option<&Text>) -> Said {
+fn said_of(said: &Acknowledgement, note: Note) -> Said {
     Said {
         kind: said.kind,
         assessment: said.assessment,
@@ -367,14 +371,8 @@ fn said_of(said: &Acknowledgement, text: Option<&Text>) -> Said {
         reason: said.reason,
         until: said.until,
         to: said.to.clone(),
-        note: match (&said.text, text) {
-            (None, _) => Note::None,
-            (Some(_), Some(text)) => Note::Kept(Words {
-                language: text.language.to_string(),
-                text: text.text.clone(),
-            }),
-            (Some(_), None) => Note::Absent,
-        },
+        note,
+        sealed: said.text.as_ref().is_some_and(|text| text.form == Form::Sealed),
     }
 }
 
@@ -388,15 +386,48 @@ fn not_shown(findings: &Findings) -> Vec<NotShown> {
         let indexes: Vec<String> = indexes.iter().map(u64::to_string).collect();
         indexes.join(", ")
     };
-    if findings.warning.headlines.is_none() {
-        add(
+    match (findings.warning.body, findings.body_erased()) {
+        (BodyShown::Clear | BodyShown::Opened, _) => {}
+        (BodyShown::Sealed, _) => add(
+            Missing::SealedBody,
+            "What the warning says: its body is sealed, and not opened in this file. It is not erased: whoever it was sealed to, or \
+             its originator, can open it, and show that it is what was signed."
+                .to_owned(),
+        ),
+        (BodyShown::Absent, Some(erased)) => add(
+            Missing::Body,
+            format!(
+                "What the warning says: its body is not in this file, and by record {erased} the relay says that it has erased it. What \
+                 was signed is its digest and length, so another body cannot be put in its place."
+            ),
+        ),
+        (BodyShown::Absent, None) => add(
             Missing::Body,
             "What the warning says: its body is not in this file, because it was erased or left out. What was signed is its \
              digest and length, so another body cannot be put in its place."
                 .to_owned(),
+        ),
+    }
+    let has = |act: &Act, note: &Note| matches!(&act.what, Deed::Said(said) if said.note == *note);
+    let sealed = indexes(&|act| has(act, &Note::Sealed));
+    if !sealed.is_empty() {
+        add(
+            Missing::SealedText,
+            format!(
+                "The words that go with record {sealed}: they are sealed to the warning's originator, and not opened in this file."
+            ),
         );
     }
-    let without_text = indexes(&|act| matches!(&act.what, Deed::Said(said) if said.note == Note::Absent));
+    let erased = indexes(&|act| has(act, &Note::Absent) && findings.erasure_of(act.index).is_some());
+    if !erased.is_empty() {
+        add(
+            Missing::Text,
+            format!(
+                "The words that go with record {erased}: the relay says that it has erased them; only their digest was signed and is shown."
+            ),
+        );
+    }
+    let without_text = indexes(&|act| has(act, &Note::Absent) && findings.erasure_of(act.index).is_none());
     if !without_text.is_empty() {
         add(
             Missing::Text,

@@ -399,7 +399,8 @@ fn erasures_are_told_with_their_rule() {
     assert_eq!(act.standing, Standing::ClaimedByRelay);
     let told = text_of(&findings);
     let rule = format!(
-        "erased what was said in record {}, by the rule for {}",
+        "Record {index}: the relay says that by {} (its clock) it had erased the warning's body, which lay beside record {}, by the rule for {}.",
+        act.relay_time,
         fact.accepted,
         erased.rule()
     );

@@ -143,6 +143,9 @@ fn said_details(said: &Said) -> Node {
     let mut add = |words: String| nodes.push(text(words));
     if let Some(reason) = said.reason {
         add(format!("; reason {reason}"));
+        if let Some(meaning) = reason.meaning() {
+            add(format!(": {meaning}"));
+        }
     }
     if let Some(assessment) = said.assessment {
         add(format!("; assessment {assessment}"));
@@ -162,7 +165,12 @@ fn said_details(said: &Said) -> Node {
         Note::Kept(words) => nodes.extend([
             text(format_args!("; in their words ({}): ", words.language)),
             peer(&words.text, Some(&words.language)),
+            text(match said.sealed {
+                true => " (sealed to the warning’s originator, and opened in the evidence file)",
+                false => "",
+            }),
         ]),
+        Note::Sealed => add("; with words that are sealed; not opened in the evidence file".to_owned()),
         Note::Absent => add("; with words that are not shown".to_owned()),
     }
     all(nodes)

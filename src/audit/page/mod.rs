@@ -18,7 +18,7 @@ mod times;
 mod warning;
 
 #[cfg(test)]
-mod strict;
+pub(super) mod strict;
 #[cfg(test)]
 mod tests;
 
@@ -67,9 +67,11 @@ impl<'a> Told<'a> {
     fn of(bundle: &Bundle, findings: &'a Findings, context: &'a PageContext) -> Self {
         // The check has read all of these already; what it could not read would have been a fault.
         let header = wire::warning(&Recorded(&bundle.envelope)).ok();
-        let body = header
-            .as_ref()
-            .and_then(|header| beside::body_of(header, bundle.body.as_ref()).ok().flatten());
+        let clear = |header| beside::body_of(header, bundle.body.as_ref()).ok().flatten();
+        let opened = bundle.opened.body.as_ref();
+        let body = opened
+            .and_then(|opened| wire::body(&opened.content).ok())
+            .or_else(|| header.as_ref().and_then(clear));
         Self {
             findings,
             context,

@@ -131,6 +131,9 @@ fn answers(told: &Told<'_>, recipient: &RecipientFinding) -> String {
         let mut words = said.kind.word().to_owned();
         if let Some(reason) = said.reason {
             words.push_str(&format!(", for the reason {reason}"));
+            if let Some(meaning) = reason.meaning() {
+                words.push_str(&format!(": it {meaning}"));
+            }
         }
         if let Some(assessment) = said.assessment {
             words.push_str(&format!(", and judged the warning {assessment}"));

@@ -95,14 +95,14 @@ const ATTRIBUTES: &[&str] = &[
 
 /// What the reader finds: elements as they begin, text, elements as they end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(in crate::audit) enum Piece {
     Begin(String, Vec<(String, String)>),
     Text(String),
     End(String),
 }
 
 /// Reads a page strictly, as XML without a prologue; panics at anything that is not well-formed or not known.
-pub(super) fn read(page: &str) -> Vec<Piece> {
+pub(in crate::audit) fn read(page: &str) -> Vec<Piece> {
     let mut rest = page.strip_prefix("<!DOCTYPE html>\n").unwrap();
     let (mut pieces, mut open): (Vec<Piece>, Vec<String>) = (Vec::new(), Vec::new());
     while !rest.is_empty() {

@@ -5,8 +5,8 @@ use super::markup::{El, Node, all, el, text};
 use super::picture;
 use super::text::{language_name, peer, peer_block};
 use super::times::full;
-use crate::audit::By;
 use crate::audit::check::listed;
+use crate::audit::{BodyShown, By, Findings};
 use crate::domain::{Attribution, Body, ContentBlock, Warning, WarningType};
 
 /// The warning: who, to whom, what in each language, and its lane.
@@ -49,12 +49,11 @@ pub(super) fn warning(told: &Told<'_>) -> Node {
     fact("Id", el("code").say(warning.id).into());
     fact("Digest", el("code").say(warning.digest).into());
     let body = match &told.body {
+        Some(body) if warning.sealed => {
+            all([Node::from(el("p").class("aside").say(OPENED)), body_blocks(body)])
+        }
         Some(body) => body_blocks(body),
-        None => el("p").class("caution").say(
-            "What the warning says is not shown: its body is not in the evidence file, because it was erased or left out. What \
-             was signed is its digest and length, so no other body can be put in its place.",
-        )
-        .into(),
+        None => el("p").class("caution").say(unread(findings)).into(),
     };
     let axis = picture::axis(told);
     el("section")
@@ -64,6 +63,28 @@ pub(super) fn warning(told: &Told<'_>) -> Node {
         .each(picture::warning_lane(told, &axis).into_iter().map(figure))
         .with(super::acts::table(told, None))
         .into()
+}
+
+const OPENED: &str = "The body was sealed so that the relay could not read it, and is opened in the evidence file: what stands here is \
+                      what its originator had signed.";
+
+/// Why the page has no body.
+fn unread(findings: &Findings) -> String {
+    let signed = "What was signed is its digest and length, so no other body can be put in its place.";
+    match (findings.warning.body, findings.body_erased()) {
+        (BodyShown::Sealed, _) => {
+            "What the warning says is sealed; not opened in the evidence file. It is not erased: whoever it was sealed to, or its \
+             originator, can open it."
+                .to_owned()
+        }
+        (BodyShown::Clear | BodyShown::Opened | BodyShown::Absent, Some(record)) => format!(
+            "What the warning says is not shown: its body is not in the evidence file, and by record {record} the relay says that it has \
+             erased it. {signed}"
+        ),
+        (BodyShown::Clear | BodyShown::Opened | BodyShown::Absent, None) => format!(
+            "What the warning says is not shown: its body is not in the evidence file, because it was erased or left out. {signed}"
+        ),
+    }
 }
 
 /// A lane, which a narrow screen scrolls.

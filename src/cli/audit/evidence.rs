@@ -23,15 +23,24 @@ use crate::files;
 use crate::limits;
 use crate::transparency::Policy;
 
+/// How a bundle is made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    /// Whether the witnesses are waited for, if they have not cosigned all of it.
+    pub(super) wait: bool,
+    /// Whether what is sealed is opened, as far as the profile can.
+    pub(super) open: bool,
+}
+
 /// `wardline audit bundle ID -o FILE`.
-pub(super) async fn bundle(id: &str, output: &Path, wait: bool, context: &Context) -> Result<Exit, Fault> {
+pub(super) async fn bundle(id: &str, output: &Path, how: How, context: &Context) -> Result<Exit, Fault> {
     let to_stdout = output.as_os_str() == "-";
     if !to_stdout && output.exists() {
         return Err(already_there(output));
     }
     let client = open(context)?;
     let name = client.named(id).await?.name;
-    let (made, in_vain) = made(&client, &name, wait, context).await?;
+    let (made, in_vain) = made(&client, &name, how, context).await?;
     if to_stdout {
         let mut out = std::io::stdout().lock();
         out.write_all(made.json.as_bytes())
@@ -50,6 +59,8 @@ pub(super) async fn bundle(id: &str, output: &Path, wait: bool, context: &Contex
         .filter(|line| line.starts_with('\u{2014}'));
     let cosignatures = signatures.count().saturating_sub(1);
     let left_out = &made.tokens_left_out;
+    let (sealed_body, sealed_texts) = made.left_sealed();
+    let opened = &made.bundle.opened;
     let object = json!({
         "file": output,
         "bytes": made.json.len(),
@@ -62,6 +73,10 @@ pub(super) async fn bundle(id: &str, output: &Path, wait: bool, context: &Contex
         "waited_in_vain": in_vain,
         "threads": made.bundle.threads.len(),
         "directory_records": made.bundle.directory.len(),
+        "sealed_body": sealed_body,
+        "sealed_texts": sealed_texts,
+        "opened_body": opened.body.is_some(),
+        "opened_texts": opened.texts.len(),
         "timestamps": made.bundle.timestamps.len(),
         "timestamps_left_out": left_out.newer.saturating_add(left_out.too_many),
         "timestamps_newer": left_out.newer,
@@ -95,8 +110,9 @@ pub(super) async fn bundle(id: &str, output: &Path, wait: bool, context: &Contex
             limits::BUNDLE_TIMESTAMPS_MAX
         ),
     };
+    let sealed = told_sealed(&made, how);
     let text = format!(
-        "{}: evidence about warning {}, proven in the log's first {size} records ({cosigned}).{later}{newer}{too_many}\n  It verifies. To check it \
+        "{}: evidence about warning {}, proven in the log's first {size} records ({cosigned}).{later}{newer}{too_many}{sealed}\n  It verifies. To check it \
          without a relay: {} audit check {} --policy POLICY",
         output.display(),
         findings.warning.id,
@@ -107,15 +123,51 @@ pub(super) async fn bundle(id: &str, output: &Path, wait: bool, context: &Contex
     Ok(Exit::Done)
 }
 
-/// Makes a bundle of what the relay shows, and says whether it waited in vain. `wait`: for the witnesses, if they have not cosigned
-/// all of it; a person is told.
+/// What a bundle has sealed, and what it has opened, each as a line.
+pub(super) fn told_sealed(made: &Made, how: How) -> String {
+    let parts = |body: bool, texts: usize| {
+        let texts = match texts {
+            0 => None,
+            1 => Some("the words of an answer".to_owned()),
+            several => Some(format!("the words of {several} answers")),
+        };
+        let parts: Vec<String> = body
+            .then(|| "the body".to_owned())
+            .into_iter()
+            .chain(texts)
+            .collect();
+        parts.join(" and ")
+    };
+    let opened = &made.bundle.opened;
+    let mut text = match (opened.body.is_some(), opened.texts.len()) {
+        (false, 0) => String::new(),
+        (body, texts) => format!(
+            "\n  Opened in it, for whoever has the file: {}.",
+            parts(body, texts)
+        ),
+    };
+    let (body, texts) = made.left_sealed();
+    if body || texts > 0 {
+        let why = match how.open {
+            true => "no key of this profile opens it",
+            false => "--open opens what this profile can, for whoever has the file",
+        };
+        text.push_str(&format!(
+            "\n  Sealed in it, as it was signed: {}; {why}.",
+            parts(body, texts)
+        ));
+    }
+    text
+}
+
+/// Makes a bundle of what the relay shows, and says whether it waited in vain. A person is told of the wait.
 pub(super) async fn made(
     client: &Client,
     name: &WarningName,
-    wait: bool,
+    how: How,
     context: &Context,
 ) -> Result<(Made, bool), NotMade> {
-    let at_most = match wait {
+    let at_most = match how.wait {
         true => Duration::from_millis(limits::BUNDLE_COSIGNED_WAIT_MS),
         false => Duration::ZERO,
     };
@@ -139,7 +191,10 @@ pub(super) async fn made(
         eprintln!("wardline: the timestamp token {name} cannot be used, and is not in the evidence: {why}");
     }
     let in_vain = waited && made.awaited().is_some();
-    Ok((made, in_vain))
+    match how.open {
+        true => Ok((made.opened(client).await?, in_vain)),
+        false => Ok((made, in_vain)),
+    }
 }
 
 /// What is said where the witnesses were waited for and did not come.

@@ -7,7 +7,8 @@ use crate::audit::envelopes;
 use crate::cli::screen::one_line;
 use crate::cli::timeline::{clock, date, short};
 use crate::domain::{
-    Acknowledgement, Common, Record, RecordKind, ReplayedContent, ReplayedRecord, SignedEnvelope,
+    Acknowledgement, Common, Form, Record, RecordKind, RefusalReason, ReplayedContent, ReplayedRecord,
+    SignedEnvelope, Warning,
 };
 use crate::seal::PayloadKind;
 use crate::transparency::leaf_hash;
@@ -140,12 +141,19 @@ fn about(record: &Record) -> String {
             }
         }
         RecordKind::RootSucceeded(envelope) | RecordKind::DesksPublished(envelope) => by(envelope),
-        RecordKind::Accepted(accepted) => format!(
-            "warning {} {}, recipients: {}",
-            short(&accepted.warning.digest()),
-            by(&accepted.warning),
-            accepted.routed.len()
-        ),
+        RecordKind::Accepted(accepted) => {
+            let body = match warning(&accepted.warning).map(|header| header.body.form) {
+                Some(Form::Sealed) => ", sealed",
+                Some(Form::Clear) => ", in clear",
+                None => "",
+            };
+            format!(
+                "warning {} {}{body}, recipients: {}",
+                short(&accepted.warning.digest()),
+                by(&accepted.warning),
+                accepted.routed.len()
+            )
+        }
         RecordKind::Rejected(rejected) => {
             format!(
                 "{} by {}: {}",
@@ -159,7 +167,11 @@ fn about(record: &Record) -> String {
             format!("{}, TLS key {}", thread(), short(&handed_over.tls_keyid))
         }
         RecordKind::Acknowledged(envelope) => match acknowledgement(envelope) {
-            Some(said) => format!("{}: {}", thread(), said.kind),
+            Some(said) => {
+                let meaning = said.reason.and_then(RefusalReason::meaning);
+                let meaning = meaning.map_or_else(String::new, |meaning| format!(" ({meaning})"));
+                format!("{}: {}{meaning}", thread(), said.kind)
+            }
             None => thread(),
         },
         RecordKind::Erased(erased) => {
@@ -232,6 +244,7 @@ fn details(kind: &RecordKind) -> Value {
         RecordKind::Accepted(accepted) => json!({
             "warning_digest": accepted.warning.digest().to_string(),
             "routed": accepted.routed.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "sealed": warning(&accepted.warning).map(|header| header.body.form == Form::Sealed),
         }),
         RecordKind::Rejected(rejected) => json!({
             "digest": rejected.digest.to_string(),
@@ -244,6 +257,7 @@ fn details(kind: &RecordKind) -> Value {
         RecordKind::Routed(routed) => json!({
             "openings": routed.openings.iter().map(|opening| opening.address.clone()).collect::<Vec<_>>(),
             "resolved_by_directory_seq": routed.directory.seq,
+            "wrap_digest": routed.wrap_digest.map(hex::encode),
         }),
         RecordKind::HandedOver(handed_over) => json!({
             "session_id": hex::encode(handed_over.session_id),
@@ -264,6 +278,7 @@ fn details(kind: &RecordKind) -> Value {
                 "reason": said.reason.map(|it| it.word()),
                 "until": said.until.map(|time| time.to_string()),
                 "to": said.to.map(|to| to.to_string()),
+                "text_sealed": said.text.map(|text| text.form == Form::Sealed),
             }),
             None => Value::Null,
         },
@@ -274,6 +289,10 @@ fn details(kind: &RecordKind) -> Value {
         | RecordKind::AgencyReinstated(_)
         | RecordKind::Unknown => Value::Null,
     }
+}
+
+fn warning(envelope: &SignedEnvelope) -> Option<Warning> {
+    wire::warning(&Recorded(envelope)).ok()
 }
 
 fn acknowledgement(envelope: &SignedEnvelope) -> Option<Acknowledgement> {

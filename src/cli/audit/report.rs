@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::evidence::{already_there, although_waited, does_not_verify, made, write_new};
+use super::evidence::{How, already_there, although_waited, does_not_verify, made, told_sealed, write_new};
 use crate::audit::{Basis, Bundle, Findings, PageContext, Trusted, check, page};
 use crate::cli::session::{given, open};
 use crate::cli::{Context, Exit, Fault};
@@ -34,6 +34,9 @@ pub(crate) struct ReportArguments {
     /// If the relay is asked: do not wait, for a few seconds, until the witnesses have cosigned the newest records.
     #[arg(long)]
     no_wait: bool,
+    /// If the relay is asked: open what is sealed, as far as this profile can, in the evidence and on the page.
+    #[arg(long)]
+    open: bool,
 }
 
 /// A bundle that verifies, and where it is.
@@ -50,6 +53,8 @@ struct Evidence {
     uncosigned: bool,
     /// Whether they were waited for.
     waited_in_vain: bool,
+    /// What is said of what is sealed in it.
+    sealed: String,
 }
 
 pub(super) async fn run(arguments: ReportArguments, context: &Context) -> Result<Exit, Fault> {
@@ -110,10 +115,11 @@ pub(super) async fn run(arguments: ReportArguments, context: &Context) -> Result
         false => String::new(),
     };
     let text = format!(
-        "{}: what became of warning {}, for people.\n  The evidence is {}; the page proves nothing without it.{basis}{uncosigned}",
+        "{}: what became of warning {}, for people.\n  The evidence is {}; the page proves nothing without it.{basis}{uncosigned}{}",
         arguments.output.display(),
         warning.id,
         evidence.path.display(),
+        evidence.sealed,
     );
     context.emit(&object, text)?;
     Ok(Exit::Done)
@@ -132,6 +138,12 @@ fn of_file(
             file.display()
         ))
     })?;
+    if arguments.open {
+        return Err(Fault::usage(format!(
+            "{} is the bundle, and shows what its maker opened: --open is for what the relay is asked for",
+            file.display()
+        )));
+    }
     if arguments.bundle.is_some() {
         return Err(Fault::usage(format!(
             "{} is the bundle: --bundle is for what the relay is asked for",
@@ -153,6 +165,7 @@ fn of_file(
         is_new: false,
         uncosigned: false,
         waited_in_vain: false,
+        sealed: String::new(),
     })
 }
 
@@ -176,7 +189,12 @@ async fn of_relay(
     }
     let client = open(context)?;
     let name = client.named(&arguments.subject).await?.name;
-    let (made, waited_in_vain) = made(&client, &name, !arguments.no_wait, context).await?;
+    let how = How {
+        wait: !arguments.no_wait,
+        open: arguments.open,
+    };
+    let (made, waited_in_vain) = made(&client, &name, how, context).await?;
+    let sealed = told_sealed(&made, how);
     let uncosigned = made.awaited().is_some();
     let (findings, basis) = match trusted {
         None => (made.findings, Basis::OwnProfile),
@@ -195,5 +213,6 @@ async fn of_relay(
         is_new: true,
         uncosigned,
         waited_in_vain,
+        sealed,
     })
 }

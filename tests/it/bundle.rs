@@ -151,7 +151,7 @@ async fn evidence_outlives_the_relay() {
 
     // Each makes one of what is theirs, for its owner alone, and none over what is there.
     let digest = sent.digest.to_string();
-    let make = |profile: &ProfileDir, file: &str, code: i32| {
+    let make = |profile: &ProfileDir, file: &str, code: i32, more: &[&str]| {
         let file = here.join(file);
         let arguments = [
             "--profile",
@@ -162,6 +162,7 @@ async fn evidence_outlives_the_relay() {
             "-o",
             path(&file),
         ];
+        let arguments = [&arguments[..], more].concat();
         (printed(here, &arguments, code), file)
     };
     let profiles = [
@@ -194,13 +195,15 @@ async fn evidence_outlives_the_relay() {
         stderr.contains("not-a-token.json") && stderr.contains("cannot be used"),
         "{stderr}"
     );
-    let [by_us, by_ru, by_auditor] = [0, 1, 2].map(|who| make(&profiles[who], &format!("{who}.json"), 0).1);
+    let [by_us, by_ru, by_auditor] =
+        [0, 1, 2].map(|who| make(&profiles[who], &format!("{who}.json"), 0, &[]).1);
+    let opened = make(&profiles[0], "opened.json", 0, &["--open"]).1;
     assert_eq!(
         std::fs::metadata(&by_us).unwrap().permissions().mode() & 0o777,
         0o600
     );
     let before = std::fs::read(&by_us).unwrap();
-    make(&profiles[1], "0.json", 1);
+    make(&profiles[1], "0.json", 1, &[]);
     assert_eq!(std::fs::read(&by_us).unwrap(), before);
     let to_stdout = [
         "--profile",
@@ -226,7 +229,7 @@ async fn evidence_outlives_the_relay() {
     };
     let told = printed(
         here,
-        &["audit", "check", path(&by_us), "--policy", path(&policy)],
+        &["audit", "check", path(&opened), "--policy", path(&policy)],
         0,
     );
     insta::assert_snapshot!(redacted(&told, origin));

@@ -27,6 +27,7 @@ mod held;
 mod hostile_witness;
 mod layers;
 mod memory;
+mod opened;
 mod powercut;
 mod public_log;
 mod report;

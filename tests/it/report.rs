@@ -62,6 +62,7 @@ async fn a_page_is_made_of_evidence() {
         &digest,
         "-o",
         "report.html",
+        "--open",
         "--json",
     ];
     let object: Value = serde_json::from_slice(&run(here, &asked, 0).stdout).unwrap();

@@ -418,6 +418,17 @@ pub(super) const ERASURES: &[(&str, Change)] = &[
         bucket(it, RetentionClass::Exercise, -1);
         it.days += 1;
     })),
+    ("ERASED by the rule of another class, whose acceptance is not shown", |log| {
+        erases(log, 1, |it| bucket(it, RetentionClass::Ordinary, 0));
+        without_acceptance(log);
+    }),
+    ("ERASED by the rule of a day before it expired, whose acceptance is not shown", |log| {
+        erases(log, 1, |it| {
+            bucket(it, RetentionClass::Exercise, -1);
+            it.days += 1;
+        });
+        without_acceptance(log);
+    }),
     ("ERASED by the rule of a later day, which has passed: sound", |log| erases(log, 2, |it| {
         bucket(it, RetentionClass::Exercise, 1);
         it.days -= 1;
@@ -484,6 +495,14 @@ pub(super) const KEYS: &[(&str, Change)] = &[
     ("a hold that another agency has signed, in the auditor's name", |log| {
         let at = find(log, |it| matches!(it, RecordKind::HoldPlaced(_)));
         log.signed(at, &[secret("ru.ctc", KeyRole::Officer, 0)]);
+    }),
+    ("a hold by a key to originate with", |log| {
+        holds(log, |it| {
+            let signer = signer(&mut it.common);
+            (signer.principal, signer.role) = ("ru.ctc".to_owned(), 2);
+        });
+        let at = find(log, |it| matches!(it, RecordKind::HoldPlaced(_)));
+        log.signed(at, &[secret("ru.ctc", KeyRole::Originate, 0)]);
     }),
     ("a hold in no directory", |log| {
         let at = find(log, |it| matches!(it, RecordKind::HoldPlaced(_)));

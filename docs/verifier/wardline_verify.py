@@ -335,19 +335,25 @@ class Bundle:
         need((m.common.signer.desk or key.who) == desk, "another desk's to sign")
         if m.text:
             check_form(m.text, TEXTS)
-        self.texts[index] = text, signed = texts.pop(index, None), m.text
-        check_part(text, "text", signed)
+            asked = self.header.body.form, self.header.reply_key.suite if self.header.reply_key else 0
+            need((m.text.form, m.text.suite) == asked, "a text of another form than the warning asks for")
+        text = texts.pop(index, None)
+        check_part(text, "text", m.text)
+        if m.text:
+            self.texts[index] = text, m.text
         why = " (it says that it could not open it)" if m.reason == 7 else ""
         self.say(index, f"{desk} had signed {FORMS['kinds'][m.kind]}{why}", key)
     def erased(self, body, index, desk, texts):
         """The relay's word that it has erased; held to its own rule, and to what the warning says."""
         m, past = self.header, [n for n, it in self.records.items() if n < index and it.thread and it.thread.desk == desk]
-        answers = [n for n in past if self.records[n].choice == "acknowledged"]
         of_warning = body.index == self.accepted.index if self.accepted else body.index < min(past)
-        need(of_warning or body.index in answers, "it erases what was not said here")
+        need(of_warning or (body.index in past and body.index in self.texts), "it erases what was not said here")
+        gone = [self.records[n].body.index for n in past if self.records[n].choice == "erased"]
+        need(body.index not in gone and body.days, "it erases what was erased before, or at once")
         kept = 2 if m.handling and m.handling.personal_data else 3 if m.status in (2, 4) else 1
-        need(body.retention_class == kept and body.day < 2**24, "it erases what is of another class")
-        need(body.day >= m.expires_unix_ms // DAY, "it erases what had not expired")
+        said = m.expires_unix_ms if of_warning else self.records[body.index].time_unix_ms
+        day = min(max(m.expires_unix_ms, said) // DAY, 2**24 - 1)
+        need((body.retention_class, body.day) == (kept, day), "it erases what is of another class or day")
         need(self.records[index].time_unix_ms >= (body.day + 1 + body.days) * DAY, "it erases before its own rule would")
         rule = f"{('', 'ordinary', 'personal data', 'exercise')[kept]}, {body.days} days after day {body.day} of 1970"
         self.say(index, f"the relay claims that it has erased what was said in record {body.index} ({rule})")

@@ -183,6 +183,7 @@ impl World {
             thread,
             erased,
             looked,
+            begun: false,
         }))
     }
 }

@@ -289,7 +289,7 @@ pub(super) const FORMS: &[(&str, Change)] = &[
     ("a text of no suite", |log| text(log, |it| it.suite = 0)),
     ("a text of a suite that is not known", |log| text(log, |it| it.suite = 3)),
     ("a text of another suite's length", |log| text(log, |it| it.suite = 2)),
-    ("a text of the other suite and a length of it: sound", |log| text(log, |it| (it.suite, it.length) = (2, 256 + 1137))),
+    ("a text of another suite than the reply key's, and a length of it", |log| text(log, |it| (it.suite, it.length) = (2, 256 + 1137))),
     ("a text of a length that none has", |log| text(log, |it| it.length += 1)),
     ("a text of the longest length: sound", |log| text(log, |it| it.length = 15_247 + 49)),
     ("a text without a commitment", |log| text(log, |it| it.plaintext_commitment = Vec::new().into())),
@@ -301,7 +301,7 @@ pub(super) const FORMS: &[(&str, Change)] = &[
         *log = Forged::answered();
         log.says(REFUSED, |it: &mut Answer| it.text.as_mut().unwrap().plaintext_commitment = vec![7; 32].into());
     }),
-    ("a text in clear beside a sealed body: sound", |log| text(log, |it| {
+    ("a text in clear beside a sealed body", |log| text(log, |it| {
         (it.form, it.suite, it.length, it.plaintext_commitment) = (1, 0, 20, Vec::new().into());
     })),
     ("a text in clear that is no text", |log| {
@@ -429,10 +429,33 @@ pub(super) const ERASURES: &[(&str, Change)] = &[
         });
         without_acceptance(log);
     }),
-    ("ERASED by the rule of a later day, which has passed: sound", |log| erases(log, 2, |it| {
+    ("ERASED by the rule of a later day, which has passed", |log| erases(log, 2, |it| {
         bucket(it, RetentionClass::Exercise, 1);
         it.days -= 1;
     })),
+    ("ERASED by the rule of a later day, which has passed, whose acceptance is not shown", |log| {
+        erases(log, 2, |it| {
+            bucket(it, RetentionClass::Exercise, 1);
+            it.days -= 1;
+        });
+        without_acceptance(log);
+    }),
+    ("ERASED by a rule of no days", |log| erases(log, 2, |it| it.days = 0)),
+    ("ERASED twice", |log| { let at = index(log, 4); erases(log, 1, |it| it.index = at) }),
+    ("ERASED twice, whose acceptance is not shown", |log| {
+        let at = index(log, 4);
+        erases(log, 1, |it| it.index = at);
+        without_acceptance(log);
+    }),
+    ("ERASED of an answer without a text, whose acceptance is not shown", |log| {
+        let at = index(log, 3);
+        erases(log, 2, |it| it.index = at);
+        without_acceptance(log);
+    }),
+    ("a text whose form is another than the warning's, whose acceptance is not shown", |log| {
+        text(log, |it| (it.suite, it.length) = (2, 256 + 1137));
+        without_acceptance(log);
+    }),
     ("ERASED before its own rule would", |log| erases(log, 2, |it| it.days += 1)),
     ("ERASED a millisecond before its own rule would", |log| {
         let at = after(log, 5);

@@ -195,6 +195,17 @@ impl Reader<'_> {
         {
             return Err(of_record(&"it acknowledges another id than the warning's"));
         }
+        // `apply` holds the two to each other where it has seen the acceptance.
+        if let (Some((said, _)), Some((header, _))) = (&said, &self.header)
+            && let Some(text) = &said.text
+            && (text.form, text.suite)
+                != (
+                    header.body.form,
+                    header.reply_key.as_ref().map_or(0, |it| it.suite),
+                )
+        {
+            return Err(of_record(&"its text has another form than the warning asks for"));
+        }
         if let RecordKind::Routed(routed) = &record.kind {
             self.check_routed(entry, routed)?;
         }

@@ -78,7 +78,7 @@ impl Made {
         let opened = client.open_evidence(sealed).await?;
         let part = |opened: OpenedPart| DetachedPart {
             salt: opened.salt,
-            content: opened.text.into(),
+            content: opened.text.clone().into(),
         };
         let texts = opened.texts.into_iter();
         let mut texts: Vec<_> = texts.map(|(index, opened)| (index, part(opened))).collect();

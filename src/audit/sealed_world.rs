@@ -64,6 +64,12 @@ impl World {
             ("us", "us.ctc", AgencyKind::Agency),
             ("ch", AUDITOR, AgencyKind::Auditor),
         ]);
+        let rules = RetentionRules {
+            exercise_days: 7,
+            ..RetentionRules::default()
+        };
+        let stopped = Some(world.clock.now());
+        world.start_with(stopped, Some(rules));
         for agency in ["ru.ctc", "us.ctc"] {
             world.mandate(agency);
             let key = seal_key(agency).public_key().as_bytes().to_vec();

@@ -90,7 +90,11 @@ fn the_demo_tells_what_happened() {
     let refused = answer("moscow", "REFUSED");
     assert_eq!(refused["assessment"], "TOO_VAGUE");
     assert_eq!(refused["missing"], serde_json::json!(["PLACE", "TIME"]));
-    assert_eq!(refused["note"]["language"], "ru");
+    // The auditor reads no sealed note.
+    assert_eq!(
+        (&refused["note"], &refused["note_sealed"]),
+        (&Value::Null, &true.into())
+    );
     assert_eq!(answer("istanbul", "ACCEPTED")["assessment"], "ACTIONABLE");
     assert_eq!(answer("brussels", "MISDIRECTED")["to"], "be.ctc/aviation");
     assert!(answer("ankara", "DEFERRED")["until"].is_string());
@@ -136,6 +140,14 @@ fn the_demo_tells_what_happened() {
         .collect();
     assert_eq!(proven, ["WARNED", "ROUTED", "RECEIVED", "OPENED", "REFUSED"]);
     assert!(findings["witnessed"].is_object(), "{findings}");
+    // What was sealed stands there as its sender has opened it: the warning, and the note of the answer.
+    assert_eq!(findings["warning"]["body"], "OPENED", "{findings}");
+    let notes = findings["acts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|act| act["text"]["language"].as_str());
+    assert!(notes.eq(["ru"]), "{findings}");
     let file = directory.join("evidence.json");
     assert_eq!(evidence["file"], file.to_str().unwrap());
     let checked = wardline(temporary.path(), &["--json", "audit", "check"])

@@ -9,8 +9,8 @@ use serde_json::json;
 use super::stage::{Stage, parsed};
 use super::story::PROVEN;
 use super::waits::within;
-use crate::audit::{Act, Bundle, Deed, Findings, Standing, Trusted, check, make_cosigned};
-use crate::cli::screen::{Colours, Tone, wrap};
+use crate::audit::{Act, BodyShown, Bundle, Deed, Findings, Note, Standing, Trusted, check, make_cosigned};
+use crate::cli::screen::{Colours, Tone, one_line, wrap};
 use crate::cli::timeline::{WIDTH, clock, push};
 use crate::cli::{Context, Exit, Fault, invocation};
 use crate::domain::{AgencyId, WarningName};
@@ -47,6 +47,8 @@ impl Stage<'_> {
         let at_most = Duration::from_millis(limits::DEMO_WAIT_MS_MAX / 4);
         let making = make_cosigned(&client, &name, at_most, |_| ());
         let made = within("the evidence", making).await??;
+        // It sealed the warning, and shows a stranger what it said.
+        let made = made.opened(&client).await?;
         let path = self.world.directory().join("evidence.json");
         files::create_new(&path, made.json.as_bytes())?;
         Ok(EvidenceFile { by, path })
@@ -121,12 +123,37 @@ pub(super) fn tell(evidence: &Evidence, kept: Option<&Path>, context: &Context) 
     context.emit(&object, text)
 }
 
+/// What was said, which the sender has opened: these very words were committed to when it was signed.
+fn words(findings: &Findings) -> Vec<String> {
+    let mut lines = Vec::new();
+    let headline = findings.warning.headlines.as_ref().and_then(|all| all.first());
+    if let (BodyShown::Opened, Some(headline)) = (findings.warning.body, headline) {
+        lines.push(format!(
+            "sealed, and opened here by its sender: {}",
+            one_line(&headline.text)
+        ));
+    }
+    for act in &findings.acts {
+        if let Deed::Said(said) = &act.what
+            && let (true, Note::Kept(words)) = (said.sealed, &said.note)
+        {
+            let text = one_line(&words.text);
+            lines.push(format!(
+                "so is the note of {} (record {}): {text}",
+                said.kind, act.index
+            ));
+        }
+    }
+    lines
+}
+
 fn gist(findings: &Findings) -> Vec<String> {
     let of = |standing: Standing| -> Vec<String> {
         let acts = findings.acts.iter().filter(|act| act.standing == standing);
         acts.map(deed).collect()
     };
     let mut lines = vec![format!("proven: {}", of(Standing::Proven).join("; "))];
+    lines.extend(words(findings));
     for recipient in &findings.recipients {
         let (desk, silence) = (&recipient.desk, &recipient.silence);
         let how_sure = match silence.standing() {

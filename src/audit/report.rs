@@ -87,6 +87,9 @@ pub struct Counts {
     /// Bodies and texts that were shown to the very run that found a record which says that they are erased.
     #[serde(default)]
     pub shown_though_erased: u64,
+    /// Erasures of what a hold reaches that came after the erasure of its bucket had begun.
+    #[serde(default)]
+    pub erased_though_held: u64,
     /// Bodies that are told to be erased in the threads of some recipients, and not of others.
     #[serde(default)]
     pub erased_in_part: u64,

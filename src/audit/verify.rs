@@ -22,8 +22,8 @@ use crate::domain::{
     AgencyId, AgencyKind, DeskAddress, Hash, Record, RecordKind, ReplayedContent, ReplayedRecord, Step,
 };
 use crate::ledger::{
-    ApplyError, Change, Directory, Facts, KeyEntry, Prepared, ThreadFact, ThreadKey, apply_prepared, seen,
-    verify_prepared,
+    ApplyError, Change, Directory, Facts, FactsError, KeyEntry, Prepared, ThreadFact, ThreadKey,
+    apply_prepared, held, seen, verify_prepared,
 };
 use crate::seal::PublicKey;
 use crate::transparency::{Checkpoint, LogVerifier, SignedCheckpoint};
@@ -449,7 +449,10 @@ impl Verifier {
             self.facts.put_directory(link, index, leaf, bytes);
         }
         self.follow_routings(index, leaf, record).map_err(at)?;
-        if let (Some(thread), RecordKind::Erased(erased)) = (&erased, &record.kind) {
+        if let (Some((thread, held)), RecordKind::Erased(erased)) = (&erased, &record.kind) {
+            // The hold came after the erasure of the bucket had begun, or, for who sees a part, may have: else the record is corrupt.
+            let counted = &mut self.counts.erased_though_held;
+            *counted = counted.saturating_add((*held).into());
             self.count_erased(thread, erased.index);
         }
         self.count(record, beside);
@@ -469,17 +472,21 @@ impl Verifier {
         beside.is_absent() || (begins && self.body_absent && self.routings.is_some())
     }
 
-    /// The thread as it is before an `ERASED` record; none of any other.
-    fn to_be_erased(&self, record: &Record) -> Result<Option<ThreadFact>, StateError> {
+    /// The thread as it is before an `ERASED` record, and whether a hold reaches it; none of any other record.
+    fn to_be_erased(&self, record: &Record) -> Result<Option<(ThreadFact, bool)>, StateError> {
         let (RecordKind::Erased(_), Some(link)) = (&record.kind, &record.thread) else {
             return Ok(None);
         };
+        let failed = |error: FactsError| StateError::Failed(error.0);
         let key = ThreadKey {
             warning: link.warning,
             desk: link.desk.clone(),
         };
-        let thread = self.facts.thread(&key);
-        thread.map_err(|error| StateError::Failed(error.0))
+        let Some(thread) = self.facts.thread(&key).map_err(failed)? else {
+            return Ok(None);
+        };
+        let held = held(&self.directory, &self.facts, &key, record.time).map_err(failed)?;
+        Ok(Some((thread, held.is_some())))
     }
 
     /// What is told to be erased was shown all the same, or is absent as it should be: a text, or a body, which each recipient's thread

@@ -108,6 +108,10 @@ pub(super) fn render(report: &Report) -> String {
             "bodies or texts are shown, and the relay says that they are erased",
         ),
         (
+            counts.erased_though_held,
+            "erasures are of what an auditor holds, by a hold that came when the bucket's erasure had begun",
+        ),
+        (
             counts.erased_in_part,
             "bodies are told to be erased to some of their recipients, and not to others",
         ),

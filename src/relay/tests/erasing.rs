@@ -32,7 +32,7 @@ async fn what_is_begun_is_told_to_its_end() {
         erased: Erased {
             index: fact.accepted,
             bucket: fact.bucket(fact.expires),
-            days: limits::RETENTION_ORDINARY_DAYS,
+            days: limits::RETENTION_EXERCISE_DAYS,
         },
         looked: stage.relay.durable().borrow().directory.position(),
         begun: false,

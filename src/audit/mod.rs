@@ -12,6 +12,7 @@ mod check;
 pub mod compare;
 pub mod copy;
 mod envelopes;
+mod erasures;
 mod facts;
 mod fault;
 mod locate;

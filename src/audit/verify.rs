@@ -22,8 +22,7 @@ use crate::domain::{
     AgencyId, AgencyKind, DeskAddress, Hash, Record, RecordKind, ReplayedContent, ReplayedRecord, Step,
 };
 use crate::ledger::{
-    ApplyError, Change, Directory, Facts, FactsError, KeyEntry, Prepared, ThreadFact, ThreadKey,
-    apply_prepared, held, seen, verify_prepared,
+    ApplyError, Change, Directory, Facts, KeyEntry, Prepared, apply_prepared, seen, verify_prepared,
 };
 use crate::seal::PublicKey;
 use crate::transparency::{Checkpoint, LogVerifier, SignedCheckpoint};
@@ -36,17 +35,17 @@ pub struct Verifier {
     checkpoint: SignedCheckpoint,
     before: Vec<Checkpoint>,
     viewer: Option<AgencyId>,
-    directory: Directory,
+    pub(super) directory: Directory,
     pub(super) facts: AuditFacts,
     /// Room for what a record changes, made once.
     changes: Vec<Change>,
     /// The acceptance whose `ROUTED` records are due, and their leaf hashes.
-    routings: Option<(u64, VecDeque<Hash>)>,
+    pub(super) routings: Option<(u64, VecDeque<Hash>)>,
     /// Its body was not shown.
-    body_absent: bool,
+    pub(super) body_absent: bool,
     inboxes: HashMap<DeskAddress, u64>,
     withheld: Withheld,
-    counts: Counts,
+    pub(super) counts: Counts,
     gathering: Option<Gathering>,
     /// How many records an earlier run has verified, and who admitted the viewer then.
     resumed: Option<(u64, Vec<String>)>,
@@ -460,50 +459,6 @@ impl Verifier {
             gathering.record(index, record, beside);
         }
         Ok(())
-    }
-
-    /// Whether the thread of this record begins without the body of its warning, or goes on with an answer without its text.
-    fn leaves_absent(&mut self, record: &Record, beside: &Beside) -> bool {
-        if matches!(record.kind, RecordKind::Accepted(_)) {
-            self.body_absent = beside.is_absent();
-            return false;
-        }
-        let begins = matches!(record.kind, RecordKind::Routed(_));
-        beside.is_absent() || (begins && self.body_absent && self.routings.is_some())
-    }
-
-    /// The thread as it is before an `ERASED` record, and whether a hold reaches it; none of any other record.
-    fn to_be_erased(&self, record: &Record) -> Result<Option<(ThreadFact, bool)>, StateError> {
-        let (RecordKind::Erased(_), Some(link)) = (&record.kind, &record.thread) else {
-            return Ok(None);
-        };
-        let failed = |error: FactsError| StateError::Failed(error.0);
-        let key = ThreadKey {
-            warning: link.warning,
-            desk: link.desk.clone(),
-        };
-        let Some(thread) = self.facts.thread(&key).map_err(failed)? else {
-            return Ok(None);
-        };
-        let held = held(&self.directory, &self.facts, &key, record.time).map_err(failed)?;
-        Ok(Some((thread, held.is_some())))
-    }
-
-    /// What is told to be erased was shown all the same, or is absent as it should be: a text, or a body, which each recipient's thread
-    /// tells of.
-    fn count_erased(&mut self, thread: &ThreadFact, index: u64) {
-        let now = index >= self.resumed_at().unwrap_or_default();
-        let text = thread.texts.iter().find(|text| text.index == index);
-        match (text, &thread.acceptance) {
-            (Some(text), _) => self.counts.erased(text.absent, now),
-            (None, Some(of)) => {
-                if self.facts.body_told(of) {
-                    self.counts.erased(thread.body_absent, now);
-                }
-            }
-            // Only the recipient's part is seen: the body lies beside a record that is not.
-            (None, None) => {}
-        }
     }
 
     /// Record 0 is the genesis of the pinned log, and no other record is one.

@@ -2,7 +2,6 @@
 //! key, parts and records agree after the next start.
 
 use super::stage::{Stage, log_key};
-use crate::audit::Verifier;
 use crate::domain::*;
 use crate::error::ErrorCode;
 use crate::journal::memory::Fault;
@@ -10,6 +9,7 @@ use crate::journal::{Journal as _, PartKind};
 use crate::ledger::{Directory, MemoryFacts, apply, verify_record};
 use crate::limits;
 use crate::transparency::leaf_hash;
+use crate::world::audited as audited_by;
 
 pub(super) const DAY_MS: i64 = 24 * 3_600_000;
 /// After every rule.
@@ -105,18 +105,9 @@ pub(super) async fn replayed(stage: &Stage) {
 
 /// And as `audit verify` does: by the verifier itself, over the signed checkpoint.
 async fn audited(stage: &Stage) {
-    let log = log_key(&stage.world.origin);
-    let mut verifier = Verifier::new(log.verifier().clone(), &stage.relay.checkpoint()).unwrap();
-    for (index, bytes) in stage.journal.read(0, usize::MAX, usize::MAX).await.unwrap() {
-        let shown = ReplayedRecord {
-            index,
-            content: ReplayedContent::Record(bytes),
-            part: None,
-            inbox: None,
-        };
-        verifier.feed(&shown).unwrap();
-    }
-    let counts = verifier.finish().unwrap().report.counts;
+    let log = log_key(&stage.world.origin).verifier().clone();
+    let records = stage.journal.read(0, usize::MAX, usize::MAX).await.unwrap();
+    let counts = audited_by(log, &stage.relay.checkpoint(), records).counts;
     assert_eq!((counts.absent_untold, counts.erased_in_part), (0, 0));
 }
 

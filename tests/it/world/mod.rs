@@ -17,11 +17,13 @@
 
 mod exchange;
 mod patience;
+mod replay;
 mod scene;
 mod trust;
 
 pub use exchange::Draft;
 pub use patience::{PATIENCE, until, until_blocking};
+pub use replay::audited;
 pub use scene::{Log, ROLES, Scene, SeededNonces, code_of, indexes_of};
 
 use bytes::Bytes;

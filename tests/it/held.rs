@@ -92,12 +92,28 @@ async fn what_is_held_is_not_erased() {
 
     let names = ["us.ctc", "ru.ctc", AUDITOR];
     world
-        .restart(&[], |it| it.clock_ahead_ms = 40 * DAY_MS, &names)
+        .restart(
+            &[],
+            |it| {
+                it.clock_ahead_ms = 40 * DAY_MS;
+                // The clock is ahead, and right: the relay asks.
+                it.clock_checked_until = Some(wardline::time::Timestamp::from_unix_ms(i64::MAX));
+            },
+            &names,
+        )
         .await;
     gone(&world, other).await;
     assert!(has_body(&world, held).await);
     world
-        .restart(&[], |it| it.clock_ahead_ms = 61 * DAY_MS, &names)
+        .restart(
+            &[],
+            |it| {
+                it.clock_ahead_ms = 61 * DAY_MS;
+                // The clock is ahead, and right: the relay asks.
+                it.clock_checked_until = Some(wardline::time::Timestamp::from_unix_ms(i64::MAX));
+            },
+            &names,
+        )
         .await;
     gone(&world, held).await;
     let told = run(&of_us, &["status", &warning], "").await;

@@ -15,6 +15,7 @@ mod envelopes;
 mod erasures;
 mod facts;
 mod fault;
+mod gathering;
 mod locate;
 mod over_copy;
 mod over_network;

@@ -12,10 +12,11 @@ use super::carried::Verified;
 use super::envelopes::each_envelope;
 use super::facts::AuditFacts;
 use super::fault::{Fault, Wrong};
+use super::gathering::Gathering;
 use super::ready::{Read, Ready};
 use super::report::{Counts, Report};
 use super::state::{State, StateError};
-use super::timeline::{Gathering, Timeline};
+use super::timeline::Timeline;
 use super::tree::Tree;
 use super::withheld::Withheld;
 use crate::domain::{

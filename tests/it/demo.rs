@@ -146,7 +146,7 @@ fn the_demo_tells_what_happened() {
         .as_array()
         .unwrap()
         .iter()
-        .filter_map(|act| act["text"]["language"].as_str());
+        .filter_map(|act| act["said"]["text"]["language"].as_str());
     assert!(notes.eq(["ru"]), "{findings}");
     let file = directory.join("evidence.json");
     assert_eq!(evidence["file"], file.to_str().unwrap());

@@ -127,7 +127,10 @@ async fn send_watch_ack_status() {
     let [sent] = sent.objects.as_slice() else {
         panic!("{:?}", sent.objects);
     };
-    assert_eq!(keys(sent), ["digest", "id", "index", "receipt", "recipients"]);
+    assert_eq!(
+        keys(sent),
+        ["digest", "id", "index", "receipt", "recipients", "sealed"]
+    );
     assert_eq!(keys(&sent["recipients"][0]), ["address", "desk", "index"]);
     assert!(Path::new(sent["receipt"].as_str().unwrap()).is_file());
     let id = sent["id"].as_str().unwrap();

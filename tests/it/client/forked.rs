@@ -53,7 +53,14 @@ fn convictions(profile: &Path, log: &LogVerifier) -> Vec<(String, SignedCheckpoi
 }
 
 fn files(profile: &Path, directory: &str) -> usize {
-    std::fs::read_dir(profile.join(directory)).map_or(0, Iterator::count)
+    let Ok(entries) = std::fs::read_dir(profile.join(directory)) else {
+        return 0;
+    };
+    // The lock of the inbox and the name of its keys are there before anything comes.
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names
+        .filter(|name| name != ".lock" && name != "keyring.id")
+        .count()
 }
 
 fn stopped(ended: &Ended, what: &str) {

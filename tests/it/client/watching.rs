@@ -60,8 +60,13 @@ async fn what_nobody_wants_is_not_handed_over() {
     let shown = next_warning(&mut deliveries).await;
     assert_eq!(shown.digest, sent[1]);
     drop(deliveries);
-    let stored = std::fs::read_dir(&inbox).unwrap().next().unwrap().unwrap();
-    std::fs::write(stored.path().with_extension("handled"), "").unwrap();
+    let mut files = std::fs::read_dir(&inbox)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let stored = files
+        .find(|path| path.extension().is_some_and(|it| it == "warning"))
+        .unwrap();
+    std::fs::write(stored.with_extension("handled"), "").unwrap();
     let watched = run(&ru, &["watch", "--count", "1"], "").await;
     assert_eq!(events(&watched, "warning")[0]["digest"], sent[2].to_string());
     assert_eq!(events(&watched, "received").len(), 2);

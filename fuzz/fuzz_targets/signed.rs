@@ -45,6 +45,12 @@ fuzz_target!(|data: &[u8]| {
         PayloadKind::Desks => there_and_back!(|it| wire::desks(&Recorded(it)), wire::encode_desks),
         PayloadKind::Mandate => there_and_back!(|it| wire::mandate(&Recorded(it)), wire::encode_mandate),
         PayloadKind::Hold => there_and_back!(|it| wire::hold(&Recorded(it)), wire::encode_hold),
+        PayloadKind::OnwardTransfer => {
+            there_and_back!(
+                |it| wire::onward_transfer(&Recorded(it)),
+                wire::encode_onward_transfer
+            );
+        }
         PayloadKind::ErasureAttestation => {
             there_and_back!(
                 |it| wire::erasure_attestation(&Recorded(it)),

@@ -519,6 +519,7 @@ pub(super) fn common_of(envelope: &SignedEnvelope) -> Result<Common, ClientError
         | PayloadKind::Mandate
         | PayloadKind::Hold
         | PayloadKind::ErasureAttestation
+        | PayloadKind::OnwardTransfer
         | PayloadKind::StateEnrolment
         | PayloadKind::AgencyEnrolment
         | PayloadKind::Suspension

@@ -9,6 +9,7 @@ mod envelope;
 mod hash;
 mod ids;
 mod key_role;
+mod onward_transfer;
 mod origin;
 mod record;
 mod retention;
@@ -32,6 +33,7 @@ pub use hash::{Digest, Hash, KeyId, NotThirtyTwoBytes};
 pub(crate) use ids::is_label;
 pub use ids::{AgencyId, BadName, Country, OperatorName, PayloadId, Principal, StateId};
 pub use key_role::{KeyRole, UnknownKeyRole};
+pub use onward_transfer::OnwardTransfer;
 pub use origin::{InvalidOrigin, Origin};
 pub use record::{
     Accepted, DirectoryLink, DirectoryPosition, Erased, Genesis, HandedOver, Record, RecordKind, Rejected,

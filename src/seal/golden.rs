@@ -135,6 +135,7 @@ fn payload_types() {
         "reinstatement",
         "hold",
         "erasure-attestation",
+        "onward-transfer",
     ]
     .map(|kind| format!("application/vnd.wardline.{kind}.v1+protobuf"));
     assert_eq!(

@@ -32,11 +32,13 @@ pub enum PayloadKind {
     Hold,
     /// A recipient attests that it erased what a warning said. On no record.
     ErasureAttestation,
+    /// An agency that holds a warning passes it on. On no record.
+    OnwardTransfer,
 }
 
 impl PayloadKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Warning,
         Self::Acknowledgement,
         Self::KeyCertificate,
@@ -50,6 +52,7 @@ impl PayloadKind {
         Self::Reinstatement,
         Self::Hold,
         Self::ErasureAttestation,
+        Self::OnwardTransfer,
     ];
 
     /// The DSSE payload type, `application/vnd.wardline.<kind>.v1+protobuf`. Signed; never changes.
@@ -68,6 +71,7 @@ impl PayloadKind {
             Self::Reinstatement => "application/vnd.wardline.reinstatement.v1+protobuf",
             Self::Hold => "application/vnd.wardline.hold.v1+protobuf",
             Self::ErasureAttestation => "application/vnd.wardline.erasure-attestation.v1+protobuf",
+            Self::OnwardTransfer => "application/vnd.wardline.onward-transfer.v1+protobuf",
         }
     }
 }

@@ -9,8 +9,8 @@ use super::fields::unix_ms_or_zero;
 use super::v1;
 use crate::domain::{
     Acknowledgement, AgencyEnrolment, Area, Body, Common, ContentBlock, Deadlines, Desk, Desks,
-    ErasureAttestation, Extension, Hold, KeyCertificate, KeyRevocation, Mandate, Outcome, PartReference,
-    RootSuccession, SignedBy, Signer, StateEnrolment, Suspension, Text, Warning,
+    ErasureAttestation, Extension, Hold, KeyCertificate, KeyRevocation, Mandate, OnwardTransfer, Outcome,
+    PartReference, RootSuccession, SignedBy, Signer, StateEnrolment, Suspension, Text, Warning,
 };
 
 macro_rules! encoders {
@@ -45,6 +45,8 @@ encoders! {
     encode_hold: Hold => v1::Hold;
     /// An attestation of an erasure, to be signed.
     encode_erasure_attestation: ErasureAttestation => v1::ErasureAttestation;
+    /// A statement of an onward transfer, to be signed.
+    encode_onward_transfer: OnwardTransfer => v1::OnwardTransfer;
     /// A suspension, to be signed.
     encode_suspension: Suspension => v1::Suspension;
     /// A reinstatement, to be signed.
@@ -316,6 +318,20 @@ impl From<&ErasureAttestation> for v1::ErasureAttestation {
             day: attestation.bucket.day(),
             erased_at_unix_ms: attestation.erased_at.unix_ms(),
             extensions: extensions(&attestation.extensions),
+        }
+    }
+}
+
+impl From<&OnwardTransfer> for v1::OnwardTransfer {
+    fn from(transfer: &OnwardTransfer) -> Self {
+        Self {
+            common: Some((&transfer.common).into()),
+            warning_digest: Bytes::copy_from_slice(transfer.warning_digest.as_bytes()),
+            desk: transfer.desk.to_string(),
+            to: transfer.to.to_string(),
+            wrap_digest: Bytes::copy_from_slice(&transfer.wrap_digest),
+            originator_agreed: transfer.originator_agreed,
+            extensions: extensions(&transfer.extensions),
         }
     }
 }

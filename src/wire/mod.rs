@@ -16,6 +16,7 @@ mod parse_attestation;
 mod parse_body;
 mod parse_common;
 mod parse_directory;
+mod parse_onward;
 mod parse_warning;
 mod payload;
 mod raw;
@@ -30,8 +31,9 @@ pub use convert_refusal::{ToldRefusal, plain, refusal};
 pub use convert_submission::{optional_as, optional_digest, optional_name, required_as};
 pub use encode::{
     encode_acknowledgement, encode_agency_enrolment, encode_body, encode_desks, encode_erasure_attestation,
-    encode_hold, encode_key_certificate, encode_key_revocation, encode_mandate, encode_reinstatement,
-    encode_root_succession, encode_state_enrolment, encode_suspension, encode_text, encode_warning,
+    encode_hold, encode_key_certificate, encode_key_revocation, encode_mandate, encode_onward_transfer,
+    encode_reinstatement, encode_root_succession, encode_state_enrolment, encode_suspension, encode_text,
+    encode_warning,
 };
 pub use encode_record::encode_record;
 pub use parse_attestation::erasure_attestation;
@@ -41,6 +43,7 @@ pub use parse_directory::{
     agency_enrolment, desks, hold, key_certificate, key_revocation, mandate, reinstatement, root_succession,
     root_succession_unverified, state_enrolment, suspension,
 };
+pub use parse_onward::onward_transfer;
 pub use parse_warning::{acknowledgement, warning};
 pub use payload::{Parsable, Recorded};
 pub use record::{BadRecord, record, record_of};

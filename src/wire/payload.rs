@@ -109,5 +109,6 @@ pub(super) const fn message_name(kind: PayloadKind) -> &'static str {
         PayloadKind::Reinstatement => "Reinstatement",
         PayloadKind::Hold => "Hold",
         PayloadKind::ErasureAttestation => "ErasureAttestation",
+        PayloadKind::OnwardTransfer => "OnwardTransfer",
     }
 }

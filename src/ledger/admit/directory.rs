@@ -283,6 +283,7 @@ pub(in crate::ledger) fn statement_of(
             | PayloadKind::Mandate
             | PayloadKind::Hold
             | PayloadKind::ErasureAttestation
+            | PayloadKind::OnwardTransfer
             | PayloadKind::StateEnrolment
             | PayloadKind::AgencyEnrolment
             | PayloadKind::Suspension

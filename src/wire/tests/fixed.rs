@@ -266,6 +266,18 @@ pub(crate) fn erasure_attestation() -> ErasureAttestation {
     }
 }
 
+pub(crate) fn onward_transfer() -> OnwardTransfer {
+    OnwardTransfer {
+        common: common(15, "be.ctc", KeyRole::Officer),
+        warning_digest: Digest([0xd1; 32]),
+        desk: parsed("be.ctc/aviation"),
+        to: parsed("ru.ctc"),
+        wrap_digest: [0xd2; 32],
+        originator_agreed: true,
+        extensions: extensions(),
+    }
+}
+
 pub(crate) fn mandate() -> Mandate {
     Mandate {
         common: common(11, "be.ctc", KeyRole::Officer),

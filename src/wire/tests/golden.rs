@@ -94,6 +94,11 @@ pub(crate) fn payloads() -> Vec<(&'static str, PayloadKind, Bytes)> {
             ErasureAttestation,
             wire::encode_erasure_attestation(&fixed::erasure_attestation()),
         ),
+        (
+            "onward-transfer",
+            OnwardTransfer,
+            wire::encode_onward_transfer(&fixed::onward_transfer()),
+        ),
     ]
 }
 

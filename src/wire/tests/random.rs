@@ -400,6 +400,7 @@ fn read_everything(data: &[u8]) {
     payload!(Mandate, |it| wire::mandate(&Recorded(it)));
     payload!(Hold, |it| wire::hold(&Recorded(it)));
     payload!(ErasureAttestation, |it| wire::erasure_attestation(&Recorded(it)));
+    payload!(OnwardTransfer, |it| wire::onward_transfer(&Recorded(it)));
     payload!(StateEnrolment, |it| wire::state_enrolment(&Recorded(it)));
     payload!(AgencyEnrolment, |it| wire::agency_enrolment(&Recorded(it)));
     payload!(Suspension, |it| wire::suspension(&Recorded(it)));

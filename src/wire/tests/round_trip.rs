@@ -67,6 +67,12 @@ fn every_payload_comes_back() {
         wire::encode_erasure_attestation,
         wire::erasure_attestation
     );
+    comes_back!(
+        fixed::onward_transfer(),
+        OnwardTransfer,
+        wire::encode_onward_transfer,
+        wire::onward_transfer
+    );
     comes_back!(fixed::hold(), Hold, wire::encode_hold, wire::hold);
     comes_back!(fixed::mandate(), Mandate, wire::encode_mandate, wire::mandate);
     comes_back!(

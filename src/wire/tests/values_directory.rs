@@ -146,6 +146,24 @@ fn directory_entries_say_what_they_may() {
             wire::erasure_attestation(it)
         }),
     );
+    let rows: &[Row<v1::OnwardTransfer>] = &[
+        (|t| t.warning_digest.clear(), MissingField, "warning_digest"),
+        (
+            |t| t.wrap_digest = vec![1; 33].into(),
+            InvalidValue,
+            "wrap_digest",
+        ),
+        (|t| t.desk.clear(), MissingField, "desk"),
+        (|t| t.to.clear(), MissingField, "to"),
+        (|t| t.to = "ru.ctc/aviation".to_owned(), InvalidValue, "to"),
+        // To itself.
+        (|t| t.to = "be.ctc".to_owned(), InvalidValue, "to"),
+    ];
+    check(
+        &v1::OnwardTransfer::from(&fixed::onward_transfer()),
+        rows,
+        as_kind(PayloadKind::OnwardTransfer, |it| wire::onward_transfer(it)),
+    );
     let rows: &[Row<v1::Reinstatement>] = &[
         (|s| s.agency.clear(), MissingField, "agency"),
         (|s| s.reason = "r".repeat(501), InvalidValue, "reason"),

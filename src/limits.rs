@@ -248,6 +248,8 @@ const _: () = assert!(3 * (RETENTION_DAYS_MAX as usize + 400) * (37 + 37 + 17) <
 pub const ERASURE_MARK_BYTES_MAX: usize = 4 * 1024;
 /// How often an inbox is looked through for what is due.
 pub const INBOX_ERASURE_EVERY_MS: i64 = 24 * 3_600 * 1_000;
+/// A warning that one agency hands to another, as JSON: a body and a record of the largest, two payloads and a proof.
+pub const ONWARD_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// A key file.
 pub const KEY_FILE_BYTES_MAX: usize = 16 * 1024;
 /// A passphrase; longer ones gain nothing.
@@ -623,6 +625,10 @@ const _: () = assert!(BODY_BYTES_MAX + PAYLOAD_BYTES_MAX + 64 * 1024 < GRPC_MESS
 const _: () = assert!(
     BODY_BYTES_MAX + PAYLOAD_BYTES_MAX + WRAPS_MAX * (WRAP_BYTES_MAX + 8) + 64 * 1024
         < GRPC_MESSAGE_BYTES_MAX
+);
+const _: () = assert!(
+    (BODY_BYTES_MAX + RECORD_BYTES_MAX + 2 * PAYLOAD_BYTES_MAX) * 3 / 2 + 2 * PROOF_TEXT_BYTES_MAX
+        < ONWARD_BYTES_MAX
 );
 const _: () = assert!(RECORD_BYTES_MAX > 2 * PAYLOAD_BYTES_MAX);
 const _: () = assert!(AREA_ITEMS_MAX <= DRAFT_KEYS_MAX && LANGUAGES_MAX <= DRAFT_KEYS_MAX);

@@ -14,6 +14,7 @@ pub mod exit;
 mod inbox;
 mod invocation;
 mod keys;
+mod onward;
 mod operator;
 mod outbox;
 mod passphrase;
@@ -94,6 +95,8 @@ enum Command {
     Watch(watch::WatchCommand),
     /// Acknowledge a warning, as an officer.
     Ack(Box<ack::AckCommand>),
+    /// Hand a warning that came here to another agency, or read one that was handed over.
+    Onward(onward::OnwardCommand),
     /// Show what became of a warning, proven.
     Status(status::StatusCommand),
     /// List warnings, newest first.
@@ -132,6 +135,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Fault> {
         Command::Inbox(command) => inbox::run(command, context).await,
         Command::Watch(command) => watch::run(command, context).await,
         Command::Ack(command) => ack::run(*command, context).await,
+        Command::Onward(command) => onward::run(command, context).await,
         Command::Status(command) => status::status(command, context).await,
         Command::List(command) => status::list(command, context).await,
         Command::Directory(command) => directory::run(command, context).await,

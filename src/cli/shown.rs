@@ -6,11 +6,30 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::client::{Content, Delivered};
-use crate::domain::{Body, ContentBlock, Form};
+use crate::domain::{Body, ContentBlock, Form, Warning};
 
 /// The object. Everything in it was verified.
 pub(super) fn delivered_json(delivered: &Delivered) -> Value {
-    let header = &delivered.warning;
+    let mut object = header_json(&delivered.warning, &delivered.content);
+    if let Value::Object(members) = &mut object {
+        for (name, value) in [
+            ("digest", json!(delivered.digest.to_string())),
+            ("desk", json!(delivered.desk.to_string())),
+            ("index", json!(delivered.routed.index())),
+            ("inbox_number", json!(delivered.inbox_number)),
+            ("keyid", json!(delivered.keyid.to_string())),
+            ("key_confirmed", json!(delivered.key_confirmed)),
+            ("routed", json!(delivered.routed_at.to_string())),
+            ("unread", json!(unread(&delivered.content))),
+        ] {
+            members.insert(name.to_owned(), value);
+        }
+    }
+    object
+}
+
+/// What its originator says.
+pub(super) fn header_json(header: &Warning, content: &Content) -> Value {
     let signer = header.common.named();
     let references: Vec<Value> = header
         .references
@@ -21,20 +40,13 @@ pub(super) fn delivered_json(delivered: &Delivered) -> Value {
     let handling = &header.handling;
     json!({
         "id": header.common.id.to_string(),
-        "digest": delivered.digest.to_string(),
-        "desk": delivered.desk.to_string(),
-        "index": delivered.routed.index(),
-        "inbox_number": delivered.inbox_number,
         "originator": signer.map(|signer| signer.principal.to_string()),
         "office": signer.map(|signer| signer.office.clone()),
-        "keyid": delivered.keyid.to_string(),
-        "key_confirmed": delivered.key_confirmed,
         "status": header.status.word(),
         "type": header.warning_type.word(),
         "precedence": header.precedence.word(),
         "category": header.category.word(),
         "sent": header.common.sent.to_string(),
-        "routed": delivered.routed_at.to_string(),
         "expires": header.expires.map(|time| time.to_string()),
         "harm": header.harm.iter().map(|harm| harm.word()).collect::<Vec<_>>(),
         "assertions": {
@@ -59,8 +71,7 @@ pub(super) fn delivered_json(delivered: &Delivered) -> Value {
         "victims_of": header.victims_of.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "references": references,
         "sealed": header.body.form == Form::Sealed,
-        "body": delivered.content.body().map(body_json),
-        "unread": unread(&delivered.content),
+        "body": content.body().map(body_json),
     })
 }
 

@@ -86,7 +86,7 @@ impl SealedTo {
 }
 
 /// The key that bodies for an agency are sealed to now.
-fn seal_key(directory: &Directory, agency: &AgencyId) -> Result<SealPublicKey, ClientError> {
+pub(super) fn seal_key(directory: &Directory, agency: &AgencyId) -> Result<SealPublicKey, ClientError> {
     let entry = directory.seal_key_of(agency).ok_or_else(|| {
         ClientError::Invalid(format!(
             "{agency} has no key that a body could be sealed to: it makes one (wardline keys new --role seal), has it certified and publishes it; in clear, for the relay to read, the warning goes with --clear"
@@ -122,7 +122,7 @@ impl Client {
         }
     }
 
-    fn own_agency(&self) -> Result<&AgencyId, ClientError> {
+    pub(super) fn own_agency(&self) -> Result<&AgencyId, ClientError> {
         let principal = &self.settings().principal;
         let agency = principal.agency();
         agency.ok_or_else(|| ClientError::Invalid(format!("{principal} sends no warnings")))

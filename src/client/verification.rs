@@ -99,6 +99,9 @@ pub enum VerificationError {
         /// Why.
         why: String,
     },
+    /// What another agency handed to us is not what it should be.
+    #[error("what was passed on does not verify: {0}")]
+    Onward(String),
     /// A key that signed was not valid there.
     #[error("key {keyid} was not a valid {what} at index {index}")]
     Key {

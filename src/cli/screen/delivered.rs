@@ -3,9 +3,9 @@
 
 use jiff::tz::TimeZone;
 
-use super::{Checked, Colours, ScreenInput, render};
+use super::{Checked, Colours, Passing, ScreenInput, render};
 use crate::cli::{Context, invocation};
-use crate::client::{Client, Delivered};
+use crate::client::{Client, Delivered, PassedOn};
 use crate::domain::{KeyId, Principal};
 use crate::ledger::Directory;
 use crate::time::{Clock as _, SystemClock};
@@ -24,6 +24,7 @@ pub(crate) async fn screen(client: &Client, delivered: &Delivered, context: &Con
         content: &delivered.content,
         erased: erased.as_ref(),
         desk: &delivered.desk,
+        passed_on: None,
         name_desk: own_desk.as_ref() != Some(&delivered.desk),
         checked: Checked {
             key: delivered.keyid,
@@ -37,6 +38,46 @@ pub(crate) async fn screen(client: &Client, delivered: &Delivered, context: &Con
         languages: &settings.languages,
         now: SystemClock.now(),
         program: &program,
+        office: None,
+    };
+    let text = render(&input, width(), Colours::of_stdout(), &TimeZone::system());
+    text.trim_end_matches('\n').to_owned()
+}
+
+/// What `onward read` prints of a warning that another agency handed over.
+pub(crate) async fn passed_on_screen(client: &Client, passed_on: &PassedOn) -> String {
+    let known = client.known_directory().await;
+    let transfer = &passed_on.transfer;
+    let barred = passed_on.barred.map(|bar| bar.to_string());
+    let passing = Passing {
+        to: &transfer.to,
+        office: transfer.common.named().map_or("", |signer| &signer.office),
+        at: transfer.common.sent,
+        key: passed_on.by_key,
+        key_confirmed: passed_on.by_key_confirmed,
+        originator_agreed: transfer.originator_agreed,
+        barred: barred.as_deref(),
+    };
+    let input = ScreenInput {
+        warning: &passed_on.warning,
+        digest: passed_on.digest,
+        content: &passed_on.content,
+        erased: None,
+        desk: &transfer.desk,
+        passed_on: Some(&passing),
+        name_desk: false,
+        checked: Checked {
+            key: passed_on.keyid,
+            key_confirmed: passed_on.key_confirmed,
+            root: root_of(known.directory(), &passed_on.keyid),
+            index: passed_on.routed.index(),
+            routed_at: passed_on.routed.record().time,
+            log_size: passed_on.routed.checkpoint().size(),
+        },
+        so_far: &[],
+        languages: &client.settings().languages,
+        now: SystemClock.now(),
+        program: "",
         office: None,
     };
     let text = render(&input, width(), Colours::of_stdout(), &TimeZone::system());

@@ -16,13 +16,13 @@ use jiff::tz::TimeZone;
 
 use crate::client::{Content, ErasedHere};
 use crate::domain::{
-    AcknowledgementKind, Body, ContentBlock, DeskAddress, Digest, Form, KeyId, Language, Principal, Status,
-    Warning, WarningType,
+    AcknowledgementKind, AgencyId, Body, ContentBlock, DeskAddress, Digest, Form, KeyId, Language, Principal,
+    Status, Warning, WarningType,
 };
 use crate::seal::Fingerprint;
 use crate::time::Timestamp;
 
-pub(crate) use delivered::screen;
+pub(crate) use delivered::{passed_on_screen, screen};
 use layout::Page;
 pub use style::Colours;
 pub(crate) use style::Tone;
@@ -41,6 +41,8 @@ pub struct ScreenInput<'a> {
     pub erased: Option<&'a ErasedHere>,
     /// The desk that it came to.
     pub desk: &'a DeskAddress,
+    /// It did not come from the log to us: the agency of `desk` handed it over.
+    pub passed_on: Option<&'a Passing<'a>>,
     /// Whether the commands must name the desk: it is not the profile's own.
     pub name_desk: bool,
     /// What was verified.
@@ -55,6 +57,25 @@ pub struct ScreenInput<'a> {
     pub program: &'a str,
     /// The office that answers, if it is known.
     pub office: Option<&'a str>,
+}
+
+/// How a warning was handed over, by the agency that held it.
+#[derive(Debug, Clone, Copy)]
+pub struct Passing<'a> {
+    /// To us.
+    pub to: &'a AgencyId,
+    /// The office that signed it.
+    pub office: &'a str,
+    /// When, by its clock.
+    pub at: Timestamp,
+    /// The officer's key.
+    pub key: KeyId,
+    /// Whether a person has confirmed that key.
+    pub key_confirmed: bool,
+    /// It says that the originator agreed.
+    pub originator_agreed: bool,
+    /// It should not have been handed over: why.
+    pub barred: Option<&'a str>,
 }
 
 /// What was verified of a warning, and by what.
@@ -110,6 +131,9 @@ fn head(page: &mut Page, input: &ScreenInput<'_>) {
     };
     page.ours(tone, words::status(warning.status));
     page.ours(Tone::Quiet, words::warning_type(warning.warning_type));
+    if let Some(passing) = input.passed_on {
+        handed_over(page, input, passing);
+    }
     if let Some(expires) = warning.expires
         && expires <= input.now
     {
@@ -120,6 +144,29 @@ fn head(page: &mut Page, input: &ScreenInput<'_>) {
         );
     }
     page.blank();
+}
+
+/// It came by another agency, which vouches for nothing but that.
+fn handed_over(page: &mut Page, input: &ScreenInput<'_>, passing: &Passing<'_>) {
+    let holder = input.desk.agency();
+    page.ours(
+        Tone::Alarm,
+        &format!(
+            "PASSED ON to {} by {holder}, not sent to you by {}.",
+            passing.to,
+            sender(input.warning)
+        ),
+    );
+    if let Some(why) = passing.barred {
+        let said = format!("{holder} should not have passed it on: {why}. Pass it on to nobody.");
+        page.ours(Tone::Alarm, &said);
+    } else if passing.originator_agreed {
+        let said = format!(
+            "{holder} says that {} was asked and agreed.",
+            sender(input.warning)
+        );
+        page.ours(Tone::Quiet, &said);
+    }
 }
 
 /// There is no text, and why.
@@ -310,6 +357,16 @@ fn verified(page: &mut Page, input: &ScreenInput<'_>, zone: &TimeZone) {
         ),
     );
     page.field("digest", &input.digest.to_string());
+    if let Some(passing) = input.passed_on {
+        let at = times::both(passing.at, zone);
+        let said = format!("by an officer of {}, {at} by its clock", input.desk.agency());
+        page.checked("passed on", &said);
+        page.field("", &Fingerprint::of(&passing.key).to_string());
+        page.peer("office", passing.office);
+        if !passing.key_confirmed {
+            page.alarm("", "No person here has confirmed this key either.");
+        }
+    }
     page.blank();
 }
 
@@ -365,6 +422,15 @@ fn claims(page: &mut Page, input: &ScreenInput<'_>, zone: &TimeZone) {
 /// The exact lines to type.
 fn commands(page: &mut Page, input: &ScreenInput<'_>) {
     let warning = input.warning;
+    if input.passed_on.is_some() {
+        let said = format!(
+            "No answer to it can be recorded from here: the log does not know that you have it. Speak with {}, or with {}.",
+            input.desk.agency(),
+            sender(warning)
+        );
+        page.ours(Tone::Strong, &said);
+        return page.blank();
+    }
     let by = quoted(input.office.unwrap_or("duty officer"));
     let ack = format!("{} ack {}", input.program, warning.common.id);
     let desk = if input.name_desk {

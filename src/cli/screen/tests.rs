@@ -19,6 +19,7 @@ struct Scene {
     warning: Warning,
     body: Body,
     desk: DeskAddress,
+    passed_on: Option<Passing<'static>>,
     languages: Vec<Language>,
     so_far: Vec<(AcknowledgementKind, Timestamp)>,
     now: Timestamp,
@@ -51,6 +52,7 @@ impl Scene {
         Self {
             body: draft.body_at(SENT),
             warning,
+            passed_on: None,
             desk: draft.to[0].to_string().parse().unwrap(),
             languages: languages.iter().map(|tag| tag.parse().unwrap()).collect(),
             so_far: Vec::new(),
@@ -69,6 +71,7 @@ impl Scene {
             content,
             erased: None,
             desk: &self.desk,
+            passed_on: self.passed_on.as_ref(),
             name_desk: false,
             checked: Checked {
                 key: KeyId([0x11; 32]),
@@ -191,6 +194,7 @@ fn an_erased_question() {
         content: &Content::Erased,
         erased: Some(&erased),
         desk: &scene.desk,
+        passed_on: None,
         name_desk: true,
         checked: Checked {
             key: KeyId([0x11; 32]),
@@ -207,6 +211,45 @@ fn an_erased_question() {
         office: None,
     };
     insta::assert_snapshot!(render(&input, 80, Colours::Off, &TimeZone::UTC));
+}
+
+/// A warning that another agency handed over: who passed it on, whether it should have, and no line to answer with.
+#[test]
+fn a_warning_that_was_passed_on() {
+    let to: AgencyId = "be.ctc".parse().unwrap();
+    let passing = |barred| Passing {
+        to: Box::leak(Box::new(to.clone())),
+        office: "duty officer",
+        at: SENT.saturating_add_ms(2 * MINUTE),
+        key: KeyId([0x33; 32]),
+        key_confirmed: false,
+        originator_agreed: true,
+        barred,
+    };
+    let mut scene = Scene::new(MOSCOW, "us.ctc", &["en"]);
+    let sent = scene.render(160, Colours::Off);
+    scene.passed_on = Some(passing(None));
+    let shown = scene.render(160, Colours::Off);
+    assert!(shown.contains("PASSED ON to be.ctc by"), "{shown}");
+    assert!(shown.contains("says that us.ctc was asked and agreed"), "{shown}");
+    assert!(
+        shown.contains(&Fingerprint::of(&KeyId([0x33; 32])).to_string()[..20]),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("No answer to it can be recorded from here"),
+        "{shown}"
+    );
+    assert!(
+        sent.contains("wardline ack") && !shown.contains("wardline ack"),
+        "{shown}"
+    );
+    scene.passed_on = Some(passing(Some("its originator forbids it")));
+    let shown = scene.render(160, Colours::Off);
+    assert!(
+        shown.contains("should not have passed it on: its originator forbids it"),
+        "{shown}"
+    );
 }
 
 /// Any character, those that do harm more often.

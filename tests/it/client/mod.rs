@@ -12,6 +12,7 @@ mod hostile_log;
 mod keys;
 pub(crate) mod malicious;
 mod officers;
+mod onward;
 mod operators;
 mod outbox;
 mod protected;

@@ -115,8 +115,8 @@ error_codes! {
     NotYours = 33, "NOT_YOURS", false, "Acknowledge only warnings that were routed to your desk.";
     /// The warning of that id has another digest.
     DigestMismatch = 34, "DIGEST_MISMATCH", false, "Acknowledge the digest of the very bytes that were delivered.";
-    /// Sealed bodies are not supported yet.
-    SealedUnsupported = 35, "SEALED_UNSUPPORTED", false, "Send the body in clear, knowing that the operator can read it.";
+    /// Of relays before sealed bodies; not sent any more.
+    SealedUnsupported = 35, "SEALED_UNSUPPORTED", false, "The relay is of a version that takes no sealed bodies: ask its operator to update it.";
     /// The session's certificate is not enrolled.
     UnknownCertificate = 36, "UNKNOWN_CERTIFICATE", false, "Have this TLS key certified by your root and published.";
     /// A reserved part of the protocol.

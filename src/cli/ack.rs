@@ -31,7 +31,7 @@ pub(crate) struct AckCommand {
     /// With too-vague: what is missing (place, time, method, target, perpetrator).
     #[arg(long, value_delimiter = ',', value_parser = word::<Specific>)]
     missing: Vec<Specific>,
-    /// With refused: busy, not-competent, legal-bar, capacity, language, other.
+    /// With refused: busy, not-competent, legal-bar, capacity, language, unreadable (of a sealed body), other.
     #[arg(long, value_parser = word::<RefusalReason>)]
     reason: Option<RefusalReason>,
     /// With deferred: until when (2h, or a time with its offset).
@@ -40,7 +40,7 @@ pub(crate) struct AckCommand {
     /// With misdirected: who is competent.
     #[arg(long, value_name = "ADDRESS")]
     to: Option<Address>,
-    /// Anything else, in words.
+    /// Anything else, in words; of a sealed warning only its sender reads them.
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
     /// The language of the note; else the profile's first.

@@ -12,9 +12,9 @@ use super::session::{confirmed, profile, word};
 use super::{Context, Exit, Fault};
 use crate::client::ProfileDir;
 use crate::client::keys::{
-    AGENCY_ROLES, Certifier, KeyForm, KeyRequest, KeysError, OPERATOR_ROLES, ShownKey, certify_to_file,
-    make_agency_keys_under, make_operator_keys_under, make_root_under, protect, revoke_to_file, secret_files,
-    show, succeed_to_file, unprotect,
+    AGENCY_ROLES, AUDITOR_ROLES, Certifier, KeyForm, KeyRequest, KeysError, OPERATOR_ROLES, ShownKey,
+    certify_to_file, make_agency_keys_under, make_operator_keys_under, make_root_under, protect,
+    revoke_to_file, secret_files, show, succeed_to_file, unprotect,
 };
 use crate::domain::{AgencyId, KeyId, KeyRole, OperatorName, Origin, RevocationReason, StateId};
 use crate::seal::{Fingerprint, Passphrase, SealSuite};
@@ -44,7 +44,7 @@ pub(crate) enum KeysCommand {
         /// An agency: keys to originate, to receive, of its officers, one that bodies are sealed to, and TLS.
         #[arg(long)]
         agency: Option<AgencyId>,
-        /// An auditor: a TLS key.
+        /// An auditor: a key of its officers, who place holds, and TLS.
         #[arg(long)]
         auditor: Option<AgencyId>,
         /// An operator: a signing key and TLS, certified by itself as a genesis takes them.
@@ -221,7 +221,7 @@ pub(crate) async fn run(command: KeysCommand, context: &Context) -> Result<Exit,
                         auditor.state()
                     );
                     (
-                        make_agency_keys_under(&profile, &auditor, &[KeyRole::Tls], &origin, now, form)?,
+                        make_agency_keys_under(&profile, &auditor, &AUDITOR_ROLES, &origin, now, form)?,
                         next,
                     )
                 }

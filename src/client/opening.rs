@@ -43,7 +43,7 @@ pub enum Unreadable {
     #[error("its key was not wrapped for us: {0}")]
     Wrap(OpenError),
     /// The key does not open the body that was signed, or to another text than was signed.
-    #[error("its body {0}")]
+    #[error("its body does not open to what was signed: {0}")]
     Body(OpenError),
     /// What was sealed is no body.
     #[error("what was sealed is no body: {0}")]

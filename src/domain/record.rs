@@ -175,7 +175,7 @@ pub struct Routed {
     pub directory: DirectoryPosition,
     /// `H("inbox", salt32 ‖ number_be8 ‖ desk)`.
     pub inbox_commitment: [u8; 32],
-    /// The digest of that agency's wrap. Reserved.
+    /// The digest of that agency's wrap. none: in clear.
     pub wrap_digest: Option<[u8; 32]>,
 }
 

@@ -87,7 +87,7 @@ pub(crate) fn key_id(key: &BucketKey) -> [u8; KEY_ID_BYTES] {
     tag.as_ref().first_chunk().copied().unwrap_or_default()
 }
 
-/// The keys of the buckets. One writer, the sequencer; any number of readers.
+/// The keys of the buckets. Its writers take turns; any number of readers.
 pub struct Keyring {
     /// None: in memory, for tests and simulations.
     files: Option<Files>,

@@ -1,7 +1,7 @@
 //! Wraps: the key of one body, sealed to one agency's seal key, for one header.
 //!
 //! A wrap binds the digest of the header and the agency, so that it opens nowhere else; its own digest stands in the record of
-//! that agency's routing, so that a bad wrap has an author. The originator's own wrap also holds the secret of the reply key.
+//! that agency's routing, which the originator's client compares with what it made (0047). The originator's own wrap also holds the secret of the reply key.
 
 use crate::domain::{AgencyId, Digest};
 use crate::seal::hpke::{self, split_suite};

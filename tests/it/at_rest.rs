@@ -29,7 +29,11 @@ pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
 /// The files that hold something of what was said.
 pub(crate) fn telling(directory: &Path) -> Vec<PathBuf> {
     let tells = |path: &PathBuf| {
-        let bytes = std::fs::read(path).unwrap();
+        let bytes = match std::fs::read(path) {
+            // One that the relay has replaced since it was listed.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return false,
+            read => read.unwrap(),
+        };
         let holds = |said: &&str| bytes.windows(said.len()).any(|window| window == said.as_bytes());
         SAID.iter().any(holds)
     };

@@ -290,7 +290,9 @@ fn threat(page: &mut Page, input: &ScreenInput<'_>, zone: &TimeZone) {
             }
         }
         Some((None, Some(until))) => page.field("expected", &format!("by {}", at(until))),
-        Some((None, None)) | None => page.field("expected", "the time is not said"),
+        Some((None, None)) => page.field("expected", "the time is not said"),
+        // It would stand in the body.
+        None => {}
     }
     match warning.expires {
         Some(expires) if expires <= input.now => {

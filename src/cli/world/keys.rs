@@ -6,14 +6,11 @@ use super::World;
 use crate::cli::{Exit, Fault};
 use crate::client::ProfileDir;
 use crate::client::keys::{
-    AGENCY_ROLES, Certifier, KeyRequest, KeysError, OPERATOR_ROLES, certificate_path, certify_to_file,
-    make_agency_keys, make_operator_keys, make_root,
+    AGENCY_ROLES, AUDITOR_ROLES, Certifier, KeyRequest, KeysError, OPERATOR_ROLES, certificate_path,
+    certify_to_file, make_agency_keys, make_operator_keys, make_root,
 };
 use crate::domain::{AgencyId, KeyRole, SignedEnvelope};
 use crate::time::{Clock as _, SystemClock};
-
-/// An auditor signs nothing.
-const AUDITOR_ROLES: [KeyRole; 1] = [KeyRole::Tls];
 
 impl World {
     /// The roles of an agency, or of the auditor.

@@ -20,7 +20,9 @@ use crate::time::Timestamp;
 use crate::tls::TlsIdentity;
 use crate::wire;
 
-/// The keys of an agency. An auditor needs only the last.
+/// The keys of an auditor: its officers place holds.
+pub const AUDITOR_ROLES: [KeyRole; 2] = [KeyRole::Officer, KeyRole::Tls];
+/// The keys of an agency.
 pub const AGENCY_ROLES: [KeyRole; 5] = [
     KeyRole::Originate,
     KeyRole::Receive,

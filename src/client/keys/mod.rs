@@ -43,8 +43,8 @@ pub use certify::{Certifier, certificate_path, certify, certify_to_file};
 #[cfg(test)]
 pub(super) use make::write_request;
 pub use make::{
-    AGENCY_ROLES, KeyForm, OPERATOR_ROLES, make_agency_keys, make_agency_keys_under, make_operator_keys,
-    make_operator_keys_under, make_root, make_root_under,
+    AGENCY_ROLES, AUDITOR_ROLES, KeyForm, OPERATOR_ROLES, make_agency_keys, make_agency_keys_under,
+    make_operator_keys, make_operator_keys_under, make_root, make_root_under,
 };
 pub use protect::{protect, secret_files, unprotect};
 pub use revoke::{RevocationFile, revoke_to_file};

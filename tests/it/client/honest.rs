@@ -170,7 +170,12 @@ async fn a_warning_is_taken_once() {
     }
     // Taken, and the machine is gone before RECEIVED is on the record: what the inbox holds then.
     let inbox = world.profile("ru.ctc").inbox();
-    let stored = std::fs::read_dir(inbox).unwrap().next().unwrap().unwrap().path();
+    let mut files = std::fs::read_dir(inbox)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let stored = files
+        .find(|path| path.extension().is_some_and(|it| it == "warning"))
+        .unwrap();
     std::fs::write(stored.with_extension("handled"), "").unwrap();
     let second = us.submit(&draft(&["ru.ctc"])).await.unwrap();
     let ru = world.client("ru.ctc");

@@ -250,6 +250,8 @@ pub const ERASURE_MARK_BYTES_MAX: usize = 4 * 1024;
 pub const INBOX_ERASURE_EVERY_MS: i64 = 24 * 3_600 * 1_000;
 /// A warning that one agency hands to another, as JSON: a body and a record of the largest, two payloads and a proof.
 pub const ONWARD_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// The ids of the keys that an entry of an outbox is sealed to, a line each.
+pub const OUTBOX_SEALED_BYTES_MAX: usize = 65 * WRAPS_MAX;
 /// A key file.
 pub const KEY_FILE_BYTES_MAX: usize = 16 * 1024;
 /// A passphrase; longer ones gain nothing.

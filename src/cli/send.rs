@@ -39,6 +39,8 @@ pub(super) struct SentObject {
     recipients: Vec<RecipientObject>,
     receipt: PathBuf,
     sealed: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sealed_to_revoked: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,6 +67,7 @@ impl SentObject {
                 .collect(),
             receipt: sent.receipt.clone(),
             sealed: sent.sealed,
+            sealed_to_revoked: sent.sealed_to_ended.iter().map(ToString::to_string).collect(),
         }
     }
 
@@ -80,6 +83,12 @@ impl SentObject {
             true => "  sealed: only those agencies and you can read it\n",
             false => "  IN CLEAR: whoever runs the relay can read it\n",
         });
+        for key in &self.sealed_to_revoked {
+            let _ = writeln!(
+                text,
+                "  WARNING: the key {key} had been revoked before it was accepted: whoever has it could read this"
+            );
+        }
         let _ = write!(
             text,
             "  receipt {}\nWhat becomes of it: {program} status {}",

@@ -15,8 +15,8 @@ use super::seal_keys::SealKeys;
 use super::trust::{Keep, Word, blocking};
 use super::verification::VerificationError;
 use crate::domain::{
-    Address, AudienceKind, DeskAddress, DetachedPart, Digest, Form, InboxOpening, KeyId, Origin, Precedence,
-    RecordKind, SignedEnvelope, Status, Warning,
+    Address, AudienceKind, Bucket, DeskAddress, DetachedPart, Digest, Form, InboxOpening, KeyId, Origin,
+    Precedence, RecordKind, RetentionClass, SignedEnvelope, Status, Warning,
 };
 use crate::seal::{
     PayloadKind, Verified, audience_commitment, body_digest, inbox_commitment, verify_envelope_as,
@@ -179,6 +179,24 @@ impl Client {
         }
         let delivered = self.checked_and_opened(message, &name.desk, routed, &directory);
         Ok(Some(delivered.await?))
+    }
+}
+
+impl Client {
+    /// Whether no rule of retention can have erased what a warning says, by this machine's clock.
+    pub(super) fn is_too_early_to_erase(&self, delivered: &Delivered) -> bool {
+        let header = &delivered.warning;
+        let Some(expires) = header.expires else {
+            return true;
+        };
+        // A rule has a day at least.
+        self.now()
+            < Bucket::of(
+                RetentionClass::of(header.status, &header.handling),
+                expires,
+                delivered.routed_at,
+            )
+            .due(1)
     }
 }
 

@@ -326,7 +326,9 @@ impl RawEvidence {
 
     /// What stands beside the records and was shown in one of two answers was shown.
     fn take_parts_of(&mut self, other: Self) {
-        self.body = self.body.take().or(other.body);
+        if self.body.is_none() {
+            (self.body, self.wraps) = (other.body, other.wraps);
+        }
         for (desk, parts) in other.threads {
             if let Some(own) = self.threads.get_mut(&desk) {
                 for (index, text) in parts.texts {

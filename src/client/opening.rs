@@ -117,6 +117,13 @@ impl Opener<'_> {
         };
         let digest = checked.verified.digest();
         match unwrapped(self.keys, &digest, agency, wrap) {
+            // Nothing binds the originator's own wrap: what opens no answer was made by somebody else.
+            Ok(OpenedWrap {
+                reply: Some(reply), ..
+            }) if !is_reply_key(&checked.warning, &reply) => {
+                tracing::error!(%digest, "the relay shows a wrap of ours that we did not make");
+                (Content::Closed, None)
+            }
             Ok(OpenedWrap { key, reply }) => {
                 let opened = opened_body(self.origin, &checked.warning, &key, content);
                 (opened.map_or_else(Content::Unreadable, Content::Read), reply)
@@ -128,16 +135,25 @@ impl Opener<'_> {
         }
     }
 
-    /// Whether every key of ours that could have been sealed to is in this profile.
+    /// Whether every key of ours that was to be sealed to is in this profile: one that had ended by then may be gone.
     fn holds_all_keys(&self, agency: &AgencyId, index: u64) -> bool {
         let us = Principal::Agency(agency.clone());
         let held: Vec<_> = self.keys.iter().map(|key| key.public_key().keyid(&us)).collect();
         let of_ours = self.directory.keys_of(&us);
         let mut sealed_to = of_ours
-            .filter(|key| key.role == KeyRole::Seal && key.from < index)
+            .filter(|key| key.role == KeyRole::Seal && key.is_valid_at(index))
             .peekable();
         sealed_to.peek().is_some() && sealed_to.all(|key| held.contains(&key.keyid))
     }
+}
+
+/// Whether a secret is that of the reply key that was signed.
+fn is_reply_key(warning: &Warning, reply: &SealSecretKey) -> bool {
+    let public = reply.public_key();
+    warning
+        .reply_key
+        .as_ref()
+        .is_some_and(|signed| signed.suite == u32::from(public.suite().byte()) && signed.key == public.key())
 }
 
 /// The first key that opens; else why the likeliest one does not.

@@ -2,7 +2,7 @@
 //! sends its very bytes, and only a verified receipt (of acceptance or of refusal) or a person removes it.
 //!
 //! An entry is a file `ID.KIND`. Beside it, `ID.KIND.refused` is what the relay said against it without a proof; what a person
-//! has given up lies in `dropped/`.
+//! has given up lies in `dropped/`. `ID.KIND.sealed` names the keys that it is sealed to.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::profile::ProfileDir;
-use crate::domain::PayloadId;
+use crate::domain::{KeyId, PayloadId};
 use crate::error::ErrorCode;
 use crate::files::{self, FileError};
 use crate::limits;
@@ -185,9 +185,23 @@ impl Outbox {
         files::replace(&self.refusal_path(entry), text.as_bytes())
     }
 
+    /// Keeps which keys an entry is sealed to.
+    pub(crate) fn note_sealed_to(&self, entry: &OutboxEntry, keys: &[KeyId]) -> Result<(), FileError> {
+        let lines: Vec<String> = keys.iter().map(ToString::to_string).collect();
+        files::replace(&self.sealed_path(entry), lines.join("\n").as_bytes())
+    }
+
+    /// The same; none that is not known.
+    pub(crate) fn sealed_to(&self, entry: &OutboxEntry) -> Result<Vec<KeyId>, FileError> {
+        let bytes = files::read(&self.sealed_path(entry), limits::OUTBOX_SEALED_BYTES_MAX)?;
+        let text = String::from_utf8(bytes.unwrap_or_default()).unwrap_or_default();
+        Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
+    }
+
     /// Removes an entry, whose receipt was verified.
     pub(crate) fn remove(&self, entry: &OutboxEntry) -> Result<(), FileError> {
         files::remove(&self.path(entry.id, entry.kind))?;
+        files::remove(&self.sealed_path(entry))?;
         files::remove(&self.refusal_path(entry))
     }
 
@@ -200,6 +214,10 @@ impl Outbox {
         files::replace(&path, &entry.message)?;
         self.remove(entry)?;
         Ok(path)
+    }
+
+    fn sealed_path(&self, entry: &OutboxEntry) -> PathBuf {
+        self.0.join(format!("{}.sealed", file_name(entry.id, entry.kind)))
     }
 
     fn refusal_path(&self, entry: &OutboxEntry) -> PathBuf {

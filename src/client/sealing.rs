@@ -9,7 +9,9 @@ use super::handle::Client;
 use super::opening::{is_sealed, unwrapped};
 use super::outbox::OutboxEntry;
 use super::submit::damaged;
-use crate::domain::{AgencyId, AudienceOpening, Digest, Submission, Warning, WarningName, Wrap};
+use crate::domain::{
+    AgencyId, AudienceOpening, Digest, KeyId, Principal, Submission, Warning, WarningName, Wrap,
+};
 use crate::error::{ErrorCode, SideEffect};
 use crate::ledger::Directory;
 use crate::seal::{
@@ -108,6 +110,28 @@ impl Client {
                 SealedTo::resolve(self.known_directory().await.directory(), openings, us)
             }
         }
+    }
+
+    /// The keys that what openings lead to is sealed to, as the directory is known.
+    pub(super) async fn keys_sealed_to(
+        &self,
+        openings: &[AudienceOpening],
+    ) -> Result<Vec<KeyId>, ClientError> {
+        let sealed_to = self.sealed_to(openings).await?;
+        let all = sealed_to.recipients.iter().chain([&sealed_to.originator]);
+        Ok(all
+            .map(|(agency, key)| key.keyid(&Principal::Agency(agency.clone())))
+            .collect())
+    }
+
+    /// Those of these keys that had ended before an index; whoever has one can read what was sealed to it.
+    pub(super) async fn ended_before(&self, keys: &[KeyId], index: u64) -> Vec<KeyId> {
+        let known = self.known_directory().await;
+        let ended = |keyid: &&KeyId| {
+            let key = known.directory().key(keyid);
+            key.and_then(|key| key.until).is_some_and(|until| until < index)
+        };
+        keys.iter().filter(ended).copied().collect()
     }
 
     /// Learns of the newest keys before something is sealed. A relay that is away keeps nobody from signing into the outbox: what

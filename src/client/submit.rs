@@ -18,7 +18,7 @@ use super::receipts;
 use super::sealing::SealedTo;
 use super::trust::{blocking, keep_evidence};
 use super::verification::VerificationError;
-use crate::domain::{Digest, Form, KeyRole, PayloadId, Receipt, SignedEnvelope, Submission};
+use crate::domain::{Digest, Form, KeyId, KeyRole, PayloadId, Receipt, SignedEnvelope, Submission};
 use crate::error::{ErrorCode, SideEffect};
 use crate::seal::{PayloadKind, SealSuite, random_bytes, sign_envelope, verify_envelope_as};
 use crate::transparency::SignedCheckpoint;
@@ -39,6 +39,8 @@ pub struct Sent {
     pub receipt: PathBuf,
     /// Whether its body is sealed.
     pub sealed: bool,
+    /// Keys that it is sealed to and that had been revoked before it was accepted: their thieves could read it.
+    pub sealed_to_ended: Vec<KeyId>,
     /// The relay had it before.
     pub repeated: bool,
 }
@@ -84,19 +86,43 @@ impl Client {
         }
         let submission = self.sign(draft).await?;
         let message = v1::Submission::from(&submission).encode_to_vec();
-        self.put(submission.hint.id, OutboxKind::Warning, message).await
+        let entry = self.put(submission.hint.id, OutboxKind::Warning, message).await?;
+        if !submission.wraps.is_empty() {
+            let keys = self.keys_sealed_to(&submission.openings).await?;
+            let (outbox, sealed) = (self.outbox().clone(), entry.clone());
+            blocking(move || Ok(outbox.note_sealed_to(&sealed, &keys)?)).await?;
+        }
+        Ok(entry)
     }
 
     /// Signs a warning into the outbox and sends it.
     pub async fn submit(&self, draft: &Draft) -> Result<Sent, ClientError> {
         let entry = self.prepare(draft).await?;
-        self.submit_entry(&entry).await
+        let sent = self.send_entry(&entry).await;
+        sent.map_err(|error| self.if_kept(&entry, error))
     }
 
-    /// Sends a warning of the outbox, these very bytes.
+    /// Sends a warning of the outbox, these very bytes; not one that is sealed to a key which has ended since.
     pub async fn submit_entry(&self, entry: &OutboxEntry) -> Result<Sent, ClientError> {
-        let sent = self.send_entry(entry).await;
-        sent.map_err(|error| self.if_kept(entry, error))
+        let sent = async {
+            self.check_keys_of(entry).await?;
+            self.send_entry(entry).await
+        };
+        sent.await.map_err(|error| self.if_kept(entry, error))
+    }
+
+    async fn check_keys_of(&self, entry: &OutboxEntry) -> Result<(), ClientError> {
+        let keys = self.outbox().sealed_to(entry)?;
+        if keys.is_empty() {
+            return Ok(());
+        }
+        self.learn_keys().await?;
+        match self.ended_before(&keys, u64::MAX).await.first() {
+            None => Ok(()),
+            Some(key) => Err(ClientError::Invalid(format!(
+                "it is sealed to the key {key}, which was revoked meanwhile: whoever has that key could read it. If the relay has it already, \"status\" shows it; else drop it and send it anew"
+            ))),
+        }
     }
 
     /// What failed, with a word about the outbox if the entry is still there.
@@ -140,8 +166,15 @@ impl Client {
             let checkpoint = self.inner.trust.accept(&note, self).await?;
             self.settle(&submission, answer, &checkpoint, Some(entry)).await
         };
+        let keys = self.outbox().sealed_to(entry)?;
         let verified = verified.await;
-        self.with_evidence(verified, &format!("submit-{}", entry.id), &evidence)
+        let mut sent = self.with_evidence(verified, &format!("submit-{}", entry.id), &evidence)?;
+        if !keys.is_empty() {
+            // As far as the acceptance was routed by: who withheld a revocation until now is found out by it.
+            self.directory_to(sent.index).await?;
+            sent.sealed_to_ended = self.ended_before(&keys, sent.index).await;
+        }
+        Ok(sent)
     }
 
     async fn call_submit(&self, submission: &Submission) -> Result<v1::SubmitResponse, Fault> {
@@ -200,6 +233,7 @@ impl Client {
             recipients,
             receipt,
             sealed: !submission.wraps.is_empty(),
+            sealed_to_ended: Vec::new(),
             repeated: answer.repeated,
         })
     }

@@ -4,11 +4,12 @@
 use std::path::PathBuf;
 
 use wardline::client::{
-    AcknowledgementDraft, Client, Content, Delivered, Note, OutboxKind, ThreadFact, Unreadable,
+    AcknowledgementDraft, Client, Content, Delivered, Incoming, Note, OutboxKind, ThreadFact, Unreadable,
     VerificationError, VerifiedWarning,
 };
 use wardline::domain::{
-    AcknowledgementKind, AgencyId, DeskAddress, Form, RefusalReason, Submission, WarningName, Wrap,
+    AcknowledgementKind, AgencyId, DeskAddress, Form, KeyRole, RefusalReason, Step, Submission, WarningName,
+    Wrap,
 };
 use wardline::error::ErrorCode;
 use wardline::seal::{BodyKey, OpenError, SealPublicKey, SealSecretKey, open_wrap, wrap_digest, wrap_key};
@@ -17,7 +18,7 @@ use wardline::wire::v1;
 use crate::client::honest::{answer, receive_one};
 use crate::client::malicious::found_out;
 use crate::client::tamper::lied_to;
-use crate::support::{World, draft, in_clear};
+use crate::support::{World, draft, in_clear, revocation_by_root};
 use crate::world::parsed;
 
 const HEADLINE: &str = "Concert hall";
@@ -92,7 +93,7 @@ struct Opened {
 }
 
 fn seal_secret(world: &World, agency: &str) -> SealSecretKey {
-    let path = world.profile(agency).secret_key(wardline::domain::KeyRole::Seal);
+    let path = world.profile(agency).secret_key(KeyRole::Seal);
     SealSecretKey::read_from(&path).unwrap()
 }
 
@@ -201,9 +202,7 @@ async fn what_cannot_be_read_is_answered() {
 async fn a_lost_key_is_no_bad_wrap() {
     let world = World::with(&["us.ctc", "ru.ctc"]).await;
     let (us, ru) = (world.client("us.ctc"), world.client("ru.ctc"));
-    let file = world
-        .profile("ru.ctc")
-        .secret_key(wardline::domain::KeyRole::Seal);
+    let file = world.profile("ru.ctc").secret_key(KeyRole::Seal);
     let kept = world.path().join("kept.pem");
     std::fs::rename(&file, &kept).unwrap();
     us.submit(&draft(&["ru.ctc"])).await.unwrap();
@@ -341,7 +340,7 @@ async fn who_has_no_key_is_named() {
     let world = World::with(&["us.ctc"]).await;
     let roles: Vec<_> = wardline::client::keys::AGENCY_ROLES
         .into_iter()
-        .filter(|role| *role != wardline::domain::KeyRole::Seal)
+        .filter(|role| *role != KeyRole::Seal)
         .collect();
     world.enrol_with(&world.operator(), "ru.ctc", &roles).await;
     let us = world.client("us.ctc");
@@ -366,4 +365,89 @@ async fn no_file_is_left_that_tells() {
         .unwrap();
     let told: Vec<PathBuf> = crate::at_rest::telling(world.path());
     assert_eq!(told, [] as [PathBuf; 0]);
+}
+
+/// A warning that is delivered without its text, which nothing can have erased yet, is not taken: it is neither given out nor signed
+/// for, and what became of it is asked, so that it is found to be withheld; whole, it comes as any other.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_text_a_warning_has_not_come() {
+    let world = World::with(&["us.ctc", "ru.ctc"]).await;
+    let us = world.client("us.ctc");
+    let sent = us.submit(&draft(&["ru.ctc"])).await.unwrap();
+    let (ru, meddler) = lied_to(&world, "ru.ctc").await;
+    meddler.delivery(|it| {
+        it.body = None;
+        it.wrapped.clear();
+    });
+    let mut deliveries = ru.deliveries(parsed("ru.ctc")).await.unwrap();
+    loop {
+        match deliveries.next().await.unwrap() {
+            Incoming::Warning(delivered) => panic!("{delivered:?}"),
+            Incoming::Accounted { accounted, .. } => {
+                let (error, _) = found_out(accounted);
+                assert!(matches!(error, VerificationError::Withheld { .. }), "{error}");
+                break;
+            }
+            Incoming::CaughtUp { .. } | Incoming::Received(_) => {}
+        }
+    }
+    assert!(ru.inbox().list().unwrap().is_empty());
+    let seen = us.warning(WarningName::Digest(sent.digest)).await.unwrap();
+    let thread = &seen.threads[&parsed::<DeskAddress>("ru.ctc")];
+    assert!(thread.step <= Step::HandedOver, "{}", thread.step);
+    let delivered = receive_one(&world.client("ru.ctc"), "ru.ctc").await;
+    assert_eq!(headline(&delivered.content), HEADLINE);
+}
+
+/// What waits in the outbox is not sent once a key that it is sealed to was revoked: its thief would read it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sealed_to_a_revoked_key_is_not_sent() {
+    let world = World::with(&["us.ctc", "ru.ctc"]).await;
+    let us = world.client("us.ctc");
+    let entry = us.prepare(&draft(&["ru.ctc"])).await.unwrap();
+    let next = world.new_key("ru.ctc", KeyRole::Seal, "ru.ctc-next").await;
+    let ru = world.client("ru.ctc");
+    ru.publish_key(&next.envelope).await.unwrap();
+    ru.follow_directory().await.unwrap();
+    let known = ru.known_directory().await;
+    let agency = wardline::domain::Principal::Agency(parsed("ru.ctc"));
+    let old = known
+        .directory()
+        .keys_of(&agency)
+        .find(|key| key.role == KeyRole::Seal && key.keyid != next.keyid);
+    let revocation = revocation_by_root(&world, "ru.ctc", old.unwrap().keyid).await;
+    ru.publish_key(&revocation).await.unwrap();
+    let refused = us.submit_entry(&entry).await.unwrap_err();
+    assert!(refused.to_string().contains("was revoked meanwhile"), "{refused}");
+    assert!(us.outbox().holds(&entry));
+    us.outbox().drop_entry(&entry).unwrap();
+    // What is signed now is sealed to the new one.
+    let sent = us.submit(&draft(&["ru.ctc"])).await.unwrap();
+    assert_eq!(sent.sealed_to_ended, []);
+}
+
+/// A wrap of the originator's own that the relay made up opens nothing, and no recipient's note is called unreadable for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_made_up_wrap_of_the_originators_blames_nobody() {
+    let world = World::with(&["us.ctc", "ru.ctc"]).await;
+    let (us, meddler) = lied_to(&world, "us.ctc").await;
+    let sent = us.submit(&draft(&["ru.ctc"])).await.unwrap();
+    let ru = world.client("ru.ctc");
+    let delivered = receive_one(&ru, "ru.ctc").await;
+    ru.acknowledge(&noted(&delivered, "Where?")).await.unwrap();
+    let other = opened(&world, &us, &["ru.ctc"]).await;
+    let ours = seal_secret(&world, "us.ctc");
+    let (agency, digest) = (parsed::<AgencyId>("us.ctc"), sent.digest);
+    let forged = wrap_key(
+        ours.public_key(),
+        &digest,
+        &agency,
+        &other.key,
+        Some(&other.reply),
+    )
+    .unwrap();
+    meddler.warning(move |it| it.wraps[0].wrapped = forged.clone().into());
+    let seen = us.warning(WarningName::Digest(digest)).await.unwrap();
+    assert_eq!(seen.content, Content::Closed);
+    assert!(matches!(note_of(&seen, "ru.ctc"), Note::Closed(_)));
 }

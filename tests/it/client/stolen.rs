@@ -33,6 +33,7 @@ struct Scene {
     ru: PathBuf,
     thief: PathBuf,
     before: String,
+    digest: String,
 }
 
 impl Scene {
@@ -42,6 +43,7 @@ impl Scene {
         let (us, ru, thief) = (at("us.ctc"), at("ru.ctc"), at("thief"));
         let sent = done(&us, &["send", "-"], &exercise("ru.ctc")).await;
         let before = sent[0]["id"].as_str().unwrap().to_owned();
+        let digest = sent[0]["digest"].as_str().unwrap().to_owned();
         done(&ru, &["watch", "--count", "1"], "").await;
         done(
             &ru,
@@ -57,6 +59,7 @@ impl Scene {
             ru,
             thief,
             before,
+            digest,
         }
     }
 
@@ -143,7 +146,10 @@ async fn a_stolen_key_to_originate_sends_nothing() {
         refused(&run(&scene.thief, &["send", "-"], &exercise("ru.ctc")).await);
         let about = exercise("ru.ctc").replace(
             "status:",
-            &format!("type: NOTICE\nreferences: [{}]\nstatus:", scene.before),
+            &format!(
+                "type: NOTICE\nreferences: [{{id: {}, digest: \"{}\"}}]\nstatus:",
+                scene.before, scene.digest
+            ),
         );
         refused(&run(&scene.thief, &["send", "-"], &about).await);
         scene.stands().await;

@@ -16,4 +16,6 @@ pub(crate) use raw::{call, call_stream, http_get, http_get_bytes};
 pub(crate) use running::running;
 pub(crate) use session::{Session, receive, submit};
 pub(crate) use witness::{Answered, WitnessProcess, ask};
-pub(crate) use world::{OPERATOR, World, draft, exercise, in_clear, revocation_of_tls_key};
+pub(crate) use world::{
+    OPERATOR, World, draft, exercise, in_clear, revocation_by_root, revocation_of_tls_key,
+};

@@ -8,7 +8,7 @@ use tonic::transport::Channel;
 use wardline::client::keys::{AGENCY_ROLES, Certifier, KeyRequest, certify, make_agency_keys, make_root};
 use wardline::client::{Client, Draft, ProfileDir, Settings, Welcome};
 use wardline::domain::{
-    AgencyId, AgencyKind, Common, Form, KeyRevocation, KeyRole, Origin, PayloadId, Principal,
+    AgencyId, AgencyKind, Common, Form, KeyId, KeyRevocation, KeyRole, Origin, PayloadId, Principal,
     RevocationReason, SignedBy, SignedEnvelope, Signer, Submission,
 };
 use wardline::seal::{FileSigner, PayloadKind, random_bytes, sign_envelope};
@@ -292,9 +292,14 @@ pub(crate) fn in_clear(to: &[&str]) -> Draft {
 
 /// The revocation of an agency's TLS key, signed by its state's root.
 pub(crate) async fn revocation_of_tls_key(world: &World, agency: &str) -> SignedEnvelope {
-    let client = world.client(agency);
-    let tls = wardline::client::keys::show(client.profile().path()).unwrap();
+    let tls = wardline::client::keys::show(world.profile(agency).path()).unwrap();
     let tls = tls.iter().find(|key| key.role == KeyRole::Tls).unwrap();
+    revocation_by_root(world, agency, tls.keyid).await
+}
+
+/// The same of any of its keys.
+pub(crate) async fn revocation_by_root(world: &World, agency: &str, keyid: KeyId) -> SignedEnvelope {
+    let client = world.client(agency);
     let agency: AgencyId = agency.parse().unwrap();
     let now = SystemClock.now();
     let payload = wire::encode_key_revocation(&KeyRevocation {
@@ -311,7 +316,7 @@ pub(crate) async fn revocation_of_tls_key(world: &World, agency: &str) -> Signed
             }),
         },
         principal: Principal::Agency(agency.clone()),
-        keyid: tls.keyid,
+        keyid,
         reason: RevocationReason::Compromised,
         extensions: Vec::new(),
     });

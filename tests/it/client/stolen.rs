@@ -147,7 +147,7 @@ async fn a_stolen_key_to_originate_sends_nothing() {
         let about = exercise("ru.ctc").replace(
             "status:",
             &format!(
-                "type: NOTICE\nreferences: [{{id: {}, digest: \"{}\"}}]\nstatus:",
+                "references: [{{id: {}, digest: \"{}\"}}]\nstatus:",
                 scene.before, scene.digest
             ),
         );

@@ -192,7 +192,7 @@ impl Inbox {
         Ok(of_desk.into_iter().collect())
     }
 
-    /// The delivery as it came; once it is [`erased`](Self::erased), without body and wrap. `None`: it never came.
+    /// The delivery as it came; once it is [`erased`](Self::erased), or lost, without body and wrap. `None`: it never came.
     pub fn read(&self, name: &InboxName) -> Result<Option<Bytes>, FileError> {
         let Some((file, said)) = self.opened(name)? else {
             return Ok(None);
@@ -201,11 +201,15 @@ impl Inbox {
             (InboxFile::Plain(delivery), _) => delivery,
             (InboxFile::Kept { clear, .. }, Said::Something(said)) => inbox_file::join(&clear, said),
             (InboxFile::Kept { clear, .. }, Said::Nothing) => clear,
-            (InboxFile::Kept { bucket, clear, .. }, Said::Unreadable) => {
-                // Erased, or lost with the keys' file. Under a key that is there, it was altered.
-                let damaged = !self.keys.keys(bucket)?.is_empty() && !self.erasure_file(name).exists();
-                if damaged {
-                    return Err(self.damaged(name, "it does not decrypt: it was altered, or moved"));
+            (InboxFile::Kept { clear, .. }, Said::Unreadable) => {
+                // Erased; or lost with its key, in the place of which the bucket may have another by now; or altered. What is
+                // left proves itself, and one file keeps nobody from the others.
+                if !self.erasure_file(name).exists() {
+                    let file = self.stored_file(name);
+                    tracing::error!(
+                        file = %file.display(),
+                        "what a delivery says opens under no key of its bucket: its key is lost, or it was altered, or moved"
+                    );
                 }
                 clear
             }

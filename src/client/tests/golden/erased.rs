@@ -6,6 +6,7 @@ use tonic::transport::Endpoint;
 
 use super::lay_out;
 use super::values::Values;
+use crate::client::inbox_erasure::Fate;
 use crate::client::profile::{ProfileDir, Settings};
 use crate::client::{Client, DailyErasure, ErasedBy};
 use crate::time::{Clock as _, ManualClock};
@@ -91,5 +92,28 @@ async fn an_order_erases_early() {
                 .body()
                 .is_none()
         );
+    }
+}
+
+/// After the loss of the keys, when the buckets have others already (the next delivery makes them), what lies there is still
+/// counted as unanswered, and verifies without what it said.
+#[tokio::test]
+async fn lost_keys_end_no_session() {
+    let (directory, client, _) = opened(5);
+    let kept = client.inbox_kept().await.unwrap();
+    let desk = &kept[0].name.desk;
+    client.inbox().erase(&|_| Fate::Stays).unwrap();
+    let before = client.unanswered(desk).await.unwrap();
+    assert!(!before.is_empty());
+    std::fs::remove_file(directory.path().join("retention.keys")).unwrap();
+    std::fs::remove_file(directory.path().join("inbox/keyring.id")).unwrap();
+    let buckets: Vec<_> = kept.iter().map(|it| it.bucket).collect();
+    let keys = client.inbox().keys().locked().unwrap();
+    keys.keyring.ensure_all(&buckets).unwrap();
+    drop(keys);
+    assert_eq!(client.unanswered(desk).await.unwrap(), before);
+    for it in &kept {
+        let left = client.stored(&it.name).await.unwrap().unwrap();
+        assert!(left.content.body().is_none());
     }
 }

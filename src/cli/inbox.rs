@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::screen::screen;
-use super::session::{confirmed, given, open, table};
+use super::session::{confirmed, given, open, table, tell_news};
 use super::shown::delivered_json;
 use super::{Context, Exit, Fault};
 use crate::client::{Attested, Client, ClientError, ErasedBy, ErasedHere, InboxName, InboxState, KeptHere};
@@ -30,7 +30,8 @@ pub(crate) enum InboxCommand {
     /// Erase what the rules say is due (retention in profile.toml), but what an auditor holds.
     ///
     /// The key that it was encrypted under is destroyed, so that it is gone from old copies too, and from every backup without
-    /// retention.keys. Headers and proofs stay. `watch` does it by itself, at its start and once a day.
+    /// retention.keys. Headers and proofs stay. `watch` does it by itself, at its start and once a day. The directory is followed
+    /// first, where holds are; while the relay is away nothing is erased (exit 3).
     Erase {
         /// Only show what is due.
         #[arg(long, conflicts_with = "warning")]
@@ -41,6 +42,9 @@ pub(crate) enum InboxCommand {
         /// The office that orders it, never a person's name.
         #[arg(long, value_name = "ROLE", requires = "warning")]
         by: Option<String>,
+        /// The clock is right, though it is far ahead of what was last known: asked for once, when nothing is erased for that.
+        #[arg(long, conflicts_with = "due")]
+        clock_checked: bool,
         /// Do not ask.
         #[arg(long)]
         yes: bool,
@@ -74,9 +78,21 @@ pub(crate) async fn run(command: InboxCommand, context: &Context) -> Result<Exit
             warning: Some(id),
             by,
             yes,
+            clock_checked,
             ..
-        } => erase_early(&client, &id, &by.unwrap_or_default(), yes, context).await,
-        InboxCommand::Erase { .. } => {
+        } => {
+            let order = Order {
+                by: by.unwrap_or_default(),
+                yes,
+                clock_checked,
+            };
+            erase_early(&client, &id, order, context).await
+        }
+        InboxCommand::Erase { clock_checked, .. } => {
+            if clock_checked {
+                client.clock_checked().await?;
+            }
+            followed(&client).await.unwrap_or_default();
             told(&client.erase_due().await?, context)?;
             Ok(Exit::Done)
         }
@@ -128,6 +144,14 @@ async fn show(client: &Client, id: &str, context: &Context) -> Result<Exit, Faul
 }
 
 async fn due(client: &Client, context: &Context) -> Result<Exit, Fault> {
+    if let Err(error) = followed(client).await {
+        if !error.is_passing() {
+            return Err(error.into());
+        }
+        eprintln!(
+            "wardline: {error}. Nothing is erased until the directory can be followed; holds are shown as it was followed last."
+        );
+    }
     let now = client.time();
     let kept = client.inbox_kept().await?;
     let due: Vec<&KeptHere> = kept.iter().filter(|it| it.due <= now).collect();
@@ -145,20 +169,31 @@ async fn due(client: &Client, context: &Context) -> Result<Exit, Fault> {
     Ok(Exit::Done)
 }
 
-async fn erase_early(
-    client: &Client,
-    id: &str,
-    by: &str,
+/// An order to erase.
+struct Order {
+    by: String,
     yes: bool,
-    context: &Context,
-) -> Result<Exit, Fault> {
+    clock_checked: bool,
+}
+
+/// The directory is followed, and what is new there is told.
+async fn followed(client: &Client) -> Result<(), ClientError> {
+    tell_news(&client.follow_directory().await?);
+    Ok(())
+}
+
+async fn erase_early(client: &Client, id: &str, order: Order, context: &Context) -> Result<Exit, Fault> {
     let names = delivered(client, id).await?;
     let Some(digest) = names.first().map(|name| name.digest) else {
         return Err(Fault::refused(format!("{id:?} was not delivered here")));
     };
     let question = format!("What warning {digest} says is erased here, for good, before its rule would.");
-    confirmed(yes, &question, "erase")?;
-    let erased = client.erase_early(digest, by).await?;
+    confirmed(order.yes, &question, "erase")?;
+    followed(client).await?;
+    if order.clock_checked {
+        client.clock_checked().await?;
+    }
+    let erased = client.erase_early(digest, &order.by).await?;
     told(&erased, context)?;
     // It was erased before, or there was nothing.
     Ok(Exit::Done)

@@ -62,27 +62,21 @@ pub(crate) async fn run(command: WatchCommand, context: &Context) -> Result<Exit
     };
     // A warning that is withheld does not keep the others from coming; however the command ends, it says so then.
     let told = Told::default();
-    let mut erasing = DailyErasure::of(&client);
-    erase(&mut erasing, context).await;
     // At once, and whatever the relay does.
     let inbox = show_inbox(&client, &desk, context).await?;
-    let watching = async {
-        ask_what_is_open(&client, &desk, &inbox, context).await?;
-        let deliveries = if command.no_receipt {
-            client.look_on(desk.clone()).await?
-        } else {
-            client.deliveries(desk.clone()).await?
-        };
-        let deliveries = match command.count {
-            Some(count) => deliveries.at_most(count),
-            None => deliveries,
-        };
-        watch(&client, deliveries, &command, &told, context).await
+    let session = async {
+        let mut erasing = DailyErasure::of(&client);
+        if follow_and_erase(&client, &mut erasing, context).await? {
+            ask_what_is_open(&client, &desk, &inbox, context).await?;
+        }
+        tokio::select! {
+            ended = deliver(&client, &desk, &command, &told, context) => ended,
+            () = erase_daily(erasing, context) => Ok(Exit::Done),
+        }
     };
     let ended = tokio::select! {
-        ended = watching => ended,
+        ended = session => ended,
         () = until(deadline) => Err(ClientError::TimedOut.into()),
-        () = erase_daily(erasing, context) => Ok(Exit::Done),
         _ = tokio::signal::ctrl_c() => Ok(Exit::Done),
     };
     if let Some(gap) = told.asked_about.into_inner() {
@@ -97,6 +91,26 @@ pub(crate) async fn run(command: WatchCommand, context: &Context) -> Result<Exit
     }
 }
 
+/// The desk's warnings, as they come.
+async fn deliver(
+    client: &Client,
+    desk: &DeskAddress,
+    command: &WatchCommand,
+    told: &Told,
+    context: &Context,
+) -> Result<Exit, Fault> {
+    let deliveries = if command.no_receipt {
+        client.look_on(desk.clone()).await?
+    } else {
+        client.deliveries(desk.clone()).await?
+    };
+    let deliveries = match command.count {
+        Some(count) => deliveries.at_most(count),
+        None => deliveries,
+    };
+    watch(client, deliveries, command, told, context).await
+}
+
 /// What is to be told however the command ends.
 #[derive(Default)]
 struct Told {
@@ -106,9 +120,38 @@ struct Told {
     asked_about: RefCell<Option<Gap>>,
 }
 
+/// Erases what is due at the start. Not before the directory was followed: by what is on the record by now it may be held. A relay
+/// that is away is not waited for here; gives whether it answered.
+async fn follow_and_erase(
+    client: &Client,
+    erasing: &mut DailyErasure,
+    context: &Context,
+) -> Result<bool, Fault> {
+    match client.follow_directory().await {
+        Ok(news) => {
+            tell_news(&news);
+            erase(erasing, context).await;
+            Ok(true)
+        }
+        Err(error) => {
+            passing(error)?;
+            let now = client.time();
+            let due = client.inbox_kept().await.unwrap_or_default();
+            let due = due.iter().filter(|it| it.due <= now).count();
+            if due > 0 {
+                eprintln!(
+                    "wardline: {due} that are due in the inbox are not erased until the directory can be followed: they may be held."
+                );
+            }
+            Ok(false)
+        }
+    }
+}
+
 /// Erases what is due in the inbox, day after day. A failure keeps nobody from their warnings: it is said, and tried again.
 async fn erase_daily(mut erasing: DailyErasure, context: &Context) {
-    let mut ticks = tokio::time::interval(Duration::from_millis(limits::RETENTION_EVERY_MS));
+    let every = Duration::from_millis(limits::RETENTION_EVERY_MS);
+    let mut ticks = tokio::time::interval_at(Instant::now() + every, every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
@@ -212,10 +255,6 @@ async fn ask_what_is_open(
     inbox: &OpenInInbox,
     context: &Context,
 ) -> Result<(), Fault> {
-    match client.follow_directory().await {
-        Ok(news) => tell_news(&news),
-        Err(error) => return passing(error),
-    }
     show(client, &inbox.later, context).await?;
     let listed = pages(
         client,

@@ -1,5 +1,5 @@
 //! Erasing what is due in the inbox, by the profile's rules and as auditors' holds allow, and attesting it: an officer signs what
-//! was erased, when and by what. No relay is asked, and no record is made of it in this version.
+//! was erased, when and by what. The relay is asked only for the directory, where the holds are; no record is made of it in this version.
 
 use std::collections::BTreeSet;
 
@@ -61,6 +61,15 @@ impl Holds {
     }
 }
 
+fn check_office(office: &str) -> Result<(), ClientError> {
+    if office.is_empty() || office.chars().any(char::is_control) || office.len() > limits::NAME_CHARS_MAX {
+        return Err(ClientError::Invalid(
+            "an office orders it, in one line and not too many words".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
 impl Client {
     /// What the inbox keeps with what it says, and when that is erased. Knows the holds of the directory as it was last followed.
     pub async fn inbox_kept(&self) -> Result<Vec<KeptHere>, ClientError> {
@@ -83,8 +92,25 @@ impl Client {
         Ok(kept.collect())
     }
 
-    /// Erases what is due, but what an auditor holds, and finishes what was begun. Gives what was erased.
+    /// Erases what is due, but what an auditor holds, and finishes what was begun. Gives what was erased. The directory is followed
+    /// first: while the relay is away nobody knows what is held, so nothing is erased, and the error [is
+    /// passing](ClientError::is_passing). Nor is anything by a clock that is far ahead: see
+    /// [`clock_checked`](Self::clock_checked).
     pub async fn erase_due(&self) -> Result<Vec<(InboxName, ErasedHere)>, ClientError> {
+        if let Err(error) = self.follow_directory().await {
+            tracing::warn!(%error, "nothing is erased in the inbox until the directory can be followed");
+            // What earlier versions stored plain waits for nobody.
+            let inbox = self.inbox().clone();
+            blocking(move || Ok(inbox.encrypt()?)).await?;
+            return Err(error);
+        }
+        self.erase_due_as_known().await
+    }
+
+    /// The same by the directory as it was followed last.
+    pub(in crate::client) async fn erase_due_as_known(
+        &self,
+    ) -> Result<Vec<(InboxName, ErasedHere)>, ClientError> {
         let (inbox, rules, holds) = (
             self.inbox().clone(),
             self.settings().retention,
@@ -99,24 +125,46 @@ impl Client {
                 (None, false) => Fate::Stays,
             }
         };
-        blocking(move || Ok(inbox.erase(&fate)?)).await
+        blocking(move || {
+            inbox.encrypt()?;
+            inbox.believe(now)?;
+            Ok(inbox.erase(&fate)?)
+        })
+        .await
+    }
+
+    /// A person has checked that the clock is right, however far it is ahead of what was last known: what is due by it may be
+    /// erased.
+    pub async fn clock_checked(&self) -> Result<(), ClientError> {
+        let (inbox, now) = (self.inbox().clone(), self.now());
+        blocking(move || Ok(inbox.clock_checked(now)?)).await
     }
 
     /// Erases one warning before its rule would, by order of an office, at whichever desks of ours it came to. What an auditor
-    /// holds is not erased.
+    /// holds is not erased. The directory is followed first, and nothing is erased by a clock that is far ahead, as in
+    /// [`erase_due`](Self::erase_due).
     pub async fn erase_early(
         &self,
         warning: Digest,
         office: &str,
     ) -> Result<Vec<(InboxName, ErasedHere)>, ClientError> {
-        if office.is_empty() || office.chars().any(char::is_control) || office.len() > limits::NAME_CHARS_MAX
-        {
-            return Err(ClientError::Invalid(
-                "an office orders it, in one line and not too many words".to_owned(),
-            ));
-        }
+        check_office(office)?;
+        self.follow_directory().await?;
+        self.erase_early_as_known(warning, office).await
+    }
+
+    /// The same by the directory as it was followed last.
+    pub(in crate::client) async fn erase_early_as_known(
+        &self,
+        warning: Digest,
+        office: &str,
+    ) -> Result<Vec<(InboxName, ErasedHere)>, ClientError> {
+        check_office(office)?;
         let (inbox, holds, office) = (self.inbox().clone(), self.holds().await, office.to_owned());
+        let now = self.now();
         blocking(move || {
+            // By a clock that is ahead a hold would have ended.
+            inbox.believe(now)?;
             let mut kept = inbox.kept()?.into_iter();
             let ours = |file: &KeptFile| file.name.digest == warning;
             if let Some(hold) = kept.find_map(|file| holds.reach(&file).filter(|_| ours(&file))) {
@@ -257,7 +305,7 @@ impl Client {
 #[derive(Debug)]
 pub struct DailyErasure {
     client: Client,
-    last: Option<Timestamp>,
+    pub(in crate::client) last: Option<Timestamp>,
 }
 
 impl DailyErasure {
@@ -272,12 +320,17 @@ impl DailyErasure {
     /// Runs, if a day has passed since the last run; `None`: it has not. After an error the next call tries again.
     pub async fn look(&mut self) -> Result<Option<Vec<(InboxName, ErasedHere)>>, ClientError> {
         let now = self.client.now();
-        let early = |last: Timestamp| (0..limits::INBOX_ERASURE_EVERY_MS).contains(&now.ms_since(last));
-        if self.last.is_some_and(early) {
+        if !self.is_time(now) {
             return Ok(None);
         }
         let erased = self.client.erase_due().await?;
         self.last = Some(now);
         Ok(Some(erased))
+    }
+
+    /// Whether a day has passed since the last run, or the clock was set back.
+    pub(in crate::client) fn is_time(&self, now: Timestamp) -> bool {
+        let early = |last: Timestamp| (0..limits::INBOX_ERASURE_EVERY_MS).contains(&now.ms_since(last));
+        !self.last.is_some_and(early)
     }
 }

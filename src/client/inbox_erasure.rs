@@ -144,6 +144,12 @@ impl Inbox {
         Ok(kept)
     }
 
+    /// Encrypts what earlier versions stored plain.
+    pub(super) fn encrypt(&self) -> Result<(), FileError> {
+        let keys = self.keys().locked()?;
+        self.encrypt_plain(&keys)
+    }
+
     /// Encrypts what earlier versions stored plain, finishes what was begun, and erases what goes.
     pub(super) fn erase(
         &self,

@@ -112,6 +112,12 @@ pub(super) fn join(clear: &Bytes, said: Vec<u8>) -> Bytes {
     whole.encode_to_vec().into()
 }
 
+/// When the delivery was routed, by its record; none: it has no record that can be read.
+pub(super) fn routed_at(clear: &Bytes) -> Option<Timestamp> {
+    let delivery = v1::Delivery::decode(clear.clone()).ok()?;
+    Some(wire::record(&delivery.routed?.record).ok()?.time)
+}
+
 /// Who sent it, if they are named, and when it belongs into which bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kept {

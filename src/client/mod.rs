@@ -35,6 +35,7 @@ mod fault;
 mod handle;
 mod held;
 mod inbox;
+mod inbox_clock;
 mod inbox_erasure;
 mod inbox_file;
 mod inbox_keys;

@@ -260,6 +260,14 @@ impl Keyring {
         self.make(buckets, Some(now))
     }
 
+    /// Notes a time as right, which may be before the one that is noted. Durable when it returns. Blocks the thread.
+    pub(crate) fn note_clock(&self, now: Timestamp) -> Result<(), KeyringError> {
+        match self.clock() == Some(now) {
+            true => Ok(()),
+            false => self.change(|entries| entries.clock = Some(now)),
+        }
+    }
+
     /// The last time that was noted as right.
     pub(crate) fn clock(&self) -> Option<Timestamp> {
         self.entries().clock

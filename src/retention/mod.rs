@@ -3,6 +3,7 @@
 //! destroying one erases every copy of what it encrypts. [`RetentionRules`] say when.
 
 pub(crate) mod cipher;
+pub(crate) mod clock;
 mod entries;
 mod keyring;
 

@@ -5,8 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::limits;
-use crate::retention::Keyring;
+use crate::retention::{Keyring, clock};
 use crate::time::Timestamp;
 
 /// What is known of the time.
@@ -51,7 +50,7 @@ impl Belief {
         let passed_ms = i64::try_from(at.elapsed().as_millis()).unwrap_or(i64::MAX);
         let expected = then.saturating_add_ms(passed_ms);
         let is_checked = self.checked_until.is_some_and(|until| now <= until);
-        if now.ms_since(expected) > limits::CLOCK_AHEAD_MS_MAX && !is_checked {
+        if clock::is_ahead(now, expected) && !is_checked {
             return Err(Ahead { now, known: then });
         }
         *known = (expected.max(now), Instant::now());

@@ -27,7 +27,7 @@ fn last(objects: &[Value]) -> &Value {
 /// whose key is revoked.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_inbox_is_erased_and_attested() {
-    let world = World::with(&["us.ctc", "ru.ctc"]).await;
+    let mut world = World::with(&["us.ctc", "ru.ctc"]).await;
     let (us, ru): (PathBuf, PathBuf) = (world.path().join("us.ctc"), world.path().join("ru.ctc"));
     let (id, other) = (taken(&us, &ru).await, taken(&us, &ru).await);
     let (id, other) = (id.as_str(), other.as_str());
@@ -142,4 +142,33 @@ async fn an_inbox_is_erased_and_attested() {
     let refused = run(&us, &["audit", "attested", to], "").await;
     assert_eq!(refused.code, 5, "{}", refused.stderr);
     assert!(refused.stderr.contains("is revoked"), "{}", refused.stderr);
+
+    // While the relay is away an order waits: nobody knows what is held.
+    let checked = run(&ru, &["inbox", "erase", "--clock-checked"], "").await;
+    assert_eq!(
+        (checked.code, checked.objects.len()),
+        (0, 0),
+        "{}",
+        checked.stderr
+    );
+    world.stop().await;
+    let order = [
+        "inbox",
+        "erase",
+        "--warning",
+        other,
+        "--by",
+        "duty officer",
+        "--yes",
+    ];
+    let refused = run(&ru, &order, "").await;
+    assert_eq!(
+        (refused.code, refused.objects.len()),
+        (3, 0),
+        "{}",
+        refused.stderr
+    );
+    let due = run(&ru, &["inbox", "erase", "--due"], "").await;
+    assert_eq!(due.code, 0, "{}", due.stderr);
+    assert!(due.stderr.contains("Nothing is erased until"), "{}", due.stderr);
 }

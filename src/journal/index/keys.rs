@@ -153,6 +153,11 @@ pub(super) fn kept(bucket: Bucket, index: u64, desk: &DeskAddress) -> Vec<u8> {
     Key(kept_of(bucket)).number(index).name(desk).0
 }
 
+/// Of each thread that is to tell of what lies beside a record.
+pub(super) fn kept_beside(bucket: Bucket, index: u64) -> Vec<u8> {
+    Key(kept_of(bucket)).number(index).0
+}
+
 /// Where all that is kept begins.
 pub(super) fn all_kept() -> Vec<u8> {
     vec![KEPT]

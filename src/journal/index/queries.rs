@@ -97,6 +97,11 @@ impl Index {
         Ok(self.store.value(&keys::kept(bucket, index, desk))?.is_some())
     }
 
+    /// Whether any thread is still to tell of what lies beside this record.
+    pub fn is_awaited(&self, bucket: Bucket, index: u64) -> Result<bool, IndexError> {
+        Ok(!self.all(&keys::kept_beside(bucket, index), 1)?.is_empty())
+    }
+
     /// Whether the log tells that what lay beside this record is erased.
     pub fn is_erased(&self, index: u64) -> Result<bool, IndexError> {
         Ok(self.store.value(&keys::erased(index))?.is_some())

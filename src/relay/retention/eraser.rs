@@ -100,9 +100,22 @@ impl Eraser {
         Ok(())
     }
 
-    /// Removes what lay beside these from the journal.
+    /// Removes what lay beside these from the journal, as far as no thread is still to tell of it: what lies there says which key it is
+    /// under, and so whether it goes.
     async fn remove(&self, told: Vec<KeptPart>) -> Result<(), NotErased> {
-        let parts = self.parts_of(told).await?;
+        let (index, beside) = (self.index.clone(), told.clone());
+        let awaited = blocking(move || {
+            let mut awaited = BTreeSet::new();
+            for part in beside {
+                if index.is_awaited(part.bucket, part.index)? {
+                    awaited.insert(part.index);
+                }
+            }
+            Ok::<_, IndexError>(awaited)
+        });
+        let awaited = awaited.await?;
+        let mut parts = self.parts_of(told).await?;
+        parts.retain(|(index, _)| !awaited.contains(index));
         let erased = join_all(
             parts
                 .into_iter()

@@ -126,8 +126,16 @@ impl Eraser {
             if part.is_none() {
                 part = self.journal.part(index, PartKind::Text).await?;
             }
-            // Of what is not there nobody can say whether it was to stay.
-            if part.is_none_or(|part| parts::is_under(&part, key)) {
+            let stays = match part {
+                Some(part) => parts::is_under(&part, key),
+                // Of what is not there nobody can say whether it was to stay, unless one thread tells already that it did not: all
+                // of a warning's are to.
+                None => {
+                    let told = self.index.clone();
+                    !blocking(move || told.is_erased(index)).await?
+                }
+            };
+            if stays {
                 stay.insert(index);
             }
         }

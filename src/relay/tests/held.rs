@@ -157,3 +157,100 @@ async fn what_lay_plain_is_removed_after_a_cut() {
     assert_eq!(left, None);
     assert_eq!(stage.keyring.destroyed(), []);
 }
+
+/// The three desks that a warning goes to whose erasure may be cut between them.
+const DESKS: [&str; 3] = ["fr.ctc", "ru.ctc", "ru.ctc/aviation"];
+
+/// Of a bucket of which something is held, what goes is told in each of its threads, also where they lie on two pages.
+#[tokio::test]
+async fn threads_on_two_pages_are_all_told() {
+    let mut stage = Stage::new().await;
+    let held = stage.accepted("us.ctc", &DESKS).await;
+    let mut others = Vec::new();
+    for _ in 0..=limits::RETENTION_BATCH / DESKS.len() {
+        others.push(stage.accepted("us.ctc", &DESKS).await);
+    }
+    let split = limits::RETENTION_BATCH % DESKS.len();
+    assert_ne!(split, 0, "no warning is on two pages");
+    stage.clock.advance_ms(LATE_MS);
+    stage.world.now = stage.clock.now();
+    hold(&mut stage, 10 * DAY_MS, &[held.envelope.digest()], &[])
+        .await
+        .unwrap();
+    stage.relay.engine.eraser.run().await.unwrap();
+    assert_eq!(seen(&stage, &held).await, (true, false, vec![]));
+    for other in others {
+        let (body, _, told) = seen(&stage, &other).await;
+        assert_eq!((body, told.len()), (false, 3));
+        let accepted = stage.index.warning(&other.envelope.digest()).unwrap().unwrap();
+        let left = stage
+            .journal
+            .part(accepted.accepted, PartKind::Body)
+            .await
+            .unwrap();
+        assert_eq!(left, None);
+    }
+}
+
+/// Where the process ends after one of a warning's threads told of its erasure and something else of the bucket is held, the others tell
+/// too; also where an earlier version removed the body at once. The body lies there until the last of them has told.
+#[tokio::test]
+async fn a_cut_between_the_threads_of_a_warning_is_made_good() {
+    for removed in [false, true] {
+        let mut stage = Stage::new().await;
+        let held = stage.accepted("us.ctc", &["ru.ctc"]).await;
+        let other = stage.accepted("us.ctc", &DESKS).await;
+        stage.clock.advance_ms(LATE_MS);
+        stage.world.now = stage.clock.now();
+        hold(&mut stage, 10 * DAY_MS, &[held.envelope.digest()], &[])
+            .await
+            .unwrap();
+        // The held body is moved, and then no block is appended, however many the three threads are told in.
+        stage.journal.fail_after(1, Fault::NotApplied);
+        stage.journal.fail_next(Fault::NotApplied);
+        stage.journal.fail_next(Fault::NotApplied);
+        stage.relay.engine.eraser.run().await.unwrap_err();
+        let bucket = bucket_of(&stage, &other);
+        let accepted = stage.index.warning(&other.envelope.digest()).unwrap().unwrap();
+        let accepted = accepted.accepted;
+        let kept = stage.index.kept(bucket, 16).unwrap();
+        let first = kept.into_iter().find(|part| part.index == accepted).unwrap();
+        let erasure = Erasure {
+            thread: first.thread,
+            erased: Erased {
+                index: accepted,
+                bucket,
+                days: limits::RETENTION_EXERCISE_DAYS,
+            },
+            looked: stage.relay.durable().borrow().directory.position(),
+            begun: false,
+        };
+        let queue = &stage.relay.engine.queue;
+        while !matches!(
+            queue.ask(Command::Erase(erasure.clone()), 0).await,
+            Ok(Answer::Recorded { .. })
+        ) {}
+        assert_eq!(seen(&stage, &other).await.2.len(), 1);
+        if removed {
+            stage.journal.erase(accepted, PartKind::Body).await.unwrap();
+        }
+        let eraser = stage.relay.engine.eraser.clone();
+        stage.journal.hold();
+        let running = tokio::spawn(async move { eraser.run().await });
+        while !stage.journal.holds() && !running.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        let left = stage.journal.part(accepted, PartKind::Body).await.unwrap();
+        assert_eq!(left.is_none(), removed);
+        stage.journal.release();
+        running.await.unwrap().unwrap();
+        assert_eq!(seen(&stage, &held).await, (true, false, vec![]));
+        assert_eq!(seen(&stage, &other).await.2.len(), 3);
+        let left = stage.journal.part(accepted, PartKind::Body).await.unwrap();
+        assert_eq!((left, stage.keyring.destroyed()), (None, vec![]));
+        let stage = stage.restart().await;
+        stage.clock.advance_ms(11 * DAY_MS);
+        stage.relay.engine.eraser.run().await.unwrap();
+        replayed(&stage).await;
+    }
+}

@@ -358,6 +358,27 @@ pub(crate) fn opening(n: u8, kind: AudienceKind, address: &str) -> AudienceOpeni
     }
 }
 
+/// A start that says the rules of retention; that of [`records`] is of a version that erased nothing.
+pub(crate) fn started_with_retention() -> Record {
+    Record {
+        nonce: [0x77; 16],
+        time: at(77),
+        thread: None,
+        directory: None,
+        kind: RecordKind::RelayStarted(RelayStarted {
+            version: "0.2.0".to_owned(),
+            configuration_digest: [0xce; 32],
+            stopped_at: Some(at(-7)),
+            witnesses_reached: 1,
+            retention: Some(RetentionRules {
+                ordinary_days: 730,
+                personal_data_days: 90,
+                exercise_days: 30,
+            }),
+        }),
+    }
+}
+
 /// Each kind of record, by the name of its field in the proto, and one of a kind that is not known.
 pub(crate) fn records() -> Vec<(&'static str, Record)> {
     let small = |kind: PayloadKind| envelope(kind, Bytes::from_static(b"payload"));

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::fixed;
+use crate::domain::Record;
 use crate::seal::{PayloadKind, body_digest, digest, text_digest};
 use crate::wire;
 
@@ -102,6 +103,13 @@ pub(crate) fn payloads() -> Vec<(&'static str, PayloadKind, Bytes)> {
     ]
 }
 
+/// Every kind of record, and a start with the rules of retention.
+fn golden_records() -> Vec<(&'static str, Record)> {
+    let mut records = fixed::records();
+    records.push(("relay_started_retention", fixed::started_with_retention()));
+    records
+}
+
 /// Every signed payload, the body, the text and every kind of record have the bytes they always had.
 #[test]
 fn bytes_are_what_they_were() {
@@ -110,11 +118,16 @@ fn bytes_are_what_they_were() {
     }
     is_golden("body.hex", &hex_lines(&wire::encode_body(&fixed::body())));
     is_golden("text.hex", &hex_lines(&wire::encode_text(&fixed::text())));
-    for (name, record) in fixed::records() {
+    for (name, record) in golden_records() {
         let name = name.replace('_', "-");
         is_golden(
             &format!("record-{name}.hex"),
             &hex_lines(&wire::encode_record(&record)),
+        );
+        assert_eq!(
+            wire::record(&wire::encode_record(&record)).unwrap(),
+            record,
+            "{name}"
         );
     }
 }
@@ -131,7 +144,7 @@ fn hashes_are_what_they_were() {
     let body = hex::encode(body_digest(&salt, &wire::encode_body(&fixed::body())));
     let text = hex::encode(text_digest(&salt, &wire::encode_text(&fixed::text())));
     write!(hashes, "body digest {body}\ntext digest {text}\n").unwrap();
-    for (name, record) in fixed::records() {
+    for (name, record) in golden_records() {
         let mut leaf = Sha256::new();
         leaf.update([0u8]);
         leaf.update(wire::encode_record(&record));

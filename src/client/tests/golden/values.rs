@@ -107,12 +107,22 @@ impl Values {
             },
         );
         acknowledgement.text = Some(note.0);
-        let outbox = outbox(&mut scene.world, &submission, &acknowledgement);
+        let mut outbox = outbox(&mut scene.world, &submission, &acknowledgement);
         let certificate = scene
             .world
             .certificate("ru.ctc", KeyRole::Originate, 1, "root:ru", |_| ());
         let mut request = certificate.clone();
         request.signatures.truncate(1);
+        // Younger than the others, so it comes after all that has a golden number.
+        let hold = scene.world.hold("us.audit", 86_400_000, &[], &["ru.ctc"]);
+        let place = v1::PlaceHoldRequest {
+            envelope: Some((&hold).into()),
+        };
+        outbox.push(OutboxEntry {
+            id: common_of(&hold).unwrap().id,
+            kind: OutboxKind::Hold,
+            message: place.encode_to_vec().into(),
+        });
         let settings = Settings {
             principal: parsed("ru.ctc"),
             desk: Some(parsed("ru.ctc/aviation")),

@@ -272,6 +272,12 @@ pub const PASSPHRASE_LANES_MAX: u32 = 64;
 pub const EXEC_SIGNER_OUTPUT_BYTES_MAX: usize = 256;
 /// How long an exec signer may take: an officer may have to touch a token.
 pub const EXEC_SIGNER_MS_MAX: u64 = 60_000;
+/// How often a program is asked to sign a newest checkpoint before the relay gives up.
+pub const LOG_SIGNER_ATTEMPTS_MAX: u32 = 5;
+/// The first pause between two of these; each one is twice the one before.
+pub const LOG_SIGNER_PAUSE_MS: u64 = 200;
+/// Signed notes of earlier checkpoints that a relay remembers.
+pub const EARLIER_NOTES_MAX: usize = 64;
 
 /// What a relay said against an entry of the outbox, as a file.
 pub const OUTBOX_REFUSAL_BYTES_MAX: usize = 16 * 1024;

@@ -18,6 +18,7 @@ use super::reads::Reads;
 #[cfg(test)]
 use super::retention::eraser::Eraser;
 use super::sequencer::{Phase, Queue};
+use super::signing::Earlier;
 use super::witnesses::Witnesses;
 use crate::alarm::Alarms;
 use crate::domain::{DetachedPart, KeyId, Origin, Principal, Receipt, Record};
@@ -44,6 +45,7 @@ pub(super) struct Engine {
     pub(super) hub: Arc<Hub>,
     pub(super) meters: Arc<Meters>,
     pub(super) log_key: Arc<LogSigner>,
+    pub(super) earlier: Earlier,
     pub(super) origin: Origin,
     pub(super) version: String,
     pub(super) session_times: SessionTimes,

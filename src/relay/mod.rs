@@ -23,6 +23,7 @@ mod reads;
 mod replay;
 mod retention;
 mod sequencer;
+mod signing;
 mod start;
 mod status;
 mod threads;

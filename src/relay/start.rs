@@ -24,6 +24,7 @@ use super::retention::clock::Belief;
 use super::retention::eraser::Eraser;
 use super::retention::held::Resting;
 use super::sequencer::{self, Answer, Phase, Sequencer, SystemNonces};
+use super::signing::Earlier;
 use super::witnesses::{BehindWitnesses, WitnessOptions, Witnesses, WitnessesError};
 use crate::alarm::Alarms;
 use crate::domain::{Deadlines, Genesis, Precedence, RelayStarted, SignedEnvelope};
@@ -344,6 +345,7 @@ pub(super) async fn open(options: RelayOptions) -> Result<Relay, OpenError> {
             hub,
             meters,
             log_key,
+            earlier: Earlier::default(),
             origin,
             version,
             session_times,

@@ -13,7 +13,7 @@ use crate::domain::{
     DeskAddress, Digest, Principal, RecordKind, SignedEnvelope, Step, ThreadView, WarningName, Wrap,
 };
 use crate::error::ErrorCode;
-use crate::journal::{Index, PartKind};
+use crate::journal::{Head, Index, PartKind};
 use crate::ledger::{Directory, Facts, FactsError, ThreadFact, WarningFact};
 use crate::limits;
 
@@ -89,8 +89,11 @@ impl Engine {
         page_token: &str,
     ) -> Result<Evidence, Failure> {
         let from = parse_at(page_token, size)?;
-        let durable = self.durable_at(size).await?;
-        let sight = self.sight(caller, name, &durable).await?;
+        let newest = self.durable();
+        let head = self.head_at(size, &newest).await?;
+        // Before anything is signed: whoever sees nothing of it makes no program run.
+        let sight = self.sight_at(caller, name, head.size, &newest.directory).await?;
+        let durable = self.durable_at(head, &newest).await?;
         let mut room = Room::new(&durable);
         let mut warning = self
             .view(caller.principal(), &sight, &durable, from.as_ref(), &mut room)
@@ -114,33 +117,46 @@ impl Engine {
         })
     }
 
-    /// The log as the checkpoint of a size left it, for whoever may see what they may see now; 0: the newest. Only sizes that
-    /// a checkpoint was made of: signing others would say of a block's middle that it was once the end.
-    async fn durable_at(&self, size: u64) -> Result<Arc<Durable>, Failure> {
-        let newest = self.durable();
+    /// The head that a checkpoint of a size was made of; 0: the newest. Only of such sizes: signing others would say of a
+    /// block's middle that it was once the end.
+    async fn head_at(&self, size: u64, newest: &Durable) -> Result<Head, Failure> {
         if size == 0 || size == newest.size() {
-            return Ok(newest);
+            return Ok(newest.head);
         }
         if size > newest.size() {
-            return Err(out_of_range(&newest));
+            return Err(out_of_range(newest));
         }
-        match self.journal.block_head(size).await.map_err(|e| self.broken(&e))? {
-            Some(head) => {
-                let directory = Arc::clone(&newest.directory);
-                let durable = Durable::new(head, &self.log_key, directory).await;
-                let mut durable = durable.map_err(|e| self.broken(&e))?;
-                if let Some(witnesses) = self.witnesses.clone() {
-                    let look = move || witnesses.at(size);
-                    let kept = self.blocking(look).await?.map_err(|e| self.broken(&e))?;
-                    durable.checkpoint = kept.unwrap_or(durable.checkpoint);
-                }
-                Ok(Arc::new(durable))
-            }
-            None => Err(Failure::new(
+        let head = self.journal.block_head(size).await.map_err(|e| self.broken(&e))?;
+        head.ok_or_else(|| {
+            Failure::new(
                 ErrorCode::InvalidRequest,
                 "no checkpoint was made at this size: take that of a checkpoint",
-            )),
+            )
+        })
+    }
+
+    /// The log as the checkpoint of this head left it, for whoever may see what they may see now.
+    async fn durable_at(&self, head: Head, newest: &Arc<Durable>) -> Result<Arc<Durable>, Failure> {
+        if head == newest.head {
+            return Ok(Arc::clone(newest));
         }
+        let mut kept = None;
+        if let Some(witnesses) = self.witnesses.clone() {
+            let look = move || witnesses.at(head.size);
+            kept = self.blocking(look).await?.map_err(|e| self.broken(&e))?;
+        }
+        let checkpoint = match kept {
+            Some(checkpoint) => checkpoint,
+            None => {
+                let signed = self.earlier.note(head, &self.log_key).await;
+                signed.map_err(|e| self.broken(&e))?
+            }
+        };
+        Ok(Arc::new(Durable {
+            head,
+            checkpoint,
+            directory: Arc::clone(&newest.directory),
+        }))
     }
 
     /// What the caller may see of the warning of this name, as of `durable`.
@@ -150,14 +166,24 @@ impl Engine {
         name: &WarningName,
         durable: &Durable,
     ) -> Result<Sight, Failure> {
+        self.sight_at(caller, name, durable.size(), &durable.directory)
+            .await
+    }
+
+    /// The same as of a size.
+    async fn sight_at(
+        &self,
+        caller: &Caller,
+        name: &WarningName,
+        size: u64,
+        directory: &Directory,
+    ) -> Result<Sight, Failure> {
         let (index, name) = (self.index.clone(), *name);
         let look = move || Whole::named(&index, &name);
         let found = self.blocking(look).await?.map_err(|e| self.broken(&e))?;
-        let accepted = found
-            .into_iter()
-            .filter(|whole| whole.fact.accepted < durable.size());
+        let accepted = found.into_iter().filter(|whole| whole.fact.accepted < size);
         let mut seen: Vec<Sight> = accepted
-            .filter_map(|whole| sight_of(caller.principal(), whole, &durable.directory))
+            .filter_map(|whole| sight_of(caller.principal(), whole, directory))
             .collect();
         let first = seen.pop();
         match (first, seen.is_empty()) {

@@ -61,6 +61,24 @@ pub enum LogSigner {
         /// The key that it holds.
         verifier: LogVerifier,
     },
+    /// The key, watched, and failing as often as it is told to.
+    #[cfg(test)]
+    Watched {
+        /// The key.
+        key: LogKey,
+        /// Who watches.
+        watch: std::sync::Arc<SigningWatch>,
+    },
+}
+
+/// What a test sees and sets of a signer.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub struct SigningWatch {
+    /// How often it was asked.
+    pub asked: std::sync::atomic::AtomicU32,
+    /// How often it is to fail.
+    pub to_fail: std::sync::atomic::AtomicU32,
 }
 
 impl From<LogKey> for LogSigner {
@@ -81,6 +99,8 @@ impl LogSigner {
         match self {
             Self::Key(key) => key.verifier(),
             Self::Program { verifier, .. } => verifier,
+            #[cfg(test)]
+            Self::Watched { key, .. } => key.verifier(),
         }
     }
 
@@ -98,6 +118,18 @@ impl LogSigner {
                 // Verified with the log's key before it is given.
                 let signature = program.sign(text.as_bytes()).await?;
                 Ok(note(verifier, &text, &signature))
+            }
+            #[cfg(test)]
+            Self::Watched { key, watch } => {
+                use std::sync::atomic::Ordering::SeqCst;
+                watch.asked.fetch_add(1, SeqCst);
+                let fails = watch
+                    .to_fail
+                    .fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
+                match fails {
+                    Ok(_) => Err(SignerError::Output),
+                    Err(_) => Ok(key.sign_checkpoint(size, root)),
+                }
             }
         }
     }

@@ -25,6 +25,8 @@ pub use cosignature::{
 };
 pub use cosigned::CosignedCheckpoint;
 pub use frontier::{Frontier, InvalidFrontier};
+#[cfg(test)]
+pub(crate) use log_key::SigningWatch;
 pub use log_key::{InvalidVkey, LogKey, LogSigner, LogVerifier};
 pub use policy::{Policy, PolicyLog, PolicyWitness};
 pub use policy_file::{InvalidPolicy, PolicyFault};

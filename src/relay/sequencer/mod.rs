@@ -25,6 +25,7 @@ use self::queue::{Request, Work};
 use super::delivery::hub::Hub;
 use super::durable::Durable;
 use super::meters::Meters;
+use super::signing::patiently;
 use crate::domain::Bucket;
 use crate::error::{ErrorCode, Refused};
 use crate::journal::{AppendError, Block, Derived, Index, IndexError, Journal, Position};
@@ -293,8 +294,11 @@ impl Sequencer {
             true => Arc::new(self.directory.clone()),
             false => Arc::clone(&before.directory),
         };
-        let signed = Durable::new(head, &self.log_key, Arc::clone(&directory));
-        let durable = Arc::new(self.runtime.block_on(signed)?);
+        let durable = Arc::new(Durable {
+            head,
+            checkpoint: self.runtime.block_on(patiently(head, &self.log_key))?,
+            directory: Arc::clone(&directory),
+        });
         self.index.apply(Derived {
             from: before.head.size,
             changes,

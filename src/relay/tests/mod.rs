@@ -22,4 +22,5 @@ mod reads;
 mod retention;
 mod sealing;
 mod sequencing;
+mod signing;
 pub(in crate::relay) mod stage;

@@ -39,6 +39,7 @@ async fn gated_stage() -> (Stage, Submission, Arc<Gated>) {
         clock,
         relay,
         clock_checked_until: super::stage::ALWAYS,
+        signing: Arc::default(),
     };
     stage.look();
     gated.shut();

@@ -425,6 +425,7 @@ async fn stage_after_other_writer(stage: &mut Stage) -> Stage {
         index,
         relay,
         clock_checked_until: super::stage::ALWAYS,
+        signing: Arc::default(),
     };
     next.look();
     next

@@ -11,7 +11,7 @@ use crate::relay::{
 use crate::retention::Keyring;
 use crate::seal::SecretKey;
 use crate::time::{ManualClock, Timestamp};
-use crate::transparency::{LogKey, SignedCheckpoint, leaf_hash, verify_inclusion};
+use crate::transparency::{LogKey, LogSigner, SignedCheckpoint, SigningWatch, leaf_hash, verify_inclusion};
 use crate::world::{BEGINNING, World, parsed};
 
 /// A running relay and the world around it.
@@ -24,6 +24,8 @@ pub(in crate::relay) struct Stage {
     pub(in crate::relay) relay: Relay,
     /// The next start's; up to the end of time, because tests set the clock as they like.
     pub(in crate::relay) clock_checked_until: Option<Timestamp>,
+    /// Of the log's key.
+    pub(in crate::relay) signing: Arc<SigningWatch>,
 }
 
 pub(in crate::relay) const ALWAYS: Option<Timestamp> = Some(Timestamp::from_unix_ms(i64::MAX));
@@ -40,6 +42,7 @@ pub(in crate::relay) async fn open(
     clock: &ManualClock,
 ) -> Result<Relay, OpenError> {
     open_with(
+        log_key(&World::new().origin).into(),
         journal,
         index,
         Arc::clone(keyring),
@@ -51,7 +54,16 @@ pub(in crate::relay) async fn open(
     .await
 }
 
+fn watched(watch: &Arc<SigningWatch>) -> LogSigner {
+    LogSigner::Watched {
+        key: log_key(&World::new().origin),
+        watch: Arc::clone(watch),
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "what a relay runs on")]
 async fn open_with(
+    log_key: LogSigner,
     journal: Arc<dyn Journal>,
     index: Index,
     keyring: Arc<Keyring>,
@@ -61,7 +73,7 @@ async fn open_with(
     clock_checked_until: Option<Timestamp>,
 ) -> Result<Relay, OpenError> {
     Relay::open(RelayOptions {
-        log_key: log_key(&World::new().origin).into(),
+        log_key,
         journal,
         index,
         keyring,
@@ -110,9 +122,19 @@ impl Stage {
         .await
         .unwrap();
         let keyring = Arc::new(Keyring::in_memory());
-        let relay = open(Arc::new(journal.clone()), index.clone(), &keyring, &clock)
-            .await
-            .unwrap();
+        let signing = Arc::new(SigningWatch::default());
+        let relay = open_with(
+            watched(&signing),
+            Arc::new(journal.clone()),
+            index.clone(),
+            Arc::clone(&keyring),
+            &clock,
+            Quotas::default(),
+            None,
+            ALWAYS,
+        )
+        .await
+        .unwrap();
         let mut stage = Self {
             world,
             journal,
@@ -121,6 +143,7 @@ impl Stage {
             clock,
             relay,
             clock_checked_until: ALWAYS,
+            signing,
         };
         stage.look();
         stage
@@ -194,10 +217,12 @@ impl Stage {
             clock,
             relay,
             clock_checked_until,
+            signing,
         } = self;
         drop(relay);
         let journal = journal.restart();
         match open_with(
+            watched(&signing),
             Arc::new(journal.clone()),
             index.clone(),
             Arc::clone(&keyring),
@@ -216,6 +241,7 @@ impl Stage {
                 clock,
                 relay,
                 clock_checked_until,
+                signing,
             }),
             Err(error) => Err((error, journal)),
         }

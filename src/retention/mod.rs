@@ -1,5 +1,5 @@
 //! How long what was said is kept, and the keys that its end destroys: for a relay, and for the inbox of a recipient. What
-//! is of one retention bucket is encrypted under one key; the keys lie in a file of their own ([`keyring`]), so that
+//! is of one retention bucket is encrypted under one key; the keys lie in a file of their own ([`Keyring`]), so that
 //! destroying one erases every copy of what it encrypts. [`RetentionRules`] say when.
 
 pub(crate) mod cipher;

@@ -169,6 +169,7 @@ fn envelopes(record: &mut Record) -> Vec<&mut SignedEnvelope> {
         | RecordKind::RootSucceeded(it)
         | RecordKind::DesksPublished(it)
         | RecordKind::MandatePublished(it)
+        | RecordKind::HoldPlaced(it)
         | RecordKind::AgencySuspended(it)
         | RecordKind::AgencyReinstated(it)
         | RecordKind::OperatorKeyPublished(it)
@@ -178,6 +179,7 @@ fn envelopes(record: &mut Record) -> Vec<&mut SignedEnvelope> {
         | RecordKind::Rejected(_)
         | RecordKind::Routed(_)
         | RecordKind::HandedOver(_)
+        | RecordKind::Erased(_)
         | RecordKind::Unknown => Vec::new(),
     }
 }

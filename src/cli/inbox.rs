@@ -267,6 +267,7 @@ fn attested_json(attested: &Attested) -> Value {
         "office": signer.map(|signer| signer.office.clone()),
         "keyid": attested.keyid.to_string(),
         "key_confirmed": attested.key_confirmed,
+        "key_known_to_size": attested.known_to,
         "seen_size": seen.map(|seen| seen.size),
         "digest": it.warning_digest.to_string(),
         "desk": it.desk.to_string(),
@@ -294,7 +295,7 @@ fn attested_text(attested: &Attested) -> String {
         false => " (nobody has confirmed this key)",
     };
     format!(
-        "{who} ({}) attests: what warning {} said was erased in the inbox of {} at {}, {by} ({}).\n  Signed at {} with {}{confirmed}; it is on no record, and both times are its own.",
+        "{who} ({}) attests: what warning {} said was erased in the inbox of {} at {}, {by} ({}).\n  Signed at {} with {}{confirmed}; it is on no record, and both times are its own. That key was not revoked in the log's first {} records.",
         office.unwrap_or_default(),
         it.warning_digest,
         it.desk,
@@ -302,6 +303,7 @@ fn attested_text(attested: &Attested) -> String {
         it.bucket,
         it.common.sent,
         attested.keyid,
+        attested.known_to,
     )
 }
 

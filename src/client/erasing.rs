@@ -42,6 +42,8 @@ pub struct Attested {
     pub keyid: KeyId,
     /// Whether a person has confirmed that key.
     pub key_confirmed: bool,
+    /// Up to which size of the log its key is known not to be revoked.
+    pub known_to: u64,
 }
 
 /// The holds as this profile knows them, and whose inbox it is.
@@ -251,6 +253,8 @@ impl Client {
     /// Verifies what somebody attests, offline, with the directory as this profile has verified it. The error is a sentence. It is on no
     /// record, so its key must be valid still: once it is revoked, nothing shows that it signed before.
     pub async fn verify_attestation(&self, envelope: SignedEnvelope) -> Result<Attested, ClientError> {
+        // Its key may have been revoked since; where nobody can be asked, what is known counts, and is told.
+        self.learn_keys().await?;
         let known = self.known_directory().await;
         let newest = self.newest_checkpoint().await.size();
         let untrue = |why: String| ClientError::Verification {
@@ -295,6 +299,7 @@ impl Client {
         }
         Ok(Attested {
             key_confirmed: known.is_confirmed(&keyid),
+            known_to: known.complete_to(),
             attestation,
             keyid,
         })

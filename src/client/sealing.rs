@@ -139,7 +139,7 @@ impl Client {
     pub(super) async fn learn_keys(&self) -> Result<(), ClientError> {
         match self.follow_directory().await {
             Err(error) if error.is_passing() => {
-                tracing::info!(%error, "the newest keys are not known: sealing to those that are");
+                tracing::info!(%error, "the newest keys are not known: those that are count");
                 Ok(())
             }
             followed => followed.map(drop),

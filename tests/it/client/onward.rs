@@ -277,7 +277,7 @@ async fn each_lie_is_found_out() {
     for (what, why, to, agency, key) in [
         (
             "another key",
-            "its body cannot be opened",
+            "its body does not open to what was signed",
             "be.ctc",
             &be,
             &other_body.key,

@@ -4,8 +4,6 @@
 //!
 //! A bound that is part of a format (what an agency may sign, what is stored) is marked so; it cannot be
 //! tightened later without refusing what was accepted before.
-//!
-//! Long because every bound stands here: whoever changes one sees the others that it must fit.
 
 /// One gRPC message, either way: a submission with the largest body and audience fits with room to spare.
 pub const GRPC_MESSAGE_BYTES_MAX: usize = 1024 * 1024;

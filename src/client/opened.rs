@@ -3,9 +3,9 @@
 
 use super::error::ClientError;
 use super::handle::Client;
-use super::opening::{unwrapped, wrap_of_kind};
+use super::opening::{opened_part, opened_text, unwrapped, wrap_of_kind};
 use crate::domain::{DetachedPart, Form, SignedEnvelope, Wrap};
-use crate::seal::{OpenedPart, SealSecretKey, TextPlace, WrapKind, open_body, open_text};
+use crate::seal::{OpenedPart, SealSecretKey, WrapKind};
 use crate::wire::{self, Recorded};
 
 /// What is sealed of a warning and the answers to it, as a relay shows it.
@@ -50,9 +50,8 @@ impl Client {
             reply = reply.or(opened.reply);
             let part = sealed.body.filter(|_| header.body.form == Form::Sealed);
             if let (None, Some(part)) = (&all.body, part) {
-                let (origin, id) = (self.settings().log.origin(), &header.common.id);
-                let commitment = header.body.plaintext_commitment.unwrap_or_default();
-                let body = open_body(origin, id, &opened.key, &commitment, &part.content);
+                let origin = self.settings().log.origin();
+                let body = opened_part(origin, &header, &opened.key, &part.content);
                 all.body = body.ok().filter(|body| wire::body(&body.text).is_ok());
             }
         }
@@ -63,16 +62,10 @@ impl Client {
             let Ok(said) = wire::acknowledgement(&Recorded(envelope)) else {
                 continue;
             };
-            let Some(text) = said.text.filter(|text| text.form == Form::Sealed) else {
+            if said.text.as_ref().is_none_or(|text| text.form != Form::Sealed) {
                 continue;
-            };
-            let place = TextPlace {
-                origin: &said.common.origin,
-                acknowledgement: &said.common.id,
-                warning: &said.warning_digest,
-            };
-            let commitment = text.plaintext_commitment.unwrap_or_default();
-            let opened = open_text(&reply, place, &commitment, &part.content);
+            }
+            let opened = opened_text(&said, &reply, &part.content);
             let opened = opened.ok().filter(|text| wire::text(&text.text).is_ok());
             all.texts.extend(opened.map(|text| (index, text)));
         }

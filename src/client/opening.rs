@@ -185,7 +185,8 @@ fn opened_body(
     wire::body(&opened.text).map_err(|refused| Unreadable::Content(refused.to_string()))
 }
 
-fn opened_part(
+/// The same as it was sealed, with the salt of its commitment.
+pub(super) fn opened_part(
     origin: &Origin,
     warning: &Warning,
     key: &BodyKey,
@@ -194,6 +195,21 @@ fn opened_part(
     // A header that promises none was accepted by nobody.
     let commitment = warning.body.plaintext_commitment.unwrap_or_default();
     open_body(origin, &warning.common.id, key, &commitment, content).map_err(Unreadable::Body)
+}
+
+/// The text of an answer under the secret of the reply key: the one that the answer commits to.
+pub(super) fn opened_text(
+    answer: &Acknowledgement,
+    reply: &SealSecretKey,
+    content: &[u8],
+) -> Result<OpenedPart, OpenError> {
+    let place = TextPlace {
+        origin: &answer.common.origin,
+        acknowledgement: &answer.common.id,
+        warning: &answer.warning_digest,
+    };
+    let commitment = answer.text.as_ref().and_then(|text| text.plaintext_commitment);
+    open_text(reply, place, &commitment.unwrap_or_default(), content)
 }
 
 /// The free text of an answer, as far as it can be read here.
@@ -225,13 +241,7 @@ impl Note {
         let Self::Closed(content) = self else {
             return self;
         };
-        let place = TextPlace {
-            origin: &answer.common.origin,
-            acknowledgement: &answer.common.id,
-            warning: &answer.warning_digest,
-        };
-        let commitment = answer.text.as_ref().and_then(|text| text.plaintext_commitment);
-        match open_text(reply, place, &commitment.unwrap_or_default(), &content) {
+        match opened_text(answer, reply, &content) {
             Ok(opened) => match wire::text(&opened.text) {
                 Ok(text) => Self::Read(text),
                 Err(refused) => Self::Unreadable(refused.to_string()),

@@ -61,11 +61,6 @@ impl SealKeys {
     pub fn iter(&self) -> impl Iterator<Item = &SealSecretKey> {
         self.0.iter()
     }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 /// The files of keys, and when each was written.
